@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf.h -- settings from a table: defaults, then a ZPL file, then the environment, then options.
+ *
+ * Shape   a struct of the caller's; each row says where in it a setting lies and what is allowed.
+ *         `limits/body_bytes` is in the file "body_bytes = N" under "limits", in the environment
+ *         PREFIX_LIMITS_BODY_BYTES.
+ * Errors  the first wrong or unknown thing, as text with file and line and what is allowed.
+ * Source  ZPL: RFC 4/ZPL of ZeroMQ; read by czmq's zconfig. */
+#pragma once
+
+#include "lib/buf.h"
+
+enum conf_type { CONF_str, CONF_u64, CONF_flag };
+
+struct conf_setting {
+    const char *path;
+    enum conf_type type;
+    size_t offset, size; /* str: a char array that takes `size` bytes with its NUL */
+    uint64_t min, max;   /* u64: the number; str: its length */
+    const char *standard;
+    const char *help;
+};
+
+struct conf_table {
+    const char *prefix; /* of the environment variables */
+    const struct conf_setting *rows;
+    size_t count;
+};
+
+/* Fill `out`; `file` may be NULL. False: `why` says what is wrong and where. */
+bool conf_load(const struct conf_table *t, const char *file, void *out, struct buf *why);
+
+/* Set one, as an option of the command line does. */
+bool conf_set(const struct conf_table *t, const char *path, const char *value, const char *origin,
+              void *out, struct buf *why);
+
+/* Every setting with its help, default and bounds: a file that could be loaded. */
+void conf_print(const struct conf_table *t, struct buf *out);

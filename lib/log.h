@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h -- one line an event, on standard error, subject first: `session.close id=8 reason=drain`.
+ *
+ * Time, rotation and shipping are the logger's (journald, svlogd, s6-log). A line is one write(2),
+ * cut at 1,000 bytes. Bytes of a client go through log_safe(), never raw. */
+#pragma once
+
+#include "lib/buf.h"
+
+void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* `bytes` with everything but printable ASCII shown as '?', cut at 63; static, good for the next
+ * four calls. */
+const char *log_safe(struct bytes bytes);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/secret.h"
+
+#include "lib/base64.h"
+#include "lib/ensure.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <unistd.h>
+
+void secret_random(void *out, size_t n)
+{
+    ENSURE(RAND_bytes(out, (int)n) == 1);
+}
+
+/* Written beside and linked into place, so that of two processes that start together one wins and
+ * neither reads half a key. */
+static bool make(const char *file)
+{
+    uint8_t key[SECRET_SIZE];
+    secret_random(key, sizeof key);
+    struct buf text;
+    buf_init(&text, SECRET_SIZE * 2);
+    base64url_write(&text, (struct bytes){(char *)key, sizeof key});
+    char fresh[512];
+    int n = snprintf(fresh, sizeof fresh, "%s.%ld", file, (long)getpid());
+    ENSURE(n > 0 && (size_t)n < sizeof fresh);
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool good = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    good = good && (link(fresh, file) == 0 || errno == EEXIST);
+    unlink(fresh);
+    buf_fini(&text);
+    return good;
+}
+
+bool secret_load(const char *file, char out[SECRET_SIZE * 2])
+{
+    for (int turn = 0; turn < 2; turn++) {
+        int fd = open(file, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+            if (errno != ENOENT || !make(file))
+                return false;
+            continue;
+        }
+        ssize_t n = read(fd, out, SECRET_SIZE * 2 - 1);
+        close(fd);
+        while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r' || out[n - 1] == ' '))
+            n--;
+        if (n < 32) { /* too short to be a secret: somebody's slip */
+            errno = EINVAL;
+            return false;
+        }
+        out[n] = '\0';
+        return true;
+    }
+    return false;
+}
+
+void mac(struct bytes key, struct bytes message, uint8_t out[MAC_SIZE])
+{
+    unsigned n = 0;
+    ENSURE(HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)message.p, message.n, out,
+                &n) != NULL);
+    ENSURE(n == MAC_SIZE);
+}
+
+bool secret_equal(struct bytes a, struct bytes b)
+{
+    return a.n == b.n && CRYPTO_memcmp(a.p, b.p, a.n) == 0;
+}

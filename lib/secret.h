@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secret.h -- keys: made, kept in a file, used. Source: OpenSSL's RAND, HMAC, CRYPTO_memcmp. */
+#pragma once
+
+#include "lib/buf.h"
+
+enum { SECRET_SIZE = 32, MAC_SIZE = 32 };
+
+void secret_random(void *out, size_t n);
+
+/* The text of `file`, made of fresh randomness (43 letters, mode 0600) when it is not there. False:
+ * errno says why. */
+bool secret_load(const char *file, char out[SECRET_SIZE * 2]);
+
+/* HMAC-SHA256. */
+void mac(struct bytes key, struct bytes message, uint8_t out[MAC_SIZE]);
+
+/* Equal, in a time that does not depend on where they differ. */
+bool secret_equal(struct bytes a, struct bytes b);

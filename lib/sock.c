@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sock.h"
+
+#include "lib/ensure.h"
+#include "lib/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+
+enum { RECONNECT_MS = 10, RECONNECT_MAX_MS = 250 };
+
+void sock_set(void *sock, int option, int value)
+{
+    ENSURE(zmq_setsockopt(sock, option, &value, sizeof value) == 0);
+}
+
+void *sock_new(void *ctx, int type, int high_water)
+{
+    void *sock = zmq_socket(ctx, type);
+    ENSURE(sock != NULL);
+    sock_set(sock, ZMQ_LINGER, 0);
+    sock_set(sock, ZMQ_SNDHWM, high_water);
+    sock_set(sock, ZMQ_RCVHWM, high_water);
+    sock_set(sock, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    sock_set(sock, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    return sock;
+}
+
+void sock_connect(void *sock, const char *endpoint)
+{
+    if (zmq_connect(sock, endpoint) != 0)
+        refuse("sock.connect endpoint=%s error=\"%s\"", endpoint, zmq_strerror(errno));
+}
+
+static void lock(const char *path)
+{
+    char name[SOCK_PATH_MAX + 8];
+    int n = snprintf(name, sizeof name, "%s.lock", path);
+    ENSURE(n > 0 && (size_t)n < sizeof name);
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        refuse("sock.lock path=%s error=\"%s\"", name, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        try_again("sock.lock path=%s error=\"another process holds it\"", name);
+    /* never closed: the lock is ours as long as we live */
+}
+
+void sock_bind(void *sock, const char *endpoint)
+{
+    const char ipc[] = "ipc://";
+    if (strncmp(endpoint, ipc, sizeof ipc - 1) == 0) {
+        const char *path = endpoint + sizeof ipc - 1;
+        if (strlen(path) > SOCK_PATH_MAX)
+            refuse("sock.bind endpoint=%s error=\"the path is over %d bytes: choose a shorter data "
+                   "folder\"",
+                   endpoint, SOCK_PATH_MAX);
+        lock(path);
+    }
+    if (zmq_bind(sock, endpoint) != 0)
+        refuse("sock.bind endpoint=%s error=\"%s\"", endpoint, zmq_strerror(errno));
+}
+
+bool sock_read(void *sock, zmq_msg_t *part)
+{
+    int n = zmq_msg_recv(part, sock, ZMQ_DONTWAIT);
+    ENSURE(n >= 0 || errno == EAGAIN || errno == EINTR || errno == EFSM);
+    return n >= 0;
+}
+
+bool sock_send(void *sock, struct bytes bytes, int flags)
+{
+    int n = zmq_send(sock, bytes.p, bytes.n, flags | ZMQ_DONTWAIT);
+    ENSURE(n >= 0 || errno == EAGAIN || errno == EINTR || errno == EHOSTUNREACH);
+    return n >= 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/event.h"
+
+#include "lib/clock.h"
+#include "lib/ensure.h"
+#include "lib/json.h"
+#include "proto/id.h"
+#include "proto/types.h"
+
+void time_write(struct buf *out, uint64_t wall_ms)
+{
+    if (wall_ms == 0) {
+        buf_text(out, "null");
+        return;
+    }
+    buf_byte(out, '"');
+    clock_write(out, wall_ms);
+    buf_byte(out, '"');
+}
+
+void ids_write(struct buf *out, struct bytes ids)
+{
+    ENSURE(ids.n % ID_SIZE == 0);
+    buf_byte(out, '[');
+    for (size_t at = 0; at < ids.n; at += ID_SIZE) {
+        buf_text(out, at ? ",\"" : "\"");
+        id_write(out, (const uint8_t *)ids.p + at);
+        buf_byte(out, '"');
+    }
+    buf_byte(out, ']');
+}
+
+static void number(struct buf *out, const char *key_and_colon, uint64_t n)
+{
+    buf_text(out, key_and_colon);
+    buf_u64(out, n);
+}
+
+static void id_of(struct buf *out, uint64_t at_ms, uint64_t pos)
+{
+    uint8_t id[ID_SIZE];
+    id_make(at_ms, pos, id);
+    buf_text(out, "\"id\":\"");
+    id_write(out, id);
+    buf_byte(out, '"');
+}
+
+void item_write(struct buf *out, const struct msg_item *item)
+{
+    buf_byte(out, '{');
+    id_of(out, item->at_ms, item->pos);
+    number(out, ",\"pos\":", item->pos);
+    number(out, ",\"rev\":", item->rev);
+    buf_text(out, ",\"inserted_at\":");
+    time_write(out, item->at_ms);
+    buf_text(out, ",\"read_at\":");
+    time_write(out, item->read_ms);
+    buf_text(out, ",\"expires_at\":");
+    time_write(out, item->expires_ms);
+    ENSURE(item->content.n > 2); /* never {}: it has a type and a title */
+    buf_byte(out, ',');
+    buf_add(out, item->content.p + 1, item->content.n - 1);
+}
+
+struct msg_item item_of(const struct msg_entry *e)
+{
+    ENSURE(e->kind == ENTRY_created);
+    return (struct msg_item){.pos = e->pos,
+                             .at_ms = e->at_ms,
+                             .rev = e->seq,
+                             .type = e->type,
+                             .expires_ms = e->expires_ms,
+                             .content = e->content};
+}
+
+/* What ends every event of a stored change. */
+static void state(struct buf *out, const struct msg_entry *e)
+{
+    if (e->op_id.n > 0) {
+        buf_text(out, ",\"by\":{\"op_id\":");
+        json_write_string(out, e->op_id);
+        buf_byte(out, '}');
+    }
+    number(out, ",\"unread_count\":", e->unread);
+    number(out, ",\"seq\":", e->seq);
+    number(out, ",\"prev\":", e->prev);
+    buf_byte(out, '}');
+}
+
+static const char *created(struct buf *out, const struct msg_entry *e)
+{
+    const struct type_row *type = type_row(e->type);
+    if (type->push) {
+        struct msg_item item = item_of(e);
+        buf_text(out, "{\"notification\":");
+        item_write(out, &item);
+    } else { /* for whoever has the list open: something to pull */
+        buf_text(out, "{\"changes\":[{\"op\":\"created\",");
+        id_of(out, e->at_ms, e->pos);
+        buf_format(out, ",\"type\":\"%s\"}]", type->name);
+    }
+    state(out, e);
+    return type->event;
+}
+
+static const char *read_or_expired(struct buf *out, const struct msg_entry *e, const char *event)
+{
+    buf_text(out, "{\"ids\":");
+    ids_write(out, e->ids);
+    buf_text(out, ",\"at\":");
+    time_write(out, e->at_ms);
+    state(out, e);
+    return event;
+}
+
+static const char *all_read(struct buf *out, const struct msg_entry *e)
+{
+    number(out, "{\"up_to\":", e->pos);
+    buf_text(out, ",\"at\":");
+    time_write(out, e->at_ms);
+    state(out, e);
+    return "notifications:all_read";
+}
+
+const char *event_write(struct buf *out, const struct msg_entry *e)
+{
+    switch ((enum entry_kind)e->kind) {
+    case ENTRY_created:
+        return created(out, e);
+    case ENTRY_read:
+        return read_or_expired(out, e, "notification:read");
+    case ENTRY_expired:
+        return read_or_expired(out, e, "notification:expired");
+    case ENTRY_all_read:
+        return all_read(out, e);
+    case ENTRY_none:
+    case ENTRY_KIND_COUNT:
+        break;
+    }
+    ENSURE(!"an entry of no kind");
+    return "";
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event.h -- what a client is told of a committed action.
+ *
+ * One place makes the event of an entry: for the live broadcast (notifier) and for what a reader of
+ * the log missed (session), so that both are the same bytes.
+ *
+ * Every event of a stored change carries seq, prev and unread_count; the count is absolute. */
+#pragma once
+
+#include "proto/messages.h"
+
+/* Append the payload, a JSON object; gives the event's name (static). */
+const char *event_write(struct buf *payload, const struct msg_entry *entry);
+
+/* Append a notification as the client sees it: {"id":..,"pos":..,...,"type":..,"title":..}. */
+void item_write(struct buf *out, const struct msg_item *item);
+
+/* The item that a created entry brought, as it was then: unread. */
+struct msg_item item_of(const struct msg_entry *created);
+
+/* Append a JSON array of ids; `ids` are 16 bytes each. */
+void ids_write(struct buf *out, struct bytes ids);
+
+/* Append a wall clock as a JSON string, or null for 0. */
+void time_write(struct buf *out, uint64_t wall_ms);

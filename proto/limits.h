@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h -- the sizes that more than one process relies on. In bytes unless said. */
+#pragma once
+
+enum {
+    USER_MAX = 128,      /* a user id */
+    TOPIC_MAX = 200,     /* a topic name */
+    EVENT_MAX = 64,      /* an event name */
+    KEY_MAX = 255,       /* an Idempotency-Key or an op_id */
+    CONTENT_MAX = 32768, /* a notification's content or an event's payload, JSON text */
+    USERS_MAX = 1000,    /* users of one create (a count) */
+    IDS_MAX = 1000,      /* notification ids of one action (a count) */
+    PAGE_MAX = 100,      /* items of one page of an inbox (a count) */
+    CHANGES_MAX = 1000,  /* entries of one answer from the log (a count) */
+    BATCH_MAX = 1 << 20, /* messages to one process in one turn: the frame that carries them */
+    FRAME_MAX = 4 << 20, /* the largest message between processes */
+};

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* messages.h -- every message between processes, said once.
+ *
+ * From MESSAGES come the structs, the union, encode, decode, the limits, the names in logs, the
+ * page docs/protocol.md, and the test that fails when a message has no golden vector.
+ *
+ * On the wire: a MessagePack array, id first, fields in order. A ZeroMQ message carries one or
+ * more, back to back. New fields go at the end (a reader skips those it does not know); an id is
+ * never used again.
+ *
+ *     u64   a number
+ *     str   UTF-8 text of at most `limit` bytes
+ *     bin   at most `limit` bytes
+ *     list  a MessagePack array of at most `limit` elements: of messages, or of str where said
+ *
+ * A decoded str, bin or list points into the message and dies with it.
+ *
+ * A request has `req`, chosen by who asks and repeated in the answer, and `ttl_ms`: who receives it
+ * later than that after it was sent need not answer. `status` is an enum err. */
+#pragma once
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "proto/limits.h"
+#include "proto/mp.h"
+
+struct mp_list {
+    struct bytes raw; /* the elements, back to back */
+    uint32_t count;
+};
+
+#define ASK(F)                                                                                     \
+    F(u64, req, 0, "the asker's number for this request; answers repeat it")                       \
+    F(u64, ttl_ms, 0, "how long the asker will wait")
+#define ANSWER(F)                                                                                  \
+    F(u64, req, 0, "the request that this answers")                                                \
+    F(u64, status, 0, "OK, or why not")
+#define INBOX_STATE(F)                                                                             \
+    F(u64, seq, 0, "the inbox's head: what this answer is true at")                                \
+    F(u64, unread, 0, "unread count at `seq`")
+
+/* What the store keeps of a change, and everything that its broadcast needs. */
+#define ENTRY_FIELDS(F)                                                                            \
+    F(u64, seq, 0, "position in the log")                                                          \
+    F(u64, prev, 0, "the topic's position before it; 0: none")                                     \
+    F(str, topic, TOPIC_MAX, "the topic it concerns")                                              \
+    F(u64, kind, 0, "enum entry_kind")                                                             \
+    F(u64, at_ms, 0, "wall clock of the commit")                                                   \
+    F(u64, unread, 0, "the inbox's unread count at `seq`")                                         \
+    F(u64, type, 0, "created: enum notification_type")                                             \
+    F(u64, pos, 0, "created: position in the feed; all_read: up to and with it")                   \
+    F(u64, expires_ms, 0, "created: wall clock of its end; 0: none")                               \
+    F(str, content, CONTENT_MAX, "created: JSON object: type, title, body, data")                  \
+    F(bin, ids, IDS_MAX * 16, "read, expired: 16-byte ids, back to back")                          \
+    F(str, op_id, KEY_MAX, "the op_id it was asked with, or empty")
+
+#define ITEM_FIELDS(F)                                                                             \
+    F(u64, pos, 0, "position in the feed")                                                         \
+    F(u64, at_ms, 0, "wall clock of its commit")                                                   \
+    F(u64, rev, 0, "seq of its last change")                                                       \
+    F(u64, type, 0, "enum notification_type")                                                      \
+    F(u64, read_ms, 0, "wall clock of its reading; 0: unread")                                     \
+    F(u64, expires_ms, 0, "wall clock of its end; 0: none")                                        \
+    F(str, content, CONTENT_MAX, "JSON object: type, title, body, data")
+
+#define CREATE_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(list, users, USERS_MAX, "str: whose inboxes, each once")                                     \
+    F(u64, type, 0, "enum notification_type; a stored one")                                        \
+    F(u64, expires_ms, 0, "wall clock of its end; 0: none")                                        \
+    F(str, content, CONTENT_MAX, "JSON object: type, title, body, data")                           \
+    F(str, key, KEY_MAX, "idempotency key, or empty")                                              \
+    F(bin, body_hash, 16, "of the request as it came: the same key must bring the same")
+#define CREATED_FIELDS(F)                                                                          \
+    ANSWER(F)                                                                                      \
+    F(u64, first_seq, 0, "seq and pos of the first user's; the others follow by one")              \
+    F(u64, count, 0, "how many")                                                                   \
+    F(u64, at_ms, 0, "wall clock of the commit")
+
+#define MARK_READ_FIELDS(F)                                                                        \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "whose inbox")                                                          \
+    F(bin, ids, IDS_MAX * 16, "16-byte ids, back to back")                                         \
+    F(str, op_id, KEY_MAX, "or empty")                                                             \
+    F(bin, body_hash, 16, "the same op_id must bring the same")
+#define MARK_ALL_READ_FIELDS(F)                                                                    \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "whose inbox")                                                          \
+    F(u64, up_to, 0, "highest pos to mark; 0: the newest when it is done")                         \
+    F(str, op_id, KEY_MAX, "or empty")                                                             \
+    F(bin, body_hash, 16, "the same op_id must bring the same")
+#define CHANGED_FIELDS(F)                                                                          \
+    ANSWER(F)                                                                                      \
+    INBOX_STATE(F)                                                                                 \
+    F(u64, up_to, 0, "mark_all_read: what it was done up to")                                      \
+    F(bin, changed, IDS_MAX * 16, "mark_read: ids that became read")                               \
+    F(bin, unknown, IDS_MAX * 16, "mark_read: ids that this inbox does not have (any more)")
+
+#define EXPIRE_FIELDS(F) ASK(F)
+#define EXPIRED_FIELDS(F)                                                                          \
+    ANSWER(F)                                                                                      \
+    F(u64, next_in_ms, 0, "until the next one ends; all ones: none waits")
+
+#define SNAPSHOT_FIELDS(F)                                                                         \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "whose inbox")                                                          \
+    F(u64, before, 0, "items with a lower pos; 0: from the newest")                                \
+    F(u64, limit, 0, "items; 0: only the counts")
+#define INBOX_FIELDS(F)                                                                            \
+    ANSWER(F)                                                                                      \
+    INBOX_STATE(F)                                                                                 \
+    F(u64, log_seq, 0, "the log's head when it was read")                                          \
+    F(u64, epoch, 0, "of the log")                                                                 \
+    F(u64, now_ms, 0, "the store's wall clock")                                                    \
+    F(u64, next, 0, "`before` of the page behind this one; 0: there is none")                      \
+    F(list, items, PAGE_MAX, "item: newest first")
+
+#define SINCE_FIELDS(F)                                                                            \
+    ASK(F)                                                                                         \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(u64, since, 0, "entries after this seq of the topic")                                        \
+    F(u64, epoch, 0, "the epoch that `since` belongs to; 0: the present one")
+#define CHANGES_FIELDS(F)                                                                          \
+    ANSWER(F)                                                                                      \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(u64, head, 0, "the topic's newest seq; the entries reach up to it")                          \
+    F(u64, epoch, 0, "of the log")                                                                 \
+    F(u64, now_ms, 0, "the store's wall clock")                                                    \
+    F(u64, unread, 0, "the inbox's unread count at `head`")                                        \
+    F(list, entries, CHANGES_MAX, "entry: oldest first, none left out")
+
+#define HEADS_SINCE_FIELDS(F)                                                                      \
+    ASK(F)                                                                                         \
+    F(u64, from, 0, "topics that changed after this position of the log; all ones: none, but `to`")
+#define HEADS_FIELDS(F)                                                                            \
+    ANSWER(F)                                                                                      \
+    F(u64, from, 0, "exclusive")                                                                   \
+    F(u64, to, 0, "inclusive: every topic that changed between is in the list")                    \
+    F(list, topics, 0, "head")
+#define HEAD_FIELDS(F)                                                                             \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(u64, seq, 0, "its newest seq, up to `to`")
+
+#define FOLLOW_FIELDS(F)                                                                           \
+    F(u64, after, 0, "the log after this position; all ones: after the notifier's kept one")       \
+    F(u64, window, 0, "entries on the way, at most")
+#define TAIL_FIELDS(F)                                                                             \
+    F(u64, from, 0, "exclusive: the `to` of the tail before")                                      \
+    F(u64, to, 0, "inclusive")                                                                     \
+    F(list, entries, CHANGES_MAX, "entry: every one between")
+#define FOLLOWED_FIELDS(F)                                                                         \
+    F(u64, to, 0, "published up to here: so much of the window is free again")                     \
+    F(u64, keep, 0, "1: keep it as the notifier's position, for after a restart")
+
+#define CHECK_FIELDS(F)                                                                            \
+    ASK(F)                                                                                         \
+    F(str, after, TOPIC_MAX, "topics after this one, in their order; empty: from the first")       \
+    F(u64, limit, 0, "items to look at, about")
+#define CHECKED_FIELDS(F)                                                                          \
+    ANSWER(F)                                                                                      \
+    F(str, next, TOPIC_MAX, "`after` of the next request; empty: all done")                        \
+    F(u64, inboxes, 0, "recounted")                                                                \
+    F(u64, items, 0, "looked at")                                                                  \
+    F(list, drifts, CHANGES_MAX, "drift: what does not agree")
+#define DRIFT_FIELDS(F)                                                                            \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(str, what, 64, "which count or chain")                                                       \
+    F(u64, kept, 0, "what the store has")                                                          \
+    F(u64, found, 0, "what a recount gives")
+
+#define BROADCAST_FIELDS(F)                                                                        \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(u64, seq, 0, "0: transient: neither kept nor numbered")                                      \
+    F(u64, prev, 0, "the topic's seq before it")                                                   \
+    F(u64, pos, 0, "of the item it brings; 0: none")                                               \
+    F(str, event, EVENT_MAX, "the Phoenix event")                                                  \
+    F(str, payload, FRAME_MAX, "JSON object, as the client gets it")
+#define CONFIRMED_FIELDS(F)                                                                        \
+    F(str, name, 64, "the confirmation that was subscribed to: all subscriptions before it hold")
+
+#define POLL_FIELDS(F)                                                                             \
+    ASK(F)                                                                                         \
+    F(u64, slot, 0, "from the token: which long-poll session")                                     \
+    F(u64, generation, 0, "from the token: which of those that had this slot")                     \
+    F(u64, cursor, 0, "from the token: batches that the client has")                               \
+    F(u64, post, 0, "0: a GET that waits; 1: a POST that brings")                                  \
+    F(u64, ndjson, 0, "POST: 1: lines; 0: one message")                                            \
+    F(bin, body, 1 << 20, "POST: as it came")
+#define POLLED_FIELDS(F)                                                                           \
+    ANSWER(F)                                                                                      \
+    F(str, body, FRAME_MAX, "the JSON body to answer with")
+#define POLL_GONE_FIELDS(F) F(u64, req, 0, "the poll whose client has left")
+
+#define MESSAGES(M)                                                                                \
+    M(1, entry, ENTRY_FIELDS, "a committed action: a record of the log, and in lists")             \
+    M(2, item, ITEM_FIELDS, "a notification, in lists")                                            \
+    M(3, head, HEAD_FIELDS, "a topic's newest seq, in lists")                                      \
+    M(4, drift, DRIFT_FIELDS, "a count that is wrong, in lists")                                   \
+    M(10, create, CREATE_FIELDS, "session -> store: notification.create")                          \
+    M(11, created, CREATED_FIELDS, "store -> session")                                             \
+    M(12, mark_read, MARK_READ_FIELDS, "session -> store: notification.mark_read")                 \
+    M(13, mark_all_read, MARK_ALL_READ_FIELDS, "session -> store: notification.mark_all_read")     \
+    M(14, changed, CHANGED_FIELDS, "store -> session: an inbox after an action")                   \
+    M(15, expire, EXPIRE_FIELDS, "notifier -> store: notification.expire: all that are due")       \
+    M(16, expired, EXPIRED_FIELDS, "store -> notifier")                                            \
+    M(20, snapshot, SNAPSHOT_FIELDS, "session -> store: a page of an inbox with its counts")       \
+    M(21, inbox, INBOX_FIELDS, "store -> session")                                                 \
+    M(22, since, SINCE_FIELDS, "session -> store: what a topic's reader missed")                   \
+    M(23, changes, CHANGES_FIELDS, "store -> session")                                             \
+    M(24, heads_since, HEADS_SINCE_FIELDS, "session -> store: which topics changed")               \
+    M(25, heads, HEADS_FIELDS, "store -> session; notifier -> sessions, at least once a second")   \
+    M(30, follow, FOLLOW_FIELDS, "notifier -> store: push me the log")                             \
+    M(31, tail, TAIL_FIELDS, "store -> notifier")                                                  \
+    M(32, followed, FOLLOWED_FIELDS, "notifier -> store")                                          \
+    M(33, check, CHECK_FIELDS, "belfry -> store: recount")                                         \
+    M(34, checked, CHECKED_FIELDS, "store -> belfry")                                              \
+    M(40, broadcast, BROADCAST_FIELDS, "notifier, session -> sessions: an event on a topic")       \
+    M(41, confirmed, CONFIRMED_FIELDS, "broker -> session: your subscriptions hold")               \
+    M(50, poll, POLL_FIELDS, "session -> session: a long-poll request for one of yours")           \
+    M(51, polled, POLLED_FIELDS, "session -> session")                                             \
+    M(52, poll_gone, POLL_GONE_FIELDS, "session -> session")
+
+/* What happened to an inbox. Kept in the log: append only. */
+#define ENTRY_KINDS(X)                                                                             \
+    X(none, "")                                                                                    \
+    X(created, "a notification arrived")                                                           \
+    X(read, "`ids` became read")                                                                   \
+    X(all_read, "everything up to `pos` became read")                                              \
+    X(expired, "`ids` came to their end")
+
+#define AS_KIND(name, doc) ENTRY_##name,
+enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };
+#undef AS_KIND
+
+typedef uint64_t mp_field_u64;
+typedef struct bytes mp_field_str;
+typedef struct bytes mp_field_bin;
+typedef struct mp_list mp_field_list;
+
+#define MSG_MEMBER(type, name, limit, doc) mp_field_##type name;
+#define MSG_STRUCT(id, name, FIELDS, doc)                                                          \
+    struct msg_##name {                                                                            \
+        FIELDS(MSG_MEMBER)                                                                         \
+    };
+MESSAGES(MSG_STRUCT)
+
+#define MSG_ID(id, name, FIELDS, doc) MSG_##name = (id),
+enum msg_id { MESSAGES(MSG_ID) };
+
+struct msg {
+    enum msg_id id;
+    union {
+#define MSG_UNION(id, name, FIELDS, doc) struct msg_##name name;
+        MESSAGES(MSG_UNION)
+#undef MSG_UNION
+    };
+};
+
+/* Read the next message; false at the end (in->ok) or when it is not one of ours (!in->ok). */
+bool msg_read(struct mp_in *in, struct msg *m);
+
+/* Append one. Its fields must keep their limits: breaking them is our bug. */
+void msg_write(struct buf *out, const struct msg *m);
+
+/* Its name, or "unknown"; static. */
+const char *msg_name(uint64_t id);
+
+/* A list's elements are written to a buffer of their own, by msg_write() or mp_put_str(); the list
+ * borrows from it. */
+static inline struct mp_list list_of(const struct buf *elements, uint32_t count)
+{
+    return (struct mp_list){buf_all(elements), count};
+}
+
+/* A cursor over a list's elements: msg_read() or mp_str() on it. */
+static inline struct mp_in list_in(struct mp_list list)
+{
+    return mp_over(list.raw);
+}
+
+/* The table itself, for the printed page and the tests. */
+enum field_type { FIELD_u64, FIELD_str, FIELD_bin, FIELD_list };
+struct msg_field {
+    enum field_type type;
+    const char *name, *doc;
+    uint64_t limit;
+};
+struct msg_shape {
+    enum msg_id id;
+    const char *name, *doc;
+    const struct msg_field *fields;
+    uint32_t count;
+};
+extern const struct msg_shape msg_shapes[];
+extern const size_t msg_shape_count;

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/settings.h"
+
+#include "lib/ensure.h"
+#include "lib/loop.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define SETTING_ROW(kind, member, text, least, most, value, says)                                  \
+    {.path = (text),                                                                               \
+     .type = CONF_##kind,                                                                          \
+     .offset = offsetof(struct settings, member),                                                  \
+     .size = sizeof(((struct settings *)0)->member),                                               \
+     .min = (least),                                                                               \
+     .max = (most),                                                                                \
+     .standard = (value),                                                                          \
+     .help = (says)},
+static const struct conf_setting rows[] = {SETTINGS(SETTING_ROW)};
+
+const struct conf_table settings_table = {"BELFRY_", rows, sizeof rows / sizeof *rows};
+
+static void set_or_leave(struct settings *s, const char *path, const char *value,
+                         const char *option)
+{
+    struct buf why;
+    buf_init(&why, 4096);
+    if (!conf_set(&settings_table, path, value, option, s, &why))
+        refuse("%.*s", (int)why.n, why.p);
+    buf_fini(&why);
+}
+
+static unsigned number_or_leave(const char *option, const char *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long n = strtoul(value, &end, 10);
+    if (*value < '0' || *value > '9' || *end || errno || n > 100000)
+        refuse("%s: \"%s\" is not a number from 0 to 100000", option, value);
+    return (unsigned)n;
+}
+
+struct start settings_start(int argc, char **argv)
+{
+    struct start start = {.ready_fd = -1};
+    const char *config = NULL, *data = NULL;
+    for (int i = 1; i < argc; i += 2) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (!value)
+            refuse("%s: a value must follow", argv[i]);
+        if (strcmp(argv[i], "--config") == 0)
+            config = value;
+        else if (strcmp(argv[i], "--data") == 0)
+            data = value;
+        else if (strcmp(argv[i], "--ready-fd") == 0)
+            start.ready_fd = (int)number_or_leave("--ready-fd", value);
+        else if (strcmp(argv[i], "--index") == 0)
+            start.index = number_or_leave("--index", value);
+        else
+            refuse("%s: not an option; allowed: --config FILE --data DIR --index N --ready-fd N",
+                   argv[i]);
+    }
+    struct buf why;
+    buf_init(&why, 4096);
+    if (!conf_load(&settings_table, config, &start.settings, &why))
+        refuse("%.*s", (int)why.n, why.p);
+    buf_fini(&why);
+    if (data)
+        set_or_leave(&start.settings, "data", data, "--data");
+    return start;
+}
+
+/* The data folder's own limit (85 bytes) keeps every path below its own. */
+#define PUT(out, ...)                                                                              \
+    do {                                                                                           \
+        int n_ = snprintf((out), sizeof(out), __VA_ARGS__);                                        \
+        ENSURE(n_ > 0 && (size_t)n_ < sizeof(out));                                                \
+    } while (0)
+
+struct paths paths_of(const struct settings *s)
+{
+    struct paths p;
+    PUT(p.run, "%s/run", s->data);
+    PUT(p.db, "%s/store", s->data);
+    PUT(p.token_key, "%s/secrets/token.key", s->data);
+    PUT(p.api_key, "%s/secrets/api.key", s->data);
+    PUT(p.store, "ipc://%s/run/store", s->data);
+    PUT(p.broker_in, "ipc://%s/run/broker.in", s->data);
+    PUT(p.broker_out, "ipc://%s/run/broker.out", s->data);
+    return p;
+}
+
+static void make_folder(const char *path)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        refuse("data: cannot make %s: %s", path, strerror(errno));
+}
+
+void paths_make(const struct settings *s)
+{
+    struct paths p = paths_of(s);
+    char secrets[PATH_SIZE];
+    PUT(secrets, "%s/secrets", s->data);
+    make_folder(s->data);
+    make_folder(p.run);
+    make_folder(secrets);
+    make_folder(p.db);
+}
+
+void path_session(const struct settings *s, unsigned index, char out[ENDPOINT_SIZE])
+{
+    int n = snprintf(out, ENDPOINT_SIZE, "ipc://%s/run/session.%u", s->data, index);
+    ENSURE(n > 0 && n < ENDPOINT_SIZE);
+}
+
+void path_counters(const struct settings *s, const char *role, char out[PATH_SIZE])
+{
+    int n = snprintf(out, PATH_SIZE, "%s/run/%s.count", s->data, role);
+    ENSURE(n > 0 && n < PATH_SIZE);
+}

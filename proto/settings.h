@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings.h -- every setting, said once: belfry.conf, the environment and `belfry conf` come from
+ * it.
+ *
+ * All processes of an installation read the same ones. Where they meet is in their data folder:
+ * paths_of() says which file and which socket is whose. */
+#pragma once
+
+#include "lib/conf.h"
+#include "lib/sock.h"
+
+/* S(type, member, path, min, max, default, help) */
+#define SETTINGS(S)                                                                                \
+    S(str, listen, "listen", 3, 63, "127.0.0.1:4000", "HOST:PORT of HTTP and WebSocket")           \
+    S(str, data, "data", 1, 85, "data", "the folder of everything that is kept")                   \
+    S(u64, sessions, "sessions", 1, 64, "2", "session processes sharing the port")                 \
+    S(flag, dev, "dev", 0, 1, "0",                                                                 \
+      "development: no keys asked from loopback; never in production")                             \
+    S(str, web, "web", 0, 200, "", "folder of built pages to serve; empty: beside the programs")   \
+    S(u64, connections, "session/connections", 0, 1000000, "0",                                    \
+      "most connections of a process; 0: what its descriptors allow")                              \
+    S(str, origins, "session/origins", 0, 500, "",                                                 \
+      "pages that may connect, comma between, like https://example.com; empty: the same host")     \
+    S(u64, idle_ms, "session/idle_ms", 1000, 3600000, "60000",                                     \
+      "close a WebSocket that sent nothing for so long")                                           \
+    S(u64, poll_ms, "session/poll_ms", 100, 15000, "10000", "a long-poll waits so long")           \
+    S(u64, poll_reap_ms, "session/poll_reap_ms", 500, 120000, "20000",                             \
+      "forget a long-poll client that has not polled for so long")                                 \
+    S(u64, request_ms, "session/request_ms", 500, 60000, "5000",                                   \
+      "answer 503 when the store has not answered in so long")                                     \
+    S(u64, message_bytes, "session/message_bytes", 1024, 1048576, "65536",                         \
+      "largest message from a client")                                                             \
+    S(u64, body_bytes, "session/body_bytes", 1024, 1048576, "262144", "largest HTTP body")         \
+    S(u64, topics, "session/topics", 1, 1000, "100", "topics that one connection may join")        \
+    S(u64, output_bytes, "session/output_bytes", 4096, 16777216, "65536",                          \
+      "waiting for a slow client; more, and it gets one sync instead")                             \
+    S(u64, stall_ms, "session/stall_ms", 1000, 600000, "30000",                                    \
+      "close a client that takes nothing for so long")                                             \
+    S(u64, header_ms, "session/header_ms", 500, 120000, "10000",                                   \
+      "a request must have arrived whole in so long")                                              \
+    S(u64, drain_ms, "session/drain_ms", 0, 60000, "1000",                                         \
+      "spread of goodbyes when a process stops")                                                   \
+    S(u64, map_mb, "store/map_mb", 1, 1048576, "1024",                                             \
+      "first size of the map; it grows by itself")                                                 \
+    S(u64, reserve_mb, "store/reserve_mb", 0, 1048576, "16",                                       \
+      "refuse writes when the disk has less free than this")                                       \
+    S(u64, queue, "store/queue", 16, 1000000, "20000", "writes that may wait for a commit")        \
+    S(u64, remember_h, "store/remember_h", 1, 168, "24", "hours that idempotency keys are known")  \
+    S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \
+    S(u64, window, "notifier/window", 16, 100000, "5000", "entries under way from the store")      \
+    S(str, publish_to, "notifier/publish_to", 0, 120, "",                                          \
+      "broker endpoint to publish to; empty: the one of this data folder")
+
+#define CONF_TYPE_str(member, max) char member[(max) + 1];
+#define CONF_TYPE_u64(member, max) uint64_t member;
+#define CONF_TYPE_flag(member, max) uint64_t member;
+#define SETTING_MEMBER(type, member, path, min, max, standard, help) CONF_TYPE_##type(member, max)
+struct settings {
+    SETTINGS(SETTING_MEMBER)
+};
+#undef SETTING_MEMBER
+
+extern const struct conf_table settings_table;
+
+/* For the programs of single processes: reads `--config FILE`, `--data DIR`, `--ready-fd N`,
+ * `--index N`, the environment; leaves with 100 and a reason when something is wrong. */
+struct start {
+    struct settings settings;
+    int ready_fd; /* -1: none */
+    unsigned index;
+};
+struct start settings_start(int argc, char **argv);
+
+enum { PATH_SIZE = SOCK_PATH_MAX + 1, ENDPOINT_SIZE = PATH_SIZE + 6 };
+
+/* Where things are in the data folder. Endpoints are ipc://PATH. */
+struct paths {
+    char run[PATH_SIZE];            /* DATA/run: sockets, counters; 0700 */
+    char db[PATH_SIZE];             /* DATA/store */
+    char token_key[PATH_SIZE];      /* DATA/secrets/token.key */
+    char api_key[PATH_SIZE];        /* DATA/secrets/api.key */
+    char store[ENDPOINT_SIZE];      /* ROUTER, bound by store */
+    char broker_in[ENDPOINT_SIZE];  /* XSUB, bound by broker: publishers connect */
+    char broker_out[ENDPOINT_SIZE]; /* XPUB, bound by broker: subscribers connect */
+};
+struct paths paths_of(const struct settings *s);
+
+/* DATA, DATA/run, DATA/secrets, DATA/store made where missing (0700); leaves with 100 if it cannot.
+ */
+void paths_make(const struct settings *s);
+
+/* ROUTER of session process `index`, and the counters' file of a role. */
+void path_session(const struct settings *s, unsigned index, char out[ENDPOINT_SIZE]);
+void path_counters(const struct settings *s, const char *role, char out[PATH_SIZE]);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* topic.h -- names of users and topics, and where a topic travels on the broker.
+ *
+ * Names   A user id: 1 to USER_MAX bytes of UTF-8 without control characters, space, and , : " \
+ *         A topic: 1 to TOPIC_MAX bytes, the same, with colons. Hand-written Phoenix clients cut
+ *         frames at commas and quotes, so no name may hold them.
+ * Wire    ZeroMQ matches by prefix ("room:7" hears "room:70") and keeps every subscription in
+ *         memory, so topics are hashed to TOPIC_BUCKETS buckets, a published message starts with
+ *         the three bytes of its bucket, and whoever receives it compares the whole name.
+ *             'T' hi lo   broadcasts of a bucket's topics
+ *             'H'         heads
+ *             'C' name    confirmation of the subscriptions made before it */
+#pragma once
+
+#include "lib/buf.h"
+#include "proto/limits.h"
+
+enum { TOPIC_BUCKETS = 4096, BUS_KEY = 3 };
+
+bool user_valid(struct bytes user);
+bool topic_valid(struct bytes topic);
+
+/* `user:{id}:notifications`, with a NUL; gives its length. The user must be valid. */
+size_t topic_of_user(struct bytes user, char out[TOPIC_MAX + 1]);
+
+/* The user of such a topic; false for any other topic. */
+bool topic_user(struct bytes topic, struct bytes *user);
+
+uint16_t topic_bucket(struct bytes topic);
+void bus_key(uint16_t bucket, char out[BUS_KEY]);
