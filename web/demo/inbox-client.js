@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/* An inbox kept as the server has it, over a channel of the official phoenix client.
+ *
+ * phoenix.js reconnects and rejoins by itself; a rejoin says how far we are, and the server answers
+ * with what was missed. A gap between frames is asked for with `reconnect`.
+ */
+import { EVENTS, Inbox, PASSING } from './inbox-state.js';
+
+const PAGE = 50;
+
+/**
+ * socket   a connected phoenix Socket
+ * tell     called as tell(what, event, payload): what became of the frame ('applied', 'sync',
+ *          'old', 'gap', 'passing'), or 'joined' | 'merged' | 'counted' | 'refused' | 'errored'
+ */
+export function followInbox(socket, user, tell = () => {}) {
+  const inbox = new Inbox();
+  const channel = socket.channel(`user:${user}:notifications`, () => inbox.since());
+  let asking = false;
+
+  function heal() {
+    if (asking) return;
+    asking = true;
+    const done = () => (asking = false);
+    channel
+      .push('reconnect', inbox.since())
+      .receive('ok', (answer) => {
+        done();
+        inbox.count(answer);
+        if (answer.seq > inbox.seq) heal();
+        tell('counted', 'reconnect', answer);
+      })
+      .receive('error', done)
+      .receive('timeout', done);
+  }
+
+  function pull() {
+    channel.push('list', { limit: PAGE }).receive('ok', (answer) => {
+      inbox.merge(answer);
+      tell('merged', 'list', answer);
+    });
+  }
+
+  for (const event of [...EVENTS, ...PASSING])
+    channel.on(event, (payload) => {
+      const what = inbox.receive(event, payload);
+      if (what === 'gap') heal();
+      if (what === 'applied' && event === 'notifications:changes') pull();
+      tell(what, event, payload);
+    });
+
+  channel
+    .join()
+    .receive('ok', (answer) => {
+      asking = false;
+      const what = inbox.join(answer);
+      if (what === 'gap') heal();
+      if (answer.changes?.some((change) => change.event === 'notifications:changes')) pull();
+      tell(what, 'phx_join', answer);
+    })
+    .receive('error', (answer) => tell('refused', 'phx_join', answer));
+  channel.onError((reason) => {
+    asking = false;
+    tell('errored', 'phx_error', reason);
+  });
+
+  const counted = (push) =>
+    push.receive('ok', (answer) => {
+      inbox.count(answer);
+      tell('counted', push.event, answer);
+    });
+
+  return {
+    inbox,
+    channel,
+    markRead: (ids) => counted(channel.push('mark_read', { ids })),
+    /** Up to the newest that we know: what arrives meanwhile stays unread. */
+    markAllRead() {
+      const newest = inbox.list()[0];
+      return newest && counted(channel.push('mark_all_read', { up_to: newest.pos }));
+    },
+    leave: () => channel.leave(),
+  };
+}
