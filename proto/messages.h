@@ -210,7 +210,7 @@ struct mp_list {
     M(24, heads_since, HEADS_SINCE_FIELDS, "session -> store: which topics changed")               \
     M(25, heads, HEADS_FIELDS, "store -> session; notifier -> sessions, at least once a second")   \
     M(30, follow, FOLLOW_FIELDS, "notifier -> store: push me the log")                             \
-    M(31, tail, TAIL_FIELDS, "store -> notifier")                                                  \
+    M(31, tail, TAIL_FIELDS, "store -> notifier: the first one at once, empty if need be")         \
     M(32, followed, FOLLOWED_FIELDS, "notifier -> store")                                          \
     M(33, check, CHECK_FIELDS, "belfry -> store: recount")                                         \
     M(34, checked, CHECKED_FIELDS, "store -> belfry")                                              \

@@ -42,6 +42,19 @@ static unsigned number_or_leave(const char *option, const char *value)
     return (unsigned)n;
 }
 
+struct settings settings_load(const char *config, const char *data)
+{
+    struct settings s;
+    struct buf why;
+    buf_init(&why, 4096);
+    if (!conf_load(&settings_table, config, &s, &why))
+        refuse("%.*s", (int)why.n, why.p);
+    buf_fini(&why);
+    if (data)
+        set_or_leave(&s, "data", data, "--data");
+    return s;
+}
+
 struct start settings_start(int argc, char **argv)
 {
     struct start start = {.ready_fd = -1};
@@ -62,13 +75,7 @@ struct start settings_start(int argc, char **argv)
             refuse("%s: not an option; allowed: --config FILE --data DIR --index N --ready-fd N",
                    argv[i]);
     }
-    struct buf why;
-    buf_init(&why, 4096);
-    if (!conf_load(&settings_table, config, &start.settings, &why))
-        refuse("%.*s", (int)why.n, why.p);
-    buf_fini(&why);
-    if (data)
-        set_or_leave(&start.settings, "data", data, "--data");
+    start.settings = settings_load(config, data);
     return start;
 }
 

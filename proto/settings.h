@@ -46,6 +46,8 @@
       "refuse writes when the disk has less free than this")                                       \
     S(u64, queue, "store/queue", 16, 1000000, "20000", "writes that may wait for a commit")        \
     S(u64, remember_h, "store/remember_h", 1, 168, "24", "hours that idempotency keys are known")  \
+    S(u64, broker_queue, "broker/queue", 1000, 1000000, "50000",                                   \
+      "messages that wait for a slow session; what is over is dropped and healed from the log")    \
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \
     S(u64, window, "notifier/window", 16, 100000, "5000", "entries under way from the store")      \
     S(str, publish_to, "notifier/publish_to", 0, 120, "",                                          \
@@ -61,6 +63,10 @@ struct settings {
 #undef SETTING_MEMBER
 
 extern const struct conf_table settings_table;
+
+/* From the file (NULL: none), the environment, and then `data` (NULL: as it was); leaves with 100
+ * and a reason when something is wrong. */
+struct settings settings_load(const char *config, const char *data);
 
 /* For the programs of single processes: reads `--config FILE`, `--data DIR`, `--ready-fd N`,
  * `--index N`, the environment; leaves with 100 and a reason when something is wrong. */

@@ -62,7 +62,7 @@ uint16_t topic_bucket(struct bytes topic)
 
 void bus_key(uint16_t bucket, char out[BUS_KEY])
 {
-    out[0] = 'T';
+    out[0] = BUS_TOPIC;
     out[1] = (char)(bucket >> 8);
     out[2] = (char)(bucket & 0xff);
 }

@@ -9,13 +9,18 @@
  *         the three bytes of its bucket, and whoever receives it compares the whole name.
  *             'T' hi lo   broadcasts of a bucket's topics
  *             'H'         heads
- *             'C' name    confirmation of the subscriptions made before it */
+ *             'Z' name    confirmation of the subscriptions made before it. It is the last of the
+ *                         three because libzmq sends a SUB's subscriptions again in byte order
+ *                         when it reconnects (measured): so the confirmation still comes last. */
 #pragma once
 
 #include "lib/buf.h"
 #include "proto/limits.h"
 
 enum { TOPIC_BUCKETS = 4096, BUS_KEY = 3 };
+enum { BUS_HEADS = 'H', BUS_TOPIC = 'T', BUS_CONFIRM = 'Z' };
+_Static_assert((int)BUS_CONFIRM > (int)BUS_TOPIC && (int)BUS_CONFIRM > (int)BUS_HEADS,
+               "replayed last");
 
 bool user_valid(struct bytes user);
 bool topic_valid(struct bytes topic);
