@@ -97,6 +97,7 @@ void msg_write(struct buf *out, const struct msg *m)
 {
     const struct msg_shape *shape = shape_of(m->id);
     ENSURE(shape != NULL);
+    size_t from = out->n;
     mp_put_array(out, shape->count + 1);
     mp_put_u64(out, m->id);
     const char *at = (const char *)&m->entry;
@@ -127,6 +128,8 @@ void msg_write(struct buf *out, const struct msg *m)
         }
         }
     }
+    if (out->overflowed)
+        out->n = from; /* half a message would spoil those before it */
 }
 
 const char *msg_name(uint64_t id)

@@ -136,7 +136,7 @@ struct mp_list {
     ANSWER(F)                                                                                      \
     F(u64, from, 0, "exclusive")                                                                   \
     F(u64, to, 0, "inclusive: every topic that changed between is in the list")                    \
-    F(list, topics, 0, "head")
+    F(list, topics, CHANGES_MAX, "head")
 #define HEAD_FIELDS(F)                                                                             \
     F(str, topic, TOPIC_MAX, "")                                                                   \
     F(u64, seq, 0, "its newest seq, up to `to`")
@@ -259,7 +259,8 @@ struct msg {
 /* Read the next message; false at the end (in->ok) or when it is not one of ours (!in->ok). */
 bool msg_read(struct mp_in *in, struct msg *m);
 
-/* Append one. Its fields must keep their limits: breaking them is our bug. */
+/* Append one, or nothing of it when it does not fit: then out->overflowed. Its fields must keep their
+ * limits: breaking them is our bug. */
 void msg_write(struct buf *out, const struct msg *m);
 
 /* Its name, or "unknown"; static. */

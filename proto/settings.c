@@ -44,7 +44,7 @@ static unsigned number_or_leave(const char *option, const char *value)
 
 struct settings settings_load(const char *config, const char *data)
 {
-    struct settings s;
+    struct settings s = {0};
     struct buf why;
     buf_init(&why, 4096);
     if (!conf_load(&settings_table, config, &s, &why))

@@ -77,7 +77,8 @@ struct start {
 };
 struct start settings_start(int argc, char **argv);
 
-enum { PATH_SIZE = SOCK_PATH_MAX + 1, ENDPOINT_SIZE = PATH_SIZE + 6 };
+/* `data` of 85 bytes and what stands behind it; sockets have a shorter limit of their own. */
+enum { PATH_SIZE = 128, ENDPOINT_SIZE = 6 + SOCK_PATH_MAX + 1 };
 
 /* Where things are in the data folder. Endpoints are ipc://PATH. */
 struct paths {

@@ -56,6 +56,12 @@ static bool hs256(struct bytes header, struct arena *scratch)
     return json_end(&in) && good;
 }
 
+/* "ann\u0000x" must not become "ann". */
+static bool fits(struct bytes text, size_t size)
+{
+    return text.n < size && !memchr(text.p, '\0', text.n);
+}
+
 static bool read_topics(struct token *t, struct bytes list, struct arena *scratch)
 {
     struct json in = json_over(list);
@@ -64,7 +70,7 @@ static bool read_topics(struct token *t, struct bytes list, struct arena *scratc
     json_enter(&in, '[');
     while (json_element(&in, &value)) {
         if (!json_string(value, scratch, &text) || memchr(text.p, ',', text.n) ||
-            n + text.n + 2 > sizeof t->topics)
+            !fits(text, sizeof t->topics - n - 1))
             return false;
         if (n > 0)
             t->topics[n++] = ',';
@@ -75,11 +81,20 @@ static bool read_topics(struct token *t, struct bytes list, struct arena *scratc
     return json_end(&in);
 }
 
+/* RFC 7519's NumericDate may have decimals (Date.now() / 1000): they are cut. */
+static bool read_seconds(struct bytes value, uint64_t *out)
+{
+    const char *point = memchr(value.p, '.', value.n);
+    if (point && strcspn(point, "eE") == strcspn(point, ",} \t\r\n"))
+        value.n = (size_t)(point - value.p);
+    return json_u64(value, out);
+}
+
 static bool read_claim(struct token *t, struct bytes key, struct bytes value, struct arena *scratch)
 {
     struct bytes text;
     if (json_key_is(key, "sub")) {
-        if (!json_string(value, scratch, &text) || text.n >= sizeof t->sub)
+        if (!json_string(value, scratch, &text) || !fits(text, sizeof t->sub))
             return false;
         memcpy(t->sub, text.p, text.n);
         t->sub[text.n] = '\0';
@@ -89,7 +104,7 @@ static bool read_claim(struct token *t, struct bytes key, struct bytes value, st
         t->role = bytes_is(text, "service") ? ROLE_service : ROLE_user;
         return t->role == ROLE_service || bytes_is(text, "user");
     } else if (json_key_is(key, "exp")) {
-        return json_u64(value, &t->exp_s);
+        return read_seconds(value, &t->exp_s);
     } else if (json_key_is(key, "topics")) {
         return read_topics(t, value, scratch);
     }
