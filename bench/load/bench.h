@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench.h -- what every mode of the load generator is given. */
+#pragma once
+
+#include "bench/load/poller.h"
+#include "bench/load/server.h"
+
+/* O(member, name, default, help): options are --name NUMBER. */
+#define OPTIONS(O)                                                                                 \
+    O(users, "users", 1000, "users: connected ones, and whom creates go to")                       \
+    O(rate, "rate", 100, "notify: creates a second")                                               \
+    O(writers, "writers", 64, "HTTP connections, each with one create in flight")                  \
+    O(seconds, "seconds", 10, "how long to measure")                                               \
+    O(warm, "warm", 1, "seconds of the same load before that")                                     \
+    O(key, "key", 1, "creates carry an Idempotency-Key (0 or 1)")                                  \
+    O(beat, "beat", 30, "seconds between two heartbeats of a connection")                          \
+    O(opening, "opening", 64, "connections being opened at a time")                                \
+    O(json, "json", 0, "print one JSON object instead of a table (0 or 1)")
+
+struct options {
+#define OPTION_MEMBER(member, name, standard, help) uint64_t member;
+    OPTIONS(OPTION_MEMBER)
+#undef OPTION_MEMBER
+};
+
+struct bench {
+    struct options opt;
+    struct server server;
+    struct poller *poller;
+    struct report report;
+    uint64_t start_ns; /* times in payloads count from here, so that they are whole JSON numbers */
+    char run[16];      /* in every user and key of this run, so that runs do not meet */
+    uint32_t conns;    /* opened so far: numbers for conn_open() */
+    uint64_t failures; /* what makes the run worthless: said on standard error, exit 1 */
+};
+
+/* Say what went wrong (the first few of a kind that is counted) and count it. */
+void bench_failed(struct bench *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+enum { BENCH_USER = 40 };
+/* The name of this run's user `n`. */
+void bench_user(const struct bench *b, uint64_t n, char out[BENCH_USER]);
+
+void notify_run(struct bench *b);
+void create_run(struct bench *b);
+void idle_run(struct bench *b);
