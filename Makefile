@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# make run | test | lint | bench | clean; V=asan for the sanitizers. What each needs it installs.
+# make run | test | lint | docs | bench | clean; V=asan for the sanitizers; T=word for only the tests
+# whose path has it. What each needs it installs.
 
 V       ?= release
 OUT     ?= build/$(V)
@@ -16,30 +17,77 @@ LIBS_all      = -lczmq -lzmq -lcrypto
 LIBS_store    = -llmdb
 LIBS_session  = -lmicrohttpd -lwslay
 
-.PHONY: all run test lint bench clean web
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+.PHONY: all tests web run test lint docs bench clean
 all: $(PROGRAMS)
+	@ln -sfn build/release/bin bin
 
 # The border: a program is lib, proto and its own folder, and nothing else.
 parts = $(filter-out %/main.c,$(foreach d,lib proto $1,$(wildcard $d/*.c)))
 objs  = $(patsubst %.c,$(OUT)/%.o,$(call parts,$1))
 
+.SECONDARY: # keep every .o
 .SECONDEXPANSION:
 $(OUT)/bin/belfry-%: $(OUT)/%/main.o $$(call objs,%)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_$*) $(LIBS_all)
+	@echo "link $@" && mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_$*) $(LIBS_all)
 $(OUT)/bin/belfry: $(OUT)/cli/main.o $$(call objs,cli)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+	@echo "link $@" && mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
 $(OUT)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	@echo "cc $@" && mkdir -p $(@D)
+	@$(CC) $(CFLAGS) -c -o $@ $<
 
 # A test stands in tests/KIND/PART/test_NAME.c and is linked like PART.
 TESTS_C = $(wildcard tests/unit/*/test_*.c tests/stories/*/test_*.c)
 TESTS   = $(patsubst %.c,$(OUT)/%,$(TESTS_C))
 part_of = $(notdir $(patsubst %/,%,$(dir $1)))
 $(TESTS): $(OUT)/%: $(OUT)/%.o $$(call objs,$$(call part_of,$$@))
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lmsgpackc -ljansson $(LIBS_$(call part_of,$@)) $(LIBS_all)
+	@echo "link $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lmsgpackc -ljansson $(LIBS_$(call part_of,$@)) $(LIBS_all)
+tests: $(TESTS)
+
+# npm packages, from the lock file and again only when it has changed.
+%/node_modules/.done: %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
+	@touch $@
+npm = $(patsubst %/package.json,%/node_modules/.done,$(wildcard $1/package.json))
+web: $(call npm,web)
+
+# In two steps, because what tools/need installs the second make must see from its first line on.
+run:
+	tools/need build
+	$(MAKE) V=release OUT=build/release all web
+	exec bin/belfry serve --dev --data data
+test:
+	tools/need test
+	$(MAKE) all tests web $(call npm,tests)
+	tests/run $(OUT) $(T)
+
+SOURCES = $(wildcard */*.[ch] tests/*/*/*.[ch])
+lint:
+	tools/need lint
+	clang-format --dry-run -Werror $(SOURCES)
+	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P 2 -n 4 sh -c \
+	    'clang-tidy --quiet "$$@" -- $(filter-out -M%,$(CFLAGS)) 2>build/tidy.log' sh
+	$(MAKE) CC=clang OUT=build/clang all tests
+docs: $(OUT)/tests/unit/proto/test_docs
+	$< --write docs/protocol.md
+
+# The load generator, and the floors that its figures are compared with.
+BENCH = $(OUT)/bin/bench-load $(OUT)/bin/bench-floor-lmdb
+$(OUT)/bin/bench-load: $(OUT)/bench/load/main.o $$(call objs,bench/load bench/common)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+$(OUT)/bin/bench-floor-%: $(OUT)/bench/floor_%.o $$(call objs,bench/common)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -llmdb $(LIBS_all)
+bench:
+	tools/need bench
+	$(MAKE) all $(BENCH)
+	bench/run $(OUT)/bin
 
 clean:
 	rm -rf build bin

@@ -48,6 +48,8 @@ bool base64_read(struct bytes text, struct arena *scratch, struct bytes *out)
         if (i % 4 != 0)
             to[made++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
     }
+    if (bits & (n % 4 == 2 ? 15 : n % 4 == 3 ? 3 : 0))
+        return false; /* bits behind the last byte: one run of bytes has one text */
     *out = (struct bytes){(const char *)to, made};
     return true;
 }

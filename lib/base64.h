@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* base64.h -- RFC 4648: written with the URL alphabet and no padding, read with either alphabet,
- * padded or not. */
+ * padded or not. Bits behind the last byte must be zero. */
 #pragma once
 
 #include "lib/arena.h"

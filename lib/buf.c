@@ -11,6 +11,7 @@ enum { BUF_FIRST = 256 };
 
 void buf_init(struct buf *b, size_t max)
 {
+    ENSURE(max < SIZE_MAX / 2); /* so that doubling ends */
     *b = (struct buf){.max = max};
 }
 
@@ -33,20 +34,20 @@ void buf_cut(struct buf *b, size_t n)
     b->overflowed = false;
 }
 
-/* Room for n more bytes, or the overflow raised. */
+/* Room for n more bytes and the NUL that vsnprintf puts behind them, or the overflow raised. */
 static bool room(struct buf *b, size_t n)
 {
     if (b->overflowed || n > b->max - b->n) {
         b->overflowed = true;
         return false;
     }
-    if (b->n + n <= b->cap)
+    if (b->n + n < b->cap)
         return true;
     size_t cap = b->cap ? b->cap : BUF_FIRST;
-    while (cap < b->n + n)
+    while (cap <= b->n + n)
         cap *= 2;
     if (cap > b->max)
-        cap = b->max;
+        cap = b->max + 1;
     b->p = realloc(b->p, cap);
     ENSURE(b->p != NULL);
     b->cap = cap;
@@ -94,7 +95,7 @@ void buf_format(struct buf *b, const char *format, ...)
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
     ENSURE(n >= 0);
-    if (room(b, (size_t)n + 1)) { /* vsnprintf writes a NUL, which we do not keep */
+    if (room(b, (size_t)n)) {
         vsnprintf(b->p + b->n, (size_t)n + 1, format, again);
         b->n += (size_t)n;
     }

@@ -29,6 +29,8 @@ static void two(char *at, int number)
 
 void clock_write(struct buf *out, uint64_t wall_ms)
 {
+    if (wall_ms > CLOCK_WALL_MAX)
+        wall_ms = CLOCK_WALL_MAX;
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm t;
     gmtime_r(&seconds, &t);
@@ -88,14 +90,16 @@ static int milliseconds(struct reader *r)
     return ms;
 }
 
-static bool leap(int year)
+/* `month` from 0. */
+static int days_of(int year, int month)
 {
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month] + (month == 1 && leap);
 }
 
 bool clock_read(struct bytes text, uint64_t *wall_ms)
 {
-    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     struct reader r = {text.p, text.p + text.n, true};
     struct tm t = {0};
     t.tm_year = number(&r, 4, 1970, 9999) - 1900;
@@ -123,14 +127,11 @@ bool clock_read(struct bytes text, uint64_t *wall_ms)
         if (zone == '-')
             offset_s = -offset_s;
     }
-    if (!r.ok || r.p != r.end)
-        return false;
-    int days = month_days[t.tm_mon] + (t.tm_mon == 1 && leap(t.tm_year + 1900));
-    if (t.tm_mday > days)
+    if (!r.ok || r.p != r.end || t.tm_mday > days_of(t.tm_year + 1900, t.tm_mon))
         return false;
     int64_t seconds = (int64_t)timegm(&t) - offset_s;
-    if (seconds < 0)
-        return false;
+    if (seconds < 0 || (uint64_t)seconds > CLOCK_WALL_MAX / 1000)
+        return false; /* the offset can lead out at either end */
     *wall_ms = (uint64_t)seconds * 1000 + (uint64_t)ms;
     return true;
 }

@@ -90,6 +90,16 @@ static int line_of(const char *file, int k)
     return number;
 }
 
+/* "session" alone on its line, when all that stood under it is commented out. */
+static bool is_section(const struct conf_table *t, const char *path)
+{
+    size_t n = strlen(path);
+    for (size_t i = 0; i < t->count; i++)
+        if (strncmp(t->rows[i].path, path, n) == 0 && t->rows[i].path[n] == '/')
+            return true;
+    return false;
+}
+
 struct walk {
     const struct conf_table *table;
     const char *file;
@@ -111,6 +121,8 @@ static bool load_children(struct walk *w, zconfig_t *parent, const char *above)
         }
         snprintf(origin, sizeof origin, "%s:%d", w->file, line_of(w->file, at));
         const char *value = zconfig_value(node);
+        if (!value && is_section(w->table, path))
+            continue;
         if (!conf_set(w->table, path, value ? value : "", origin, w->out, w->why))
             return false;
     }

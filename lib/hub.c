@@ -40,6 +40,8 @@ bool hub_read(struct hub *h, struct hub_peer *from, zmq_msg_t *msg)
 
 static void send_out(struct hub *h, struct hub_out *o)
 {
+    if (o->out.overflowed)
+        h->dropped++;
     if (o->out.n > 0) {
         struct bytes id = {(const char *)o->peer.id, o->peer.n};
         if (!sock_send(h->router, id, ZMQ_SNDMORE) || !sock_send(h->router, buf_all(&o->out), 0))

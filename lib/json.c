@@ -240,11 +240,12 @@ static void array(struct json *in, int depth)
 static void value(struct json *in, int depth)
 {
     space(in);
-    if (depth == JSON_DEPTH) {
+    char kind = peek(in);
+    if ((kind == '{' || kind == '[') && depth == JSON_DEPTH) {
         fail(in);
         return;
     }
-    switch (peek(in)) {
+    switch (kind) {
     case '{':
         object(in, depth + 1);
         break;

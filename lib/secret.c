@@ -25,7 +25,7 @@ static bool make(const char *file)
     uint8_t key[SECRET_SIZE];
     secret_random(key, sizeof key);
     struct buf text;
-    buf_init(&text, SECRET_SIZE * 2);
+    buf_init(&text, SECRET_TEXT);
     base64url_write(&text, (struct bytes){(char *)key, sizeof key});
     char fresh[512];
     int n = snprintf(fresh, sizeof fresh, "%s.%ld", file, (long)getpid());
@@ -35,12 +35,14 @@ static bool make(const char *file)
     if (fd >= 0)
         close(fd);
     good = good && (link(fresh, file) == 0 || errno == EEXIST);
+    int why = errno;
     unlink(fresh);
     buf_fini(&text);
+    errno = why;
     return good;
 }
 
-bool secret_load(const char *file, char out[SECRET_SIZE * 2])
+bool secret_load(const char *file, char out[SECRET_TEXT])
 {
     for (int turn = 0; turn < 2; turn++) {
         int fd = open(file, O_RDONLY | O_CLOEXEC);
@@ -49,11 +51,12 @@ bool secret_load(const char *file, char out[SECRET_SIZE * 2])
                 return false;
             continue;
         }
-        ssize_t n = read(fd, out, SECRET_SIZE * 2 - 1);
+        ssize_t n = read(fd, out, SECRET_TEXT);
         close(fd);
+        bool whole = n < SECRET_TEXT;
         while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r' || out[n - 1] == ' '))
             n--;
-        if (n < 32) { /* too short to be a secret: somebody's slip */
+        if (n < SECRET_SIZE || !whole) { /* no secret, or cut: somebody's slip */
             errno = EINVAL;
             return false;
         }

@@ -4,13 +4,14 @@
 
 #include "lib/buf.h"
 
-enum { SECRET_SIZE = 32, MAC_SIZE = 32 };
+enum { SECRET_SIZE = 32, SECRET_TEXT = 2 * SECRET_SIZE, MAC_SIZE = 32 };
 
 void secret_random(void *out, size_t n);
 
-/* The text of `file`, made of fresh randomness (43 letters, mode 0600) when it is not there. False:
- * errno says why. */
-bool secret_load(const char *file, char out[SECRET_SIZE * 2]);
+/* The text of `file`, made of fresh randomness (43 letters, mode 0600) when it is not there. A file
+ * of fewer than SECRET_SIZE bytes, or of SECRET_TEXT or more, is refused (EINVAL). False: errno
+ * says why. */
+bool secret_load(const char *file, char out[SECRET_TEXT]);
 
 /* HMAC-SHA256. */
 void mac(struct bytes key, struct bytes message, uint8_t out[MAC_SIZE]);

@@ -259,8 +259,8 @@ struct msg {
 /* Read the next message; false at the end (in->ok) or when it is not one of ours (!in->ok). */
 bool msg_read(struct mp_in *in, struct msg *m);
 
-/* Append one, or nothing of it when it does not fit: then out->overflowed. Its fields must keep their
- * limits: breaking them is our bug. */
+/* Append one, or nothing of it when it does not fit: then out->overflowed. Its fields must keep
+ * their limits: breaking them is our bug. */
 void msg_write(struct buf *out, const struct msg *m);
 
 /* Its name, or "unknown"; static. */

@@ -84,8 +84,10 @@ static bool read_topics(struct token *t, struct bytes list, struct arena *scratc
 /* RFC 7519's NumericDate may have decimals (Date.now() / 1000): they are cut. */
 static bool read_seconds(struct bytes value, uint64_t *out)
 {
+    if (memchr(value.p, 'e', value.n) || memchr(value.p, 'E', value.n))
+        return false;
     const char *point = memchr(value.p, '.', value.n);
-    if (point && strcspn(point, "eE") == strcspn(point, ",} \t\r\n"))
+    if (point)
         value.n = (size_t)(point - value.p);
     return json_u64(value, out);
 }
