@@ -66,7 +66,7 @@ test:
 	$(MAKE) all tests web $(call npm,tests)
 	tests/run $(OUT) $(T)
 
-SOURCES = $(wildcard */*.[ch] tests/*/*/*.[ch])
+SOURCES = $(wildcard */*.[ch] bench/*/*.[ch] tests/*/*/*.[ch])
 lint:
 	tools/need lint
 	clang-format --dry-run -Werror $(SOURCES)
