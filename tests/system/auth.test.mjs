@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Who may do what: tokens, the API key, and what dev mode opens. */
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before } from 'node:test';
+
+import { bearer, Belfry, checked, signed } from '../lib/belfry.mjs';
+import { handshake } from '../lib/http.mjs';
+
+let belfry; // without --dev
+let open; // with it
+const check = checked(() => belfry);
+before(async () => {
+  belfry = await Belfry.start({ dev: false });
+  open = await Belfry.start({ dev: true });
+});
+after(async () => {
+  await belfry?.stop();
+  await open?.stop();
+});
+
+const soon = () => Math.floor(Date.now() / 1000) + 600;
+const calls = (one, headers) => [
+  ['create', one.request('POST', '/api/notifications', { headers, body: { to: 'ann', title: 't' } })],
+  ['list', one.request('GET', '/api/notifications', { headers })],
+  ['count', one.request('GET', '/api/notifications/count', { headers })],
+  ['mark-read', one.request('POST', '/api/notifications/mark-read', { headers, body: { ids: [] } })],
+  ['mark-all-read', one.request('POST', '/api/notifications/mark-all-read', { headers, body: {} })],
+];
+
+check('without a token, or with a wrong one, every call is 401 and opens no socket', async () => {
+  const other = await Belfry.start({ dev: false });
+  const foreign = other.token('ann');
+  const foreignKey = other.apiKey;
+  await other.stop();
+  const [head, body, mac] = belfry.token('ann').split('.');
+  const tokens = {
+    none: undefined,
+    empty: '',
+    nonsense: 'nonsense',
+    expired: belfry.token('ann', { ttl: -1 }),
+    'no exp': signed(belfry.secret(), { sub: 'ann' }),
+    'alg none': signed('', { sub: 'ann', exp: soon() }, 'none'),
+    'alg none, signed': signed(belfry.secret(), { sub: 'ann', exp: soon() }, 'None'),
+    'another alg': signed(belfry.secret(), { sub: 'ann', exp: soon() }, 'HS512'),
+    'another installation': foreign,
+    'another API key': foreignKey,
+    'key with a letter more': `${belfry.apiKey}x`,
+    'cut signature': `${head}.${body}.${mac.slice(0, -1)}`,
+    'no signature': `${head}.${body}.`,
+    'changed claims': `${head}.${Buffer.from(JSON.stringify({ sub: 'bob', exp: soon() })).toString('base64url')}.${mac}`,
+    'a bad user': signed(belfry.secret(), { sub: 'a:b', exp: soon() }),
+    'an unknown role': signed(belfry.secret(), { sub: 'ann', role: 'admin', exp: soon() }),
+  };
+  for (const [name, token] of Object.entries(tokens)) {
+    for (const [call, answer] of calls(belfry, token === undefined ? {} : { authorization: `Bearer ${token}` }))
+      assert.equal((await answer).status, 401, `${name}: ${call}`);
+    const socket = await handshake(belfry.base, `/socket/websocket?token=${token ?? ''}&vsn=2.0.0`);
+    assert.equal(socket.status, 403, `${name}: WebSocket`);
+    const poll = await belfry.get(`/socket/longpoll?token=${encodeURIComponent(token ?? '')}&vsn=2.0.0&`);
+    assert.deepEqual(poll.json, { status: 403 }, `${name}: long-poll`);
+  }
+  const answer = await belfry.request('GET', '/api/notifications/count');
+  assert.match(answer.headers['www-authenticate'] ?? '', /Bearer/);
+  assert.match(answer.headers['content-type'], /^application\/problem\+json/);
+});
+
+check('a user reaches that user\'s inbox only', async () => {
+  await belfry.create('ann', 'for ann');
+  const bob = belfry.token('bob');
+  const count = await belfry.get('/api/notifications/count?user=ann', bob);
+  assert.ok(count.status === 403 || count.json.unread_count === 0, count.text);
+  const list = await belfry.get('/api/notifications?user=ann', bob);
+  assert.ok(list.status === 403 || list.json.notifications.length === 0, list.text);
+  const ann = await belfry.inbox('ann');
+  const read = await belfry.post('/api/notifications/mark-read', { ids: [ann.notifications[0].id], user: 'ann' }, bob);
+  assert.ok(read.status === 403 || read.json.unknown?.length === 1, read.text);
+  const all = await belfry.post('/api/notifications/mark-all-read', { user: 'ann' }, bob);
+  assert.ok(all.status === 403 || all.json.unread_count === 0, all.text);
+  assert.equal((await belfry.count('ann')).unread_count, 1);
+});
+
+check('a user may not create; a service token and the API key may', async () => {
+  const body = { to: 'carl', title: 't' };
+  assert.equal((await belfry.post('/api/notifications', body, belfry.token('carl'))).status, 403);
+  assert.equal((await belfry.count('carl')).unread_count, 0);
+  const service = signed(belfry.secret(), { role: 'service', sub: 'billing', exp: soon() });
+  assert.equal((await belfry.post('/api/notifications', body, service)).status, 201);
+  assert.equal((await belfry.post('/api/notifications', body, belfry.apiKey)).status, 201);
+  assert.equal((await belfry.get('/api/notifications/count?user=carl', service)).json.unread_count, 2);
+});
+
+check('belfry token prints a token and nothing else', async () => {
+  const { code, stdout } = await belfry.command('token', '--user', 'dora', '--ttl', '60');
+  assert.equal(code, 0);
+  assert.match(stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  assert.equal((await belfry.get('/api/notifications/count', stdout.trim())).status, 200);
+  const service = await belfry.command('token', '--service');
+  const made = await belfry.post('/api/notifications', { to: 'dora', title: 't' }, service.stdout.trim());
+  assert.equal(made.status, 201, made.text);
+  const raw = JSON.parse(Buffer.from(stdout.split('.')[1], 'base64url'));
+  assert.ok(raw.exp - Date.now() / 1000 <= 60);
+});
+
+check('belfry notify prints the answer', async () => {
+  const { code, stdout, stderr } = await belfry.command('notify', 'emil', 'From the shell', '--type', 'alert', '--data', '{"n":1}');
+  assert.equal(code, 0, stderr);
+  const [made] = JSON.parse(stdout).notifications;
+  const { notifications } = await belfry.inbox('emil');
+  assert.deepEqual([notifications[0].id, notifications[0].type, notifications[0].data], [made.id, 'alert', { n: 1 }]);
+  const wrong = await belfry.command('notify', 'emil', 'x', '--type', 'nonsense');
+  assert.notEqual(wrong.code, 0);
+  assert.match(wrong.stderr + wrong.stdout, /type/);
+});
+
+check('the secrets are readable by their owner only', () => {
+  for (const name of ['token.key', 'api.key'])
+    assert.equal(fs.statSync(path.join(belfry.data, 'secrets', name)).mode & 0o777, 0o600, name);
+  assert.equal(fs.statSync(path.join(belfry.data, 'run')).mode & 0o777, 0o700);
+});
+
+check('without --dev nothing is open', async () => {
+  assert.ok([403, 404].includes((await belfry.get('/dev/token?user=ann')).status));
+  for (const [call, answer] of calls(belfry, {})) assert.equal((await answer).status, 401, call);
+});
+
+check('dev mode: loopback needs no key, but JSON and no foreign origin', async () => {
+  const token = (await open.get('/dev/token?user=ann')).json.token;
+  assert.equal((await open.get('/api/notifications/count', token)).status, 200);
+  const body = '{"to":"ann","title":"t"}';
+  const send = (headers) => open.request('POST', '/api/notifications', { headers, body });
+  assert.equal((await send({ 'content-type': 'application/json' })).status, 201);
+  assert.equal((await send({ 'content-type': 'application/json', origin: open.base })).status, 201);
+  assert.equal((await send({ 'content-type': 'text/plain' })).status, 415);
+  assert.equal((await send({})).status, 415);
+  assert.equal((await send({ 'content-type': 'application/json', origin: 'http://elsewhere.example' })).status, 403);
+  assert.equal((await send({ 'content-type': 'application/json', origin: 'null' })).status, 403);
+  const count = await open.get('/api/notifications/count', token);
+  assert.equal(count.json.unread_count, 2);
+});
+
+check('dev mode: a page of another name for this machine gets no token and no inbox', async () => {
+  const { port } = new URL(open.base);
+  const headers = { host: `rebound.example:${port}`, origin: `http://rebound.example:${port}`, 'content-type': 'application/json' };
+  const get = await ask(open.base, 'GET', '/dev/token?user=ann', headers);
+  assert.ok([400, 403, 404, 421].includes(get), `GET /dev/token through a foreign name: ${get}`);
+  const post = await ask(open.base, 'POST', '/api/notifications', headers, '{"to":"ann","title":"t"}');
+  assert.ok([400, 401, 403, 421].includes(post), `POST through a foreign name: ${post}`);
+});
+
+function ask(base, method, path_, headers, body) {
+  return new Promise((resolve, reject) => {
+    const req = http.request(new URL(path_, base), { method, headers, agent: false }, (res) => {
+      res.resume();
+      resolve(res.statusCode);
+    });
+    req.on('error', reject);
+    req.end(body);
+  });
+}
+
+check('dev mode: a wrong token is still wrong', async () => {
+  const answer = await open.get('/api/notifications/count', 'nonsense');
+  assert.equal(answer.status, 401);
+  assert.equal((await open.get('/dev/token?user=a:b')).status, 422);
+  assert.equal((await open.get('/dev/token')).status, 422);
+  assert.deepEqual(bearer(''), {});
+});
