@@ -39,7 +39,7 @@ struct floor {
 static struct options {
     const char *dir;
     uint64_t group, seconds, users, key, json;
-} opt = {NULL, 64, 10, 1000, 1, 0};
+} opt = {"", 64, 10, 1000, 1, 0};
 
 static void must(int rc, const char *what)
 {
@@ -54,11 +54,11 @@ static void number_key(uint8_t *to, uint64_t n)
 }
 
 /* Put what was encoded into `row`, with as many bytes behind it as a checksum has. */
-static void put(struct floor *f, int table, struct bytes key)
+static void put(struct floor *f, int table, void *key, size_t n)
 {
     buf_add(&f->row, "sum", SUM_SIZE);
     ENSURE(!f->row.overflowed);
-    MDB_val k = {key.n, (void *)(uintptr_t)key.p}, v = {f->row.n, f->row.p};
+    MDB_val k = {n, key}, v = {f->row.n, f->row.p};
     must(mdb_put(f->txn, f->tables[table], &k, &v, table == LOG ? MDB_APPEND : 0), "put");
     buf_reset(&f->row);
 }
@@ -84,7 +84,7 @@ static void put_log(struct floor *f, struct bytes topic)
                               .content = {text, (size_t)n}}};
     msg_write(&f->row, &m);
     number_key(key, f->seq);
-    put(f, LOG, (struct bytes){(char *)key, sizeof key});
+    put(f, LOG, key, sizeof key);
 }
 
 static void put_index(struct floor *f, uint64_t user)
@@ -95,17 +95,17 @@ static void put_index(struct floor *f, uint64_t user)
         mp_put_u64(&f->row, numbers[i]);
     number_key(key, user + 1); /* the seq of the inbox's first entry */
     number_key(key + 8, f->seq);
-    put(f, INDEX, (struct bytes){(char *)key, sizeof key});
+    put(f, INDEX, key, sizeof key);
 }
 
-static void put_topic(struct floor *f, struct bytes topic, uint64_t user)
+static void put_topic(struct floor *f, char *topic, size_t n, uint64_t user)
 {
     uint64_t count = f->seq / opt.users + 1;
     /* no, head, unread, quiet, newest_pos, read_upto, next_expiry, items */
     const uint64_t numbers[] = {user + 1, f->seq, count, 0, f->seq, 0, 0, count};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         mp_put_u64(&f->row, numbers[i]);
-    put(f, TOPICS, topic);
+    put(f, TOPICS, topic, n);
 }
 
 static void put_idem(struct floor *f)
@@ -118,7 +118,7 @@ static void put_idem(struct floor *f)
                     .created = {.first_seq = f->seq, .count = 1, .at_ms = f->at_ms}};
     buf_add(&f->row, key + 8, HASH_SIZE); /* the body's hash: as long, and as random */
     msg_write(&f->row, &m);
-    put(f, IDEM, (struct bytes){(char *)key, sizeof key});
+    put(f, IDEM, key, sizeof key);
 }
 
 static void put_create(struct floor *f)
@@ -126,10 +126,10 @@ static void put_create(struct floor *f)
     char user[64], topic[TOPIC_MAX + 1];
     uint64_t number = f->seq++ % opt.users;
     int n = snprintf(user, sizeof user, "b%08x-%llu", (unsigned)f->run, (unsigned long long)number);
-    struct bytes name = {topic, topic_of_user((struct bytes){user, (size_t)n}, topic)};
-    put_log(f, name);
+    size_t length = topic_of_user((struct bytes){user, (size_t)n}, topic);
+    put_log(f, (struct bytes){topic, length});
     put_index(f, number);
-    put_topic(f, name, number);
+    put_topic(f, topic, length, number);
     if (opt.key)
         put_idem(f);
 }
@@ -186,7 +186,7 @@ static void options_read(int argc, char **argv)
             refuse("%s: allowed: --dir DIR --group N --seconds N --users N --key 0|1 --json 0|1",
                    argv[i]);
     }
-    if (!opt.dir || !opt.group || !opt.seconds || !opt.users)
+    if (!opt.dir[0] || !opt.group || !opt.seconds || !opt.users)
         refuse("--dir DIR must be said; group, seconds and users must be above 0");
 }
 

@@ -125,3 +125,14 @@ void conn_flush(struct conn *c)
     memmove(c->out.p, c->out.p + n, c->out.n - (size_t)n);
     buf_cut(&c->out, c->out.n - (size_t)n);
 }
+
+const char *bytes_find(struct bytes in, struct bytes what)
+{
+    const char *end = in.p + in.n;
+    while (in.n >= what.n && (in.p = memchr(in.p, what.p[0], in.n - what.n + 1))) {
+        if (memcmp(in.p, what.p, what.n) == 0)
+            return in.p;
+        in.n = (size_t)(end - ++in.p);
+    }
+    return NULL;
+}

@@ -39,5 +39,8 @@ void conn_open(struct conn *c, struct poller *p, const struct conn_ops *ops,
                const struct sockaddr_in *to, uint32_t number);
 void conn_close(struct conn *c);
 
+/* Where `what` begins in the bytes, NULL when it is not in them. */
+const char *bytes_find(struct bytes in, struct bytes what);
+
 /* Send c->out; what the kernel does not take goes when it can. */
 void conn_flush(struct conn *c);

@@ -109,9 +109,11 @@ static void on_message(struct ws *w, struct bytes text)
     if (bytes_is(message.event, "phx_reply")) {
         on_reply(m, &message);
     } else if (bytes_is(message.event, "notifications:sync")) {
+        uint64_t before = m->seq;
         c->syncs++;
         if (take_state(m, message.payload) && c->heard)
             c->heard(m, &message, c->of);
+        c->repeats += m->seq < before; /* gone back */
     } else if (follows(m, &message) && c->heard) {
         c->heard(m, &message, c->of);
     }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* memmem */
 #include "bench/load/http.h"
 
 #include "lib/ensure.h"
@@ -26,7 +25,7 @@ static bool header_is(const char *line, size_t n, const char *name)
 /* False when the head is not whole; a status of 0 when it is not one. */
 static bool head_read(struct bytes in, struct head *h)
 {
-    const char *end = memmem(in.p, in.n, "\r\n\r\n", 4);
+    const char *end = bytes_find(in, BYTES("\r\n\r\n"));
     *h = (struct head){0};
     if (!end)
         return in.n > HEAD_MAX;
@@ -34,7 +33,8 @@ static bool head_read(struct bytes in, struct head *h)
     if (h->size > 12 && memcmp(in.p, "HTTP/1.", 7) == 0)
         h->status = atoi(in.p + 9);
     for (const char *line = in.p; line < end;) {
-        const char *next = memmem(line, (size_t)(end + 2 - line), "\r\n", 2);
+        const char *next = bytes_find((struct bytes){line, (size_t)(end + 2 - line)},
+                                      BYTES("\r\n"));
         size_t n = (size_t)(next - line);
         if (header_is(line, n, "content-length:")) {
             h->length = strtoul(line + 15, NULL, 10);

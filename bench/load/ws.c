@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#define _GNU_SOURCE /* memmem */
 #include "bench/load/ws.h"
 
 #include <string.h>
@@ -67,12 +66,12 @@ static bool accepted(struct bytes head)
 {
     static const char status[] = "HTTP/1.1 101 ";
     return head.n > sizeof status && memcmp(head.p, status, sizeof status - 1) == 0 &&
-           memmem(head.p, head.n, ACCEPT "\r\n", sizeof ACCEPT + 1);
+           bytes_find(head, BYTES(ACCEPT "\r\n"));
 }
 
 static size_t handshake(struct ws *w, struct bytes in)
 {
-    const char *end = memmem(in.p, in.n, "\r\n\r\n", 4);
+    const char *end = bytes_find(in, BYTES("\r\n\r\n"));
     if (!end) {
         if (in.n > HANDSHAKE_MAX)
             lose(w, "no end of the handshake");
