@@ -47,14 +47,21 @@ part_of = $(notdir $(patsubst %/,%,$(dir $1)))
 $(TESTS): $(OUT)/%: $(OUT)/%.o $$(call objs,$$(call part_of,$$@))
 	@echo "link $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lmsgpackc -ljansson $(LIBS_$(call part_of,$@)) $(LIBS_all)
-tests: $(TESTS)
+PROXY = $(OUT)/tests/system/drop_proxy
+$(PROXY): $(PROXY).o $$(call objs,)
+	@echo "link $@" && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+tests: $(TESTS) $(PROXY)
 
 # npm packages, from the lock file and again only when it has changed.
 %/node_modules/.done: %/package-lock.json
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 npm = $(patsubst %/package.json,%/node_modules/.done,$(wildcard $1/package.json))
-web: $(call npm,web)
+# The pages are ours and the phoenix client's as npm ships it.
+$(OUT)/web/index.html: $(wildcard web/demo/*) $(call npm,web)
+	@echo "copy $(@D)" && mkdir -p $(@D)
+	@cp web/demo/* $(@D) && cp web/node_modules/phoenix/priv/static/phoenix.mjs $(@D)/phoenix.js
+web: $(OUT)/web/index.html
 
 # In two steps, because what tools/need installs the second make must see from its first line on.
 run:
@@ -66,7 +73,7 @@ test:
 	$(MAKE) all tests web $(call npm,tests)
 	tests/run $(OUT) $(T)
 
-SOURCES = $(wildcard */*.[ch] bench/*/*.[ch] tests/*/*/*.[ch])
+SOURCES = $(wildcard */*.[ch] bench/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 lint:
 	tools/need lint
 	clang-format --dry-run -Werror $(SOURCES)
