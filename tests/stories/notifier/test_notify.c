@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the notifier does, told as stories: events in, text out, compared whole. A line is
+ *     [now] event > effects = state
+ * `follow kept` asks for the log after the position that the store kept, `follow 7` after 7;
+ * `cast 8` publishes entry 8; `heads 5-8 ann@7` says that between them ann's inbox changed, last at
+ * 7; `done 8` tells the store that 8 is published, `keep 8` that it shall keep this position. */
+#include "notifier/notify.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { HEAD_MS = 500 };
+enum { WALL_MS = 1000000 }; /* the wall clock when now is 0 */
+
+struct line {
+    enum notify_event_kind kind;
+    uint64_t now_ms;
+    uint64_t a, b;     /* tail: from; entry: seq, expires_ms; tailed: to; expired: asked, next */
+    const char *topic; /* entry */
+    uint64_t status;   /* expired */
+};
+
+static void write_effect(struct buf *out, const struct notify *n, const struct notify_effect *fx)
+{
+    unsigned long long from = fx->from, to = fx->to;
+    uint32_t count;
+    const struct notify_head *heads = notify_heads(n, &count);
+    switch (fx->kind) {
+    case NOTIFY_FX_follow:
+        if (fx->from == UINT64_MAX)
+            buf_text(out, "follow kept");
+        else
+            buf_format(out, "follow %llu", from);
+        break;
+    case NOTIFY_FX_broadcast:
+        buf_format(out, "cast %llu", (unsigned long long)fx->entry->seq);
+        break;
+    case NOTIFY_FX_heads:
+        buf_format(out, "heads %llu-%llu", from, to);
+        for (uint32_t i = 0; i < count && i < 3; i++)
+            buf_format(out, " %.*s@%llu", (int)heads[i].n, heads[i].topic,
+                       (unsigned long long)heads[i].seq);
+        if (count > 3)
+            buf_format(out, " and %u more", count - 3);
+        break;
+    case NOTIFY_FX_followed:
+        buf_format(out, "%s %llu", fx->keep ? "keep" : "done", to);
+        break;
+    case NOTIFY_FX_expire:
+        buf_format(out, "expire #%llu", (unsigned long long)fx->asked);
+        break;
+    }
+}
+
+static void play(struct notify *n, const struct line *line, struct buf *out)
+{
+    struct msg_entry entry = {.kind = ENTRY_created,
+                              .seq = line->a,
+                              .expires_ms = line->b,
+                              .topic = bytes_of(line->topic ? line->topic : "ann")};
+    struct notify_event ev = {.kind = line->kind,
+                              .now_ms = line->now_ms,
+                              .wall_ms = WALL_MS + line->now_ms,
+                              .from = line->a,
+                              .to = line->a,
+                              .asked = line->a,
+                              .status = line->status,
+                              .next_in_ms = line->b,
+                              .entry = line->kind == NOTIFY_EV_entry ? &entry : NULL};
+    struct notify_effects fx;
+    notify_step(n, &ev, &fx);
+    if (!out)
+        return;
+    buf_format(out, "[%5llu] %s", (unsigned long long)line->now_ms, notify_event_name(line->kind));
+    for (unsigned i = 0; i < fx.n; i++) {
+        buf_text(out, i ? ", " : " > ");
+        write_effect(out, n, &fx.list[i]);
+    }
+    buf_format(out, " = %s\n", notify_state_name(n->state));
+}
+
+static void story(const char *want, const struct line *lines, size_t count)
+{
+    struct notify *n = malloc(sizeof *n);
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    notify_init(n, HEAD_MS);
+    for (size_t i = 0; i < count; i++)
+        play(n, &lines[i], &out);
+    buf_byte(&out, 0);
+    assert_string_equal(out.p, want);
+    buf_fini(&out);
+    notify_fini(n);
+    free(n);
+}
+
+#define STORY(want, ...)                                                                           \
+    do {                                                                                           \
+        const struct line lines_[] = {__VA_ARGS__};                                                \
+        story(want, lines_, sizeof lines_ / sizeof *lines_);                                       \
+    } while (0)
+
+/* clang-format off */
+/* The words that stories are told in. */
+#define AT(event, now) .kind = NOTIFY_EV_##event, .now_ms = (now)
+#define STORE_UP(now) {AT(store_up, now)}
+#define STORE_DOWN(now) {AT(store_down, now)}
+#define BUS_UP(now) {AT(bus_up, now)}
+#define BUS_DOWN(now) {AT(bus_down, now)}
+#define UP(now) STORE_UP(now), BUS_UP(now)
+#define TICK(now) {AT(tick, now)}
+#define DRAIN(now) {AT(drain, now)}
+#define TAIL(now, from) {AT(tail, now), .a = (from)}
+#define TAILED(now, to) {AT(tailed, now), .a = (to)}
+#define ENTRY(now, seq, whose) {AT(entry, now), .a = (seq), .topic = (whose)}
+#define ENDING(now, seq, at_ms) {AT(entry, now), .a = (seq), .b = WALL_MS + (at_ms)}
+#define EXPIRED(now, number, next_in) {AT(expired, now), .a = (number), .b = (next_in)}
+#define REFUSED(now, number, why) {AT(expired, now), .a = (number), .status = (why)}
+/* clang-format on */
+#define NONE UINT64_MAX
+
+static void starts(void **state)
+{
+    (void)state;
+    /* It resumes where the store kept it, says so in its first heads, and only then is it there. */
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[    1] bus_up > follow kept = asking\n"
+          "[    2] expired = asking\n"
+          "[    3] tail = following\n"
+          "[    3] tailed > done 41, heads 41-41 = following\n"
+          "[  503] tick > heads 41-41 = following\n",
+          STORE_UP(0), BUS_UP(1), EXPIRED(2, 1, NONE), TAIL(3, 41), TAILED(3, 41), TICK(503));
+}
+
+static void waits_for_both(void **state)
+{
+    (void)state;
+    STORY("[    0] bus_up = away\n"
+          "[    1] tick = away\n"
+          "[    2] store_up > follow kept, expire #1 = asking\n"
+          "[    3] bus_down = away\n"
+          "[    4] tail = away\n"
+          "[    4] entry = away\n"
+          "[    4] tailed = away\n"
+          "[    5] bus_up > follow kept = asking\n"
+          "[ 1005] tick > follow kept, expire #2 = asking\n", /* no tail: ask again */
+          BUS_UP(0), TICK(1), STORE_UP(2), BUS_DOWN(3), TAIL(4, 0), ENTRY(4, 1, "ann"),
+          TAILED(4, 1), BUS_UP(5), TICK(1005));
+}
+
+static void broadcasts(void **state)
+{
+    (void)state;
+    /* Heads: each interval begins where the last ended; a topic is in it once, with its newest. */
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[    0] bus_up > follow kept = asking\n"
+          "[    1] tail = following\n"
+          "[    1] entry > cast 6 = following\n"
+          "[    1] entry > cast 7 = following\n"
+          "[    1] entry > cast 8 = following\n"
+          "[    1] tailed > done 8, heads 5-8 ann@8 bob@7 = following\n"
+          "[    2] tail = following\n"
+          "[    2] entry > cast 9 = following\n"
+          "[    2] tailed > done 9 = following\n"
+          "[  501] tick > heads 8-9 bob@9 = following\n"
+          "[ 1001] tick > keep 9, heads 9-9, expire #2 = following\n"
+          "[ 1501] tick > heads 9-9 = following\n",
+          UP(0), TAIL(1, 5), ENTRY(1, 6, "ann"), ENTRY(1, 7, "bob"), ENTRY(1, 8, "ann"),
+          TAILED(1, 8), TAIL(2, 8), ENTRY(2, 9, "bob"), TAILED(2, 9), TICK(501), TICK(1001),
+          TICK(1501));
+}
+
+static void position_is_kept_once_a_second(void **state)
+{
+    (void)state;
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[    0] bus_up > follow kept = asking\n"
+          "[    0] expired = asking\n"
+          "[    0] tail = following\n"
+          "[    0] entry > cast 1 = following\n"
+          "[    0] tailed > done 1, heads 0-1 ann@1 = following\n"
+          "[  400] entry > cast 2 = following\n"
+          "[  400] tailed > done 2 = following\n"
+          "[ 1000] entry > cast 3 = following\n"
+          "[ 1000] tailed > keep 3, heads 1-3 ann@3 = following\n" /* due */
+          "[ 1100] entry > cast 4 = following\n"
+          "[ 1100] tailed > done 4 = following\n"
+          "[ 2000] tick > keep 4, heads 3-4 ann@4 = following\n" /* by itself */
+          "[ 3000] tick > heads 4-4 = following\n"               /* it has not moved: nothing */
+          "[ 4000] tick > heads 4-4 = following\n"
+          "[ 4100] entry > cast 5 = following\n"
+          "[ 4100] tailed > done 5 = following\n"
+          "[ 4200] drain > keep 5 = following\n",
+          UP(0), EXPIRED(0, 1, NONE), TAIL(0, 0), ENTRY(0, 1, "ann"), TAILED(0, 1),
+          ENTRY(400, 2, "ann"), TAILED(400, 2), ENTRY(1000, 3, "ann"), TAILED(1000, 3),
+          ENTRY(1100, 4, "ann"), TAILED(1100, 4), TICK(2000), TICK(3000), TICK(4000),
+          ENTRY(4100, 5, "ann"), TAILED(4100, 5), DRAIN(4200));
+}
+
+static void store_away_and_back(void **state)
+{
+    (void)state;
+    /* From our own position, which is ahead of the kept one; what comes twice is not cast twice. */
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[    0] bus_up > follow kept = asking\n"
+          "[    0] tail = following\n"
+          "[    0] entry > cast 1 = following\n"
+          "[    0] tailed > done 1, heads 0-1 ann@1 = following\n"
+          "[    1] entry > cast 2 = following\n"
+          "[    2] store_down = away\n"
+          "[  900] tick = away\n"
+          "[ 2000] store_up > follow 2, expire #2 = asking\n"
+          "[ 2001] tail = following\n"
+          "[ 2001] entry = following\n"
+          "[ 2001] entry > cast 3 = following\n"
+          "[ 2001] tailed > done 3, heads 1-3 ann@3 = following\n",
+          UP(0), TAIL(0, 0), ENTRY(0, 1, "ann"), TAILED(0, 1), ENTRY(1, 2, "ann"), STORE_DOWN(2),
+          TICK(900), STORE_UP(2000), TAIL(2001, 1), ENTRY(2001, 2, "ann"), ENTRY(2001, 3, "ann"),
+          TAILED(2001, 3));
+}
+
+static void broker_away_and_back(void **state)
+{
+    (void)state;
+    /* What the store sends meanwhile is not published, so it is asked for again. The first heads
+     * begin where the last ones ended, which may have died with the broker. */
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[    0] bus_up > follow kept = asking\n"
+          "[    0] tail = following\n"
+          "[    0] entry > cast 1 = following\n"
+          "[    0] tailed > done 1, heads 0-1 ann@1 = following\n"
+          "[    1] bus_down = away\n"
+          "[    2] tail = away\n"
+          "[    2] entry = away\n"
+          "[    2] tailed = away\n"
+          "[   30] bus_up > follow 1 = asking\n"
+          "[   31] tail = following\n"
+          "[   31] entry > cast 2 = following\n"
+          "[   31] tailed > done 2, heads 1-2 bob@2 = following\n",
+          UP(0), TAIL(0, 0), ENTRY(0, 1, "ann"), TAILED(0, 1), BUS_DOWN(1), TAIL(2, 1),
+          ENTRY(2, 2, "bob"), TAILED(2, 2), BUS_UP(30), TAIL(31, 1), ENTRY(31, 2, "bob"),
+          TAILED(31, 2));
+}
+
+static void a_hole_is_asked_for_again(void **state)
+{
+    (void)state;
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[    0] bus_up > follow kept = asking\n"
+          "[    0] tail = following\n"
+          "[    0] tailed > done 4, heads 4-4 = following\n"
+          "[    1] tail > follow 4 = asking\n"
+          "[    1] entry = asking\n"
+          "[    1] tailed = asking\n"
+          "[    2] tail = asking\n" /* not the answer yet; it is asked for once a second */
+          "[    2] entry = asking\n"
+          "[    2] tailed = asking\n"
+          "[    3] tail = following\n"
+          "[    3] entry > cast 5 = following\n",
+          UP(0), TAIL(0, 4), TAILED(0, 4), TAIL(1, 5), ENTRY(1, 6, "ann"), TAILED(1, 6), TAIL(2, 6),
+          ENTRY(2, 7, "ann"), TAILED(2, 7), TAIL(3, 4), ENTRY(3, 5, "ann"));
+}
+
+static void expiry_nearer_and_later(void **state)
+{
+    (void)state;
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[    0] bus_up > follow kept = asking\n"
+          "[    1] expired = asking\n" /* none waits */
+          "[    2] tail = following\n"
+          "[    2] tailed > done 0, heads 0-0 = following\n"
+          "[  100] entry > cast 1 = following\n" /* ends in 60 s: asked every 500 ms */
+          "[  600] tick > heads 0-1 ann@1, expire #2 = following\n"
+          "[  601] expired = following\n"        /* in 59.4 s */
+          "[  700] entry > cast 2 = following\n" /* ends at 720: nearer */
+          "[  719] tick = following\n"
+          "[  720] tick > expire #3 = following\n"
+          "[  730] entry > cast 3 = following\n" /* ended already, and the question is out */
+          "[  731] expired = following\n"
+          "[  731] tick > expire #4 = following\n"
+          "[  732] expired = following\n"
+          "[ 1100] tick > keep 3, heads 1-3 ann@3 = following\n",
+          UP(0), EXPIRED(1, 1, NONE), TAIL(2, 0), TAILED(2, 0), ENDING(100, 1, 60100), TICK(600),
+          EXPIRED(601, 2, 59400), ENDING(700, 2, 720), TICK(719), TICK(720), ENDING(730, 3, 1),
+          EXPIRED(731, 3, NONE), TICK(731), EXPIRED(732, 4, NONE), TICK(1100));
+}
+
+static void expiry_unanswered(void **state)
+{
+    (void)state;
+    /* An answer that comes late is of a question that is no longer asked; a refusal is asked again.
+     */
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[  999] tick = away\n"
+          "[ 1000] tick > expire #2 = away\n"
+          "[ 1001] expired = away\n"
+          "[ 1002] expired = away\n"
+          "[ 1502] tick > expire #3 = away\n"
+          "[ 1503] store_down = away\n"
+          "[ 9000] tick = away\n"
+          "[ 9001] store_up > expire #4 = away\n",
+          STORE_UP(0), TICK(999), TICK(1000), EXPIRED(1001, 1, 0), REFUSED(1002, 2, ERR_NO_SPACE),
+          TICK(1502), STORE_DOWN(1503), TICK(9000), STORE_UP(9001));
+}
+
+static void sleeps_no_longer_than_it_may(void **state)
+{
+    (void)state;
+    struct notify *n = malloc(sizeof *n);
+    const struct line lines[] = {UP(0), EXPIRED(0, 1, 70), TAIL(0, 0), TAILED(0, 0)};
+    const uint64_t want[] = {1000, 1000, 70, 0, 70}; /* after each */
+    notify_init(n, HEAD_MS);
+    assert_true(notify_deadline_ms(n) == NOTIFY_NEVER);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        play(n, &lines[i], NULL);
+        assert_int_equal(notify_deadline_ms(n), want[i]);
+    }
+    notify_fini(n);
+    free(n);
+}
+
+/* More topics than one heads may carry: several in a row, each a complete interval. */
+static void many_topics(void **state)
+{
+    (void)state;
+    enum { TOPICS = 2 * CHANGES_MAX + 2 };
+    struct notify *n = malloc(sizeof *n);
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    notify_init(n, HEAD_MS);
+    const struct line before[] = {UP(0), TAIL(0, 100), TAILED(0, 100)};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+        play(n, &before[i], NULL);
+    for (unsigned i = 0; i < TOPICS; i++) {
+        char topic[16];
+        snprintf(topic, sizeof topic, "t%u", i);
+        struct line line = ENTRY(1, 101 + i, topic);
+        play(n, &line, i % CHANGES_MAX == CHANGES_MAX - 1 ? &out : NULL);
+    }
+    play(n, &(struct line)TAILED(1, 100 + TOPICS), &out);
+    play(n, &(struct line)TICK(501), &out);
+    buf_byte(&out, 0);
+    assert_string_equal(
+        out.p, "[    1] entry > cast 1100, heads 100-1100 t0@101 t1@102 t2@103 and 997 more = "
+               "following\n"
+               "[    1] entry > cast 2100, heads 1100-2100 t1000@1101 t1001@1102 t1002@1103 and "
+               "997 more = following\n"
+               "[    1] tailed > done 2102 = following\n"
+               "[  501] tick > heads 2100-2102 t2000@2101 t2001@2102 = following\n");
+    buf_fini(&out);
+    notify_fini(n);
+    free(n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(starts),
+        cmocka_unit_test(waits_for_both),
+        cmocka_unit_test(broadcasts),
+        cmocka_unit_test(position_is_kept_once_a_second),
+        cmocka_unit_test(store_away_and_back),
+        cmocka_unit_test(broker_away_and_back),
+        cmocka_unit_test(a_hole_is_asked_for_again),
+        cmocka_unit_test(expiry_nearer_and_later),
+        cmocka_unit_test(expiry_unanswered),
+        cmocka_unit_test(sleeps_no_longer_than_it_may),
+        cmocka_unit_test(many_topics),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
