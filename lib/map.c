@@ -22,6 +22,13 @@ void map_fini(struct map *m)
     *m = (struct map){0};
 }
 
+void map_clear(struct map *m)
+{
+    if (m->used > 0)
+        memset(m->slots, 0, m->cap * sizeof *m->slots);
+    m->used = 0;
+}
+
 static void place(struct map_slot *slots, size_t cap, struct map_slot slot)
 {
     size_t i = slot.hash & (cap - 1);

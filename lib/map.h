@@ -20,6 +20,7 @@ struct map {
 /* `seed` should be secret when clients choose the names. */
 void map_init(struct map *m, struct bytes (*name_of)(const void *), uint64_t seed);
 void map_fini(struct map *m);
+void map_clear(struct map *m); /* of its things; it keeps its memory */
 
 void *map_get(const struct map *m, struct bytes name); /* NULL when there is none */
 void map_put(struct map *m, void *thing);              /* its name must not be there */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The recount: everything that a topic's row says, found again from the other tables. */
+#include "store/inbox.h"
+#include "store/log.h"
+#include "store/reads.h"
+#include "store/record.h"
+
+#include "proto/types.h"
+
+enum { ITEMS_MAX = 10000 };
+
+struct recount {
+    const struct reads *r;
+    struct bytes topic;
+    struct inbox_row kept;
+    struct inbox_row found;
+    uint64_t expiries; /* items that end */
+    uint64_t items;    /* looked at, of all topics */
+    uint32_t drifts;
+};
+
+static void drift(struct recount *c, const char *what, uint64_t kept, uint64_t found)
+{
+    if (kept == found || c->drifts == CHANGES_MAX)
+        return;
+    struct msg m = {
+        .id = MSG_drift,
+        .drift = {.topic = c->topic, .what = bytes_of(what), .kept = kept, .found = found}};
+    msg_write(c->r->list, &m);
+    c->drifts++;
+}
+
+static void count_items(struct recount *c)
+{
+    struct key from = key2(c->kept.no, 0);
+    struct bytes key, value, raw;
+    struct item_row item;
+    struct msg_entry entry;
+    struct walk w;
+    walk_open(&w, c->r->txn, TABLE_index, WALK_up, key_bytes(&from));
+    while (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no) {
+        uint64_t pos = key_number(key, 1);
+        c->items++;
+        c->found.items++;
+        if (record_read(c->r->txn, TABLE_index, key, value, &item, FIELDS_OF(item), NULL) ||
+            item.type >= TYPE_COUNT) {
+            drift(c, "damaged item", pos, 0);
+            continue;
+        }
+        if (item.read_ms == 0 && pos > c->kept.read_upto)
+            ++*(type_row(item.type)->counted ? &c->found.unread : &c->found.quiet);
+        if (item.expires_ms != 0) {
+            c->expiries++;
+            if (c->found.next_expiry_ms == 0 || item.expires_ms < c->found.next_expiry_ms)
+                c->found.next_expiry_ms = item.expires_ms;
+        }
+        if (log_get(c->r->txn, pos, &entry, &raw) || entry.kind != ENTRY_created ||
+            entry.at_ms != item.at_ms || !bytes_equal(entry.topic, c->topic))
+            drift(c, "item without its entry", pos, 0);
+    }
+    walk_close(&w);
+}
+
+static void count_expiries(struct recount *c)
+{
+    struct key from = key3(c->kept.no, 0, 0);
+    struct bytes key, value, topic;
+    struct walk w;
+    uint64_t rows = 0, first = 0;
+    walk_open(&w, c->r->txn, TABLE_expiry, WALK_up, key_bytes(&from));
+    while (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no)
+        if (rows++ == 0)
+            first = key_number(key, 1);
+    walk_close(&w);
+    drift(c, "expiry rows", rows, c->expiries);
+    drift(c, "first expiry row", first, c->found.next_expiry_ms);
+    if (c->kept.next_expiry_ms == 0)
+        return;
+    struct key due = key2(c->kept.next_expiry_ms, c->kept.no);
+    if (record_get(c->r->txn, TABLE_due, key_bytes(&due), NULL, 0, &topic) ||
+        !bytes_equal(topic, c->topic))
+        drift(c, "due row", c->kept.next_expiry_ms, 0);
+}
+
+/* The highest mark. */
+static void find_marks(struct recount *c)
+{
+    struct key from = key2(c->kept.no, UINT64_MAX);
+    struct bytes key, value;
+    struct walk w;
+    walk_open(&w, c->r->txn, TABLE_marks, WALK_down, key_bytes(&from));
+    if (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no)
+        c->found.read_upto = key_number(key, 1);
+    walk_close(&w);
+}
+
+/* From the head back to the first entry, which gave the topic its number. */
+static void follow_chain(struct recount *c)
+{
+    uint64_t at = c->kept.head, count = c->kept.unread;
+    while (at != 0) {
+        struct msg_entry entry;
+        struct bytes raw;
+        c->items++;
+        if (log_get(c->r->txn, at, &entry, &raw) || !bytes_equal(entry.topic, c->topic) ||
+            entry.prev >= at) {
+            drift(c, "chain broken at", at, 0);
+            return;
+        }
+        if (at == c->kept.head)
+            drift(c, "unread in the newest entry", entry.unread, count);
+        if (entry.kind == ENTRY_created && c->found.newest_pos == 0)
+            c->found.newest_pos = entry.pos;
+        c->found.no = at;
+        at = entry.prev;
+    }
+}
+
+static void recount(struct recount *c, struct bytes value)
+{
+    if (record_read(c->r->txn, TABLE_topics, c->topic, value, &c->kept, FIELDS_OF(c->kept), NULL)) {
+        drift(c, "damaged topic", 1, 0);
+        return;
+    }
+    c->found = (struct inbox_row){0};
+    c->expiries = 0;
+    find_marks(c);
+    count_items(c);
+    count_expiries(c);
+    follow_chain(c);
+    drift(c, "unread", c->kept.unread, c->found.unread);
+    drift(c, "unread of types that do not count", c->kept.quiet, c->found.quiet);
+    drift(c, "items", c->kept.items, c->found.items);
+    drift(c, "next expiry", c->kept.next_expiry_ms, c->found.next_expiry_ms);
+    drift(c, "highest mark", c->kept.read_upto, c->found.read_upto);
+    drift(c, "newest item", c->kept.newest_pos, c->found.newest_pos);
+    drift(c, "first entry", c->kept.no, c->found.no);
+}
+
+/* Whole inboxes only: one transaction sees all of an inbox at one moment. */
+void read_check(const struct reads *r, const struct msg_check *m)
+{
+    struct recount c = {.r = r};
+    struct msg a = {.id = MSG_checked, .checked = {.req = m->req}};
+    char after[TOPIC_MAX];
+    struct bytes key, value;
+    struct walk w;
+    uint64_t limit = m->limit < ITEMS_MAX ? m->limit : ITEMS_MAX;
+    bool more = false;
+    buf_reset(r->list);
+    walk_open(&w, r->txn, TABLE_topics, WALK_up, m->after);
+    while (walk_next(&w, &key, &value)) {
+        if (m->after.n > 0 && bytes_equal(key, m->after))
+            continue;
+        more = a.checked.inboxes > 0 && (c.items >= limit || c.drifts >= CHANGES_MAX);
+        if (more)
+            break;
+        c.topic = key;
+        recount(&c, value);
+        a.checked.inboxes++;
+        if (key.n <= sizeof after) {
+            memcpy(after, key.p, key.n);
+            a.checked.next = (struct bytes){after, key.n};
+        }
+    }
+    walk_close(&w);
+    if (!more)
+        a.checked.next = (struct bytes){0};
+    a.checked.status = r->txn->failed;
+    a.checked.items = c.items;
+    a.checked.drifts = list_of(r->list, c.drifts);
+    msg_write(r->out, &a);
+}

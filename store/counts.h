@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* counts.h -- what the store counts, in DATA/run/store.count. */
+#pragma once
+
+#include "lib/counters.h"
+
+#define STORE_COUNTERS(X)                                                                          \
+    X(log_head, gauge, "newest position of the log")                                               \
+    X(notifier_seq, gauge, "the notifier has published up to here")                                \
+    X(commits, total, "transactions on disk")                                                      \
+    X(writes, total, "actions committed")                                                          \
+    X(batch_max, gauge, "most requests that shared a commit")                                      \
+    X(waiting, gauge, "requests that wait for a commit")                                           \
+    X(reads, total, "reads answered")                                                              \
+    X(expired, total, "notifications that came to their end")                                      \
+    X(idem_repeats, total, "actions known by their key, answered as the first time")               \
+    X(refused_full, total, "requests refused because the queue was full")                          \
+    X(refused_space, total, "actions refused because the disk was full")                           \
+    X(late, total, "requests dropped because whoever asked no longer waits")                       \
+    X(malformed, total, "messages that were not ours")                                             \
+    X(damaged, total, "records met whose checksum was wrong")                                      \
+    X(dropped, total, "answers that a peer did not take")                                          \
+    X(map_bytes, gauge, "address space set aside for the tables")                                  \
+    X(sync_us_total, total, "microseconds spent in commits")
+
+enum { STORE_COUNTERS(COUNTER_INDEX) COUNT_store };

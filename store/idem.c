@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/idem.h"
+
+#include "lib/ensure.h"
+#include "lib/hash.h"
+#include "store/record.h"
+
+enum { HASH_SIZE = 16, DAY_MS = 24 * 3600 * 1000, FORGET_MIN = 32, FORGET_MAX = 1024 };
+
+static uint64_t oldest_day(const struct work *w)
+{
+    return w->at_ms < w->remember_ms ? 0 : (w->at_ms - w->remember_ms) / DAY_MS;
+}
+
+/* The day, and the hash of action, user and key; a user holds no NUL, so it ends there. */
+static struct key key_of(const struct idem_key *k, uint64_t day)
+{
+    char text[8 + USER_MAX + 1 + KEY_MAX];
+    struct key action = key1(k->action);
+    ENSURE(k->user.n <= USER_MAX && k->key.n <= KEY_MAX);
+    size_t n = 8;
+    memcpy(text, action.p, 8);
+    if (k->user.n > 0)
+        memcpy(text + n, k->user.p, k->user.n);
+    n += k->user.n;
+    text[n++] = '\0';
+    memcpy(text + n, k->key.p, k->key.n);
+    n += k->key.n;
+    struct key key = key1(day);
+    hash128((struct bytes){text, n}, key.p + 8);
+    key.n = 8 + HASH_SIZE;
+    return key;
+}
+
+enum err idem_find(struct work *w, const struct idem_key *k, struct bytes *answer)
+{
+    uint64_t today = w->at_ms / DAY_MS, oldest = oldest_day(w);
+    struct key key = key_of(k, today);
+    for (uint64_t day = today;; day--) {
+        struct bytes rest;
+        memcpy(key.p, key1(day).p, 8);
+        enum err e = record_get(w->txn, TABLE_idem, key_bytes(&key), NULL, 0, &rest);
+        if (e == ERR_NOT_FOUND && day > oldest)
+            continue;
+        if (e)
+            return e;
+        if (rest.n < HASH_SIZE)
+            return record_damaged(w->txn, TABLE_idem, key_bytes(&key));
+        if (memcmp(rest.p, k->body_hash.p, HASH_SIZE) != 0)
+            return ERR_CONFLICT;
+        *answer = (struct bytes){rest.p + HASH_SIZE, rest.n - HASH_SIZE};
+        return ERR_OK;
+    }
+}
+
+void idem_keep(struct work *w, const struct idem_key *k, struct bytes answer)
+{
+    ENSURE(k->body_hash.n == HASH_SIZE);
+    struct key key = key_of(k, w->at_ms / DAY_MS);
+    struct buf *b = record_begin(w->txn);
+    buf_bytes(b, k->body_hash);
+    buf_bytes(b, answer);
+    record_end(w->txn, TABLE_idem, key_bytes(&key), false);
+    w->kept++;
+}
+
+void idem_forget(struct work *w)
+{
+    struct key old[FORGET_MAX];
+    uint64_t oldest = oldest_day(w), most = FORGET_MIN + 2 * w->kept, n = 0;
+    if (most > FORGET_MAX)
+        most = FORGET_MAX;
+    struct bytes key, value;
+    struct walk walk;
+    walk_open(&walk, w->txn, TABLE_idem, WALK_up, (struct bytes){0});
+    while (n < most && walk_next(&walk, &key, &value) && key_number(key, 0) < oldest) {
+        ENSURE(key.n <= sizeof old[n].p);
+        memcpy(old[n].p, key.p, key.n);
+        old[n++].n = key.n;
+    }
+    walk_close(&walk);
+    for (uint64_t i = 0; i < n; i++)
+        txn_del(w->txn, TABLE_idem, key_bytes(&old[i]));
+}

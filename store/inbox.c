@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/inbox.h"
+
+#include "lib/ensure.h"
+#include "proto/id.h"
+#include "proto/types.h"
+#include "store/log.h"
+#include "store/record.h"
+
+enum err inbox_load(struct txn *t, struct bytes topic, struct inbox_row *row)
+{
+    enum err e = record_get(t, TABLE_topics, topic, row, FIELDS_OF(*row), NULL);
+    if (e)
+        *row = (struct inbox_row){0};
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err item_load(struct txn *t, uint64_t no, uint64_t pos, struct item_row *item)
+{
+    struct key key = key2(no, pos);
+    enum err e = record_get(t, TABLE_index, key_bytes(&key), item, FIELDS_OF(*item), NULL);
+    if (e == ERR_OK && item->type >= TYPE_COUNT)
+        return record_damaged(t, TABLE_index, key_bytes(&key));
+    return e;
+}
+
+static void item_put(struct txn *t, uint64_t no, uint64_t pos, const struct item_row *item)
+{
+    struct key key = key2(no, pos);
+    record_put(t, TABLE_index, key_bytes(&key), item, FIELDS_OF(*item), (struct bytes){0});
+}
+
+static bool is_read(const struct inbox_row *inbox, uint64_t pos, const struct item_row *item)
+{
+    return item->read_ms != 0 || pos <= inbox->read_upto;
+}
+
+enum err item_read_at(struct txn *t, const struct inbox_row *inbox, uint64_t pos,
+                      const struct item_row *item, uint64_t *read_ms, uint64_t *rev)
+{
+    *read_ms = item->read_ms;
+    *rev = item->rev;
+    if (item->read_ms != 0 || pos > inbox->read_upto)
+        return ERR_OK;
+    struct key from = key2(inbox->no, pos);
+    struct bytes key, value;
+    struct mark_row mark;
+    struct walk w;
+    walk_open(&w, t, TABLE_marks, WALK_up, key_bytes(&from));
+    enum err e = ERR_WORLD;
+    if (walk_next(&w, &key, &value) && key_number(key, 0) == inbox->no)
+        e = record_read(t, TABLE_marks, key, value, &mark, FIELDS_OF(mark), NULL);
+    else if (!t->failed)
+        record_damaged(t, TABLE_marks, key_bytes(&from)); /* read_upto says that there is one */
+    walk_close(&w);
+    if (e)
+        return e;
+    *read_ms = mark.at_ms;
+    *rev = mark.seq;
+    return ERR_OK;
+}
+
+/* The counter that an unread item of this type is in. */
+static uint64_t *count_of(struct inbox_row *row, uint64_t type)
+{
+    return type_row(type)->counted ? &row->unread : &row->quiet;
+}
+
+/* One unread item less. A count that is wrong already must not pass below zero: belfry check finds
+ * it, and a badge of 2^64 helps nobody. */
+static void uncount(struct inbox_row *row, uint64_t type)
+{
+    uint64_t *count = count_of(row, type);
+    if (*count > 0)
+        --*count;
+}
+
+/* A change of this inbox gets its seq and its place in the chain. The count is what it is now. */
+static void append(struct work *w, struct inbox *in, struct msg_entry *e)
+{
+    e->seq = ++w->state.head;
+    e->prev = in->row.head;
+    e->topic = in->topic;
+    e->at_ms = w->at_ms;
+    e->unread = in->row.unread;
+    if (in->row.no == 0)
+        in->row.no = e->seq;
+    in->row.head = e->seq;
+    in->dirty = true;
+    log_append(w->txn, e);
+}
+
+/* Items that come to their end together, and what that does to the row. */
+struct ending {
+    unsigned rows, ids;
+    struct {
+        uint64_t expires_ms, pos;
+    } row[IDS_MAX];
+    struct inbox_row after;
+};
+
+/* Take an item out of the counts. A row of TABLE_expiry without its item ends nothing. */
+static enum err end_item(struct work *w, struct ending *end, uint64_t pos)
+{
+    struct item_row item;
+    enum err e = item_load(w->txn, end->after.no, pos, &item);
+    if (e == ERR_NOT_FOUND)
+        return ERR_OK;
+    if (e)
+        return e;
+    if (!is_read(&end->after, pos, &item))
+        uncount(&end->after, item.type);
+    if (end->after.items > 0)
+        end->after.items--;
+    id_make(item.at_ms, pos, (uint8_t *)w->ids[0] + end->ids++ * ID_SIZE);
+    return ERR_OK;
+}
+
+/* Find what is due, up to one entry full, and the time of the next one. */
+static enum err find_due(struct work *w, const struct inbox *in, struct ending *end)
+{
+    struct key from = key3(in->row.no, 0, 0);
+    struct bytes key, value;
+    struct walk walk;
+    enum err e = ERR_OK;
+    end->rows = end->ids = 0;
+    end->after = in->row;
+    end->after.next_expiry_ms = 0;
+    walk_open(&walk, w->txn, TABLE_expiry, WALK_up, key_bytes(&from));
+    while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no) {
+        uint64_t expires_ms = key_number(key, 1), pos = key_number(key, 2);
+        if (expires_ms > w->now_ms || end->rows == IDS_MAX) {
+            end->after.next_expiry_ms = expires_ms;
+            break;
+        }
+        end->row[end->rows].expires_ms = expires_ms;
+        end->row[end->rows++].pos = pos;
+        e = record_read(w->txn, TABLE_expiry, key, value, NULL, 0, NULL);
+        if (!e)
+            e = end_item(w, end, pos);
+    }
+    walk_close(&walk);
+    return e ? e : w->txn->failed;
+}
+
+static enum err expire(struct work *w, struct inbox *in)
+{
+    static _Thread_local struct ending end; /* 16 KB that need not be on the stack */
+    while (inbox_due(&in->row, w->now_ms)) {
+        enum err e = find_due(w, in, &end);
+        if (e)
+            return e;
+        for (unsigned i = 0; i < end.rows; i++) {
+            struct key item = key2(in->row.no, end.row[i].pos);
+            struct key row = key3(in->row.no, end.row[i].expires_ms, end.row[i].pos);
+            txn_del(w->txn, TABLE_index, key_bytes(&item));
+            txn_del(w->txn, TABLE_expiry, key_bytes(&row));
+        }
+        in->row = end.after;
+        in->dirty = true;
+        if (end.ids > 0)
+            append(w, in,
+                   &(struct msg_entry){.kind = ENTRY_expired,
+                                       .ids = {w->ids[0], (size_t)end.ids * ID_SIZE}});
+        w->tally.expired += end.ids;
+    }
+    return ERR_OK;
+}
+
+enum err inbox_open(struct work *w, struct bytes topic, struct inbox **inbox)
+{
+    struct inbox *in = map_get(&w->inboxes, topic);
+    if (!in) {
+        struct inbox_row row;
+        enum err e = inbox_load(w->txn, topic, &row);
+        if (e)
+            return e;
+        in = arena_alloc(&w->arena, sizeof *in);
+        char *name = arena_text(&w->arena, topic);
+        ENSURE(in != NULL && name != NULL); /* the weight of a commit bounds them */
+        *in = (struct inbox){.topic = {name, topic.n}, .row = row, .due_ms = row.next_expiry_ms};
+        map_put(&w->inboxes, in);
+    }
+    *inbox = in;
+    return expire(w, in);
+}
+
+void inbox_create(struct work *w, struct inbox *in, const struct msg_create *m)
+{
+    uint64_t pos = w->state.head + 1;
+    in->row.items++;
+    in->row.newest_pos = pos;
+    ++*count_of(&in->row, m->type);
+    append(w, in,
+           &(struct msg_entry){.kind = ENTRY_created,
+                               .type = m->type,
+                               .pos = pos,
+                               .expires_ms = m->expires_ms,
+                               .content = m->content});
+    struct item_row item = {
+        .at_ms = w->at_ms, .type = m->type, .expires_ms = m->expires_ms, .rev = pos};
+    item_put(w->txn, in->row.no, pos, &item);
+    if (m->expires_ms == 0)
+        return;
+    struct key key = key3(in->row.no, m->expires_ms, pos);
+    record_put(w->txn, TABLE_expiry, key_bytes(&key), NULL, 0, (struct bytes){0});
+    if (in->row.next_expiry_ms == 0 || m->expires_ms < in->row.next_expiry_ms)
+        in->row.next_expiry_ms = m->expires_ms;
+}
+
+/* OK, or NOT_FOUND when this inbox has no item of this id: an id tells the clock too. */
+static enum err item_of_id(struct work *w, const struct inbox *in, const uint8_t *id,
+                           struct item_row *item)
+{
+    enum err e = item_load(w->txn, in->row.no, id_pos(id), item);
+    if (e)
+        return e;
+    uint8_t real[ID_SIZE];
+    id_make(item->at_ms, id_pos(id), real);
+    return memcmp(real, id, ID_SIZE) == 0 ? ERR_OK : ERR_NOT_FOUND;
+}
+
+enum err inbox_mark_read(struct work *w, struct inbox *in, const struct msg_mark_read *m,
+                         struct bytes *changed, struct bytes *unknown)
+{
+    const uint8_t *ids = (const uint8_t *)m->ids.p;
+    struct item_row item;
+    for (size_t at = 0; at < m->ids.n; at += ID_SIZE) {
+        enum err e = item_of_id(w, in, ids + at, &item);
+        if (e && e != ERR_NOT_FOUND)
+            return e;
+    }
+    *changed = (struct bytes){w->ids[0], 0};
+    *unknown = (struct bytes){w->ids[1], 0};
+    uint64_t seq = w->state.head + 1;
+    for (size_t at = 0; at < m->ids.n; at += ID_SIZE) { /* read again: an id may be there twice */
+        uint64_t pos = id_pos(ids + at);
+        if (item_of_id(w, in, ids + at, &item)) {
+            memcpy(w->ids[1] + unknown->n, ids + at, ID_SIZE);
+            unknown->n += ID_SIZE;
+        } else if (!is_read(&in->row, pos, &item)) {
+            uncount(&in->row, item.type);
+            item.read_ms = w->at_ms;
+            item.rev = seq;
+            item_put(w->txn, in->row.no, pos, &item);
+            memcpy(w->ids[0] + changed->n, ids + at, ID_SIZE);
+            changed->n += ID_SIZE;
+        }
+    }
+    if (changed->n > 0)
+        append(w, in, &(struct msg_entry){.kind = ENTRY_read, .ids = *changed, .op_id = m->op_id});
+    return ERR_OK;
+}
+
+/* What stays unread above `up_to`. */
+static enum err count_above(struct work *w, const struct inbox *in, uint64_t up_to,
+                            struct inbox_row *after)
+{
+    *after = in->row;
+    after->unread = after->quiet = 0;
+    if (up_to >= in->row.newest_pos)
+        return ERR_OK;
+    struct key from = key2(in->row.no, up_to + 1);
+    struct bytes key, value;
+    struct item_row item;
+    struct walk walk;
+    enum err e = ERR_OK;
+    walk_open(&walk, w->txn, TABLE_index, WALK_up, key_bytes(&from));
+    while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no) {
+        e = record_read(w->txn, TABLE_index, key, value, &item, FIELDS_OF(item), NULL);
+        if (!e && item.type >= TYPE_COUNT)
+            e = record_damaged(w->txn, TABLE_index, key);
+        if (!e && !is_read(&in->row, key_number(key, 1), &item))
+            ++*count_of(after, item.type);
+    }
+    walk_close(&walk);
+    return e ? e : w->txn->failed;
+}
+
+enum err inbox_mark_all_read(struct work *w, struct inbox *in, uint64_t *up_to, struct bytes op_id)
+{
+    if (*up_to == 0 || *up_to > in->row.newest_pos)
+        *up_to = in->row.newest_pos;
+    if (*up_to <= in->row.read_upto || in->row.unread + in->row.quiet == 0)
+        return ERR_OK;
+    struct inbox_row after;
+    enum err e = count_above(w, in, *up_to, &after);
+    if (e)
+        return e;
+    if (after.unread == in->row.unread && after.quiet == in->row.quiet)
+        return ERR_OK; /* everything below was read one by one */
+    in->row = after;
+    in->row.read_upto = *up_to;
+    append(w, in, &(struct msg_entry){.kind = ENTRY_all_read, .pos = *up_to, .op_id = op_id});
+    struct mark_row mark = {.at_ms = w->at_ms, .seq = in->row.head};
+    struct key key = key2(in->row.no, *up_to);
+    record_put(w->txn, TABLE_marks, key_bytes(&key), &mark, FIELDS_OF(mark), (struct bytes){0});
+    return ERR_OK;
+}
+
+/* Where it stands among the inboxes that wait for an expiry. */
+static void move_due(struct work *w, struct inbox *in)
+{
+    if (in->row.next_expiry_ms == in->due_ms)
+        return;
+    struct key from = key2(in->due_ms, in->row.no), to = key2(in->row.next_expiry_ms, in->row.no);
+    if (in->due_ms != 0)
+        txn_del(w->txn, TABLE_due, key_bytes(&from));
+    if (in->row.next_expiry_ms != 0)
+        record_put(w->txn, TABLE_due, key_bytes(&to), NULL, 0, in->topic);
+    in->due_ms = in->row.next_expiry_ms;
+}
+
+void inbox_flush(struct work *w)
+{
+    struct inbox *in;
+    for (size_t at = 0; (in = map_next(&w->inboxes, &at));) {
+        if (!in->dirty)
+            continue;
+        record_put(w->txn, TABLE_topics, in->topic, &in->row, FIELDS_OF(in->row),
+                   (struct bytes){0});
+        move_due(w, in);
+        in->dirty = false;
+    }
+}
+
+/* One row of TABLE_due. False: it leads nowhere, and would be met again and again. */
+static bool expire_inbox(struct work *w, struct bytes key, struct bytes value)
+{
+    struct bytes topic;
+    struct inbox *in;
+    return record_read(w->txn, TABLE_due, key, value, NULL, 0, &topic) == ERR_OK && topic.n > 0 &&
+           topic.n <= TOPIC_MAX && inbox_open(w, topic, &in) == ERR_OK &&
+           in->row.no == key_number(key, 1) && in->due_ms == key_number(key, 0);
+}
+
+void inbox_expire_due(struct work *w, uint64_t *next_ms)
+{
+    enum { STRAYS = 16 };
+    struct key strays[STRAYS];
+    unsigned stray = 0, inboxes = 0;
+    uint64_t from = w->tally.expired;
+    struct bytes key, value;
+    struct walk walk;
+    inbox_flush(w); /* the table is as the inboxes say */
+    walk_open(&walk, w->txn, TABLE_due, WALK_up, (struct bytes){0});
+    while (walk_next(&walk, &key, &value) && key_number(key, 0) <= w->now_ms) {
+        struct key at = key2(key_number(key, 0), key_number(key, 1));
+        if (!expire_inbox(w, key, value))
+            strays[stray++] = at;
+        if (stray == STRAYS || ++inboxes == EXPIRE_MAX || w->tally.expired - from >= EXPIRE_MAX)
+            break;
+    }
+    walk_close(&walk);
+    for (unsigned i = 0; i < stray; i++)
+        txn_del(w->txn, TABLE_due, key_bytes(&strays[i]));
+    inbox_flush(w);
+    walk_open(&walk, w->txn, TABLE_due, WALK_up, (struct bytes){0});
+    *next_ms = walk_next(&walk, &key, &value) ? key_number(key, 0) : UINT64_MAX;
+    walk_close(&walk);
+}

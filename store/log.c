@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/log.h"
+
+#include "store/record.h"
+
+void log_append(struct txn *t, const struct msg_entry *entry)
+{
+    struct key key = key1(entry->seq);
+    struct msg m = {.id = MSG_entry, .entry = *entry};
+    msg_write(record_begin(t), &m);
+    record_end(t, TABLE_log, key_bytes(&key), true);
+}
+
+enum err log_read(struct txn *t, struct bytes key, struct bytes value, struct msg_entry *entry,
+                  struct bytes *raw)
+{
+    enum err e = record_read(t, TABLE_log, key, value, NULL, 0, raw);
+    if (e)
+        return e;
+    struct mp_in in = mp_over(*raw);
+    struct msg m;
+    if (!msg_read(&in, &m) || m.id != MSG_entry || m.entry.seq != key_number(key, 0))
+        return record_damaged(t, TABLE_log, key);
+    *entry = m.entry;
+    return ERR_OK;
+}
+
+enum err log_get(struct txn *t, uint64_t seq, struct msg_entry *entry, struct bytes *raw)
+{
+    struct key key = key1(seq);
+    struct bytes value;
+    enum err e = txn_get(t, TABLE_log, key_bytes(&key), &value);
+    return e ? e : log_read(t, key_bytes(&key), value, entry, raw);
+}
+
+bool log_head(struct txn *t, uint64_t *seq)
+{
+    struct walk w;
+    struct bytes key, value;
+    walk_open(&w, t, TABLE_log, WALK_down, (struct bytes){0});
+    *seq = walk_next(&w, &key, &value) ? key_number(key, 0) : 0;
+    walk_close(&w);
+    return !t->failed;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/meta.h"
+
+#include "lib/log.h"
+#include "store/log.h"
+#include "store/record.h"
+
+enum { FORMAT = 1 };
+
+static const struct bytes meta_key = {"store", 5};
+
+void meta_put(struct txn *t, const struct meta *meta)
+{
+    record_put(t, TABLE_meta, meta_key, meta, FIELDS_OF(*meta), (struct bytes){0});
+}
+
+static enum err head_of(struct txn *t, struct state *s)
+{
+    if (!log_head(t, &s->head))
+        return t->failed;
+    if (s->head == 0)
+        return ERR_OK;
+    struct msg_entry entry;
+    struct bytes raw;
+    enum err e = log_get(t, s->head, &entry, &raw);
+    if (!e)
+        s->at_ms = entry.at_ms;
+    return e;
+}
+
+static enum err load_or_make(struct txn *t, uint64_t now_ms, struct state *s)
+{
+    enum err e = head_of(t, s);
+    if (e)
+        return e;
+    e = record_get(t, TABLE_meta, meta_key, &s->meta, FIELDS_OF(s->meta), NULL);
+    if (e == ERR_NOT_FOUND && s->head == 0) {
+        s->meta = (struct meta){.format = FORMAT, .epoch = now_ms};
+        meta_put(t, &s->meta);
+        return ERR_OK;
+    }
+    if (e == ERR_NOT_FOUND)
+        return record_damaged(t, TABLE_meta, meta_key);
+    if (e == ERR_OK && s->meta.format != FORMAT) {
+        log_line("store.open format=%llu error=\"this program reads format %d\"",
+                 (unsigned long long)s->meta.format, FORMAT);
+        return ERR_INVALID;
+    }
+    return e;
+}
+
+static enum err open_once(struct engine *engine, uint64_t now_ms, struct state *state)
+{
+    struct txn *t = NULL;
+    *state = (struct state){0};
+    enum err e = engine_write(engine, &t);
+    if (e)
+        return e;
+    e = load_or_make(t, now_ms, state);
+    if (e || (t->writes == 0 && !t->failed)) {
+        txn_abort(&t);
+        return e;
+    }
+    return txn_commit(&t);
+}
+
+enum err meta_open(struct engine *engine, uint64_t now_ms, struct state *state)
+{
+    enum err e = open_once(engine, now_ms, state);
+    while (e == ERR_FULL && engine_grow(engine) == ERR_OK)
+        e = open_once(engine, now_ms, state);
+    return e;
+}

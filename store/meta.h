@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* meta.h -- what the store is: one row, made with it, without which it does not serve.
+ *
+ * Errors  meta_open() gives WORLD when the row or the log's newest entry cannot be read, INVALID
+ *         when another version of Belfry wrote it; it has logged why. */
+#pragma once
+
+#include "store/engine.h"
+
+struct meta {
+    uint64_t format;   /* of all tables */
+    uint64_t epoch;    /* wall clock when it was made: another epoch, another history */
+    uint64_t notifier; /* the notifier has published everything up to here */
+};
+
+/* What a store goes on from. */
+struct state {
+    struct meta meta;
+    uint64_t head;  /* of the log */
+    uint64_t at_ms; /* of its newest entry: no later one says an earlier time */
+};
+
+enum err meta_open(struct engine *e, uint64_t now_ms, struct state *state);
+void meta_put(struct txn *t, const struct meta *meta);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/reads.h"
+
+#include "lib/ensure.h"
+#include "proto/topic.h"
+#include "store/actions.h"
+#include "store/inbox.h"
+#include "store/log.h"
+#include "store/record.h"
+
+/* What the head of an answer and of its list may take. */
+enum { HEAD_BYTES = 1024, HEADS_SCAN = 4096 };
+#define LIST_BYTES (READ_BYTES - HEAD_BYTES)
+
+static void refuse_read(const struct reads *r, const struct msg *m, enum err e)
+{
+    answer_refused(r->out, m, e);
+}
+
+/* One item of a page, behind the others in r->list. */
+static enum err add_item(const struct reads *r, const struct inbox_row *inbox, struct bytes key,
+                         struct bytes value)
+{
+    struct item_row row;
+    uint64_t pos = key_number(key, 1);
+    enum err e = record_read(r->txn, TABLE_index, key, value, &row, FIELDS_OF(row), NULL);
+    struct msg m = {.id = MSG_item};
+    if (!e)
+        e = item_read_at(r->txn, inbox, pos, &row, &m.item.read_ms, &m.item.rev);
+    struct msg_entry entry = {0};
+    struct bytes raw;
+    if (!e)
+        e = log_get(r->txn, pos, &entry, &raw);
+    if (e == ERR_NOT_FOUND || (!e && entry.kind != ENTRY_created))
+        e = record_damaged(r->txn, TABLE_log, key); /* the index says that it is there */
+    if (e)
+        return e;
+    m.item.pos = pos;
+    m.item.at_ms = row.at_ms;
+    m.item.type = row.type;
+    m.item.expires_ms = row.expires_ms;
+    m.item.content = entry.content;
+    msg_write(r->list, &m);
+    return ERR_OK;
+}
+
+/* Newest first, below `before`. `next`: where the page behind begins, 0 when there is none. */
+static enum err add_page(const struct reads *r, const struct inbox_row *inbox, uint64_t before,
+                         uint64_t limit, uint32_t *count, uint64_t *next)
+{
+    struct key from = key2(inbox->no, before ? before - 1 : UINT64_MAX);
+    struct bytes key, value;
+    struct walk w;
+    enum err e = ERR_OK;
+    uint64_t last = 0;
+    walk_open(&w, r->txn, TABLE_index, WALK_down, key_bytes(&from));
+    while (!e && walk_next(&w, &key, &value) && key_number(key, 0) == inbox->no) {
+        if (*count == limit || r->list->n > LIST_BYTES - CONTENT_MAX - HEAD_BYTES) {
+            *next = last;
+            break;
+        }
+        e = add_item(r, inbox, key, value);
+        last = key_number(key, 1);
+        ++*count;
+    }
+    walk_close(&w);
+    return e ? e : r->txn->failed;
+}
+
+bool read_snapshot(const struct reads *r, const struct msg_snapshot *m)
+{
+    char topic[TOPIC_MAX + 1];
+    struct msg request = {.id = MSG_snapshot, .snapshot = *m};
+    if (!user_valid(m->user)) {
+        refuse_read(r, &request, ERR_INVALID);
+        return true;
+    }
+    size_t n = topic_of_user(m->user, topic);
+    struct inbox_row inbox;
+    struct msg a = {.id = MSG_inbox, .inbox = {.req = m->req}};
+    uint32_t count = 0;
+    enum err e = inbox_load(r->txn, (struct bytes){topic, n}, &inbox);
+    if (!e && inbox_due(&inbox, r->now_ms))
+        return false;
+    buf_reset(r->list);
+    if (!e && m->limit > 0 && inbox.items > 0)
+        e = add_page(r, &inbox, m->before, m->limit < PAGE_MAX ? m->limit : PAGE_MAX, &count,
+                     &a.inbox.next);
+    if (!e && !log_head(r->txn, &a.inbox.log_seq))
+        e = r->txn->failed;
+    if (e) {
+        refuse_read(r, &request, e);
+        return true;
+    }
+    a.inbox.seq = inbox.head;
+    a.inbox.unread = inbox.unread;
+    a.inbox.epoch = r->epoch;
+    a.inbox.now_ms = r->now_ms;
+    a.inbox.items = list_of(r->list, count);
+    msg_write(r->out, &a);
+    return true;
+}
+
+/* Follow the chain back from the head. The entries lie in the transaction until it ends. */
+static enum err find_chain(const struct reads *r, struct bytes topic, uint64_t head, uint64_t since,
+                           struct bytes raw[CHANGES_MAX], uint32_t *count)
+{
+    size_t bytes = 0;
+    uint64_t at = head;
+    while (at > since) {
+        struct msg_entry entry;
+        if (*count == CHANGES_MAX)
+            return ERR_TOO_OLD;
+        enum err e = log_get(r->txn, at, &entry, &raw[*count]);
+        if (e)
+            return r->txn->failed ? r->txn->failed : ERR_TOO_OLD;
+        bytes += raw[(*count)++].n;
+        if (bytes > LIST_BYTES || !bytes_equal(entry.topic, topic) || entry.prev >= at)
+            return ERR_TOO_OLD;
+        at = entry.prev;
+    }
+    return at == since ? ERR_OK : ERR_TOO_OLD;
+}
+
+bool read_since(const struct reads *r, const struct msg_since *m)
+{
+    struct bytes raw[CHANGES_MAX];
+    uint32_t count = 0;
+    struct inbox_row inbox;
+    struct msg a = {.id = MSG_changes, .changes = {.req = m->req, .topic = m->topic}};
+    enum err e = m->topic.n > 0 ? inbox_load(r->txn, m->topic, &inbox) : ERR_INVALID;
+    if (!e && inbox_due(&inbox, r->now_ms))
+        return false;
+    if (e) {
+        struct msg request = {.id = MSG_since, .since = *m};
+        refuse_read(r, &request, e);
+        return true;
+    }
+    if ((m->epoch != 0 && m->epoch != r->epoch) || m->since > inbox.head)
+        e = ERR_TOO_OLD;
+    else
+        e = find_chain(r, m->topic, inbox.head, m->since, raw, &count);
+    buf_reset(r->list);
+    if (e)
+        count = 0;
+    for (uint32_t i = count; i > 0; i--)
+        buf_bytes(r->list, raw[i - 1]);
+    a.changes.status = e;
+    a.changes.head = inbox.head;
+    a.changes.epoch = r->epoch;
+    a.changes.now_ms = r->now_ms;
+    a.changes.unread = inbox.unread;
+    a.changes.entries = list_of(r->list, count);
+    msg_write(r->out, &a);
+    return true;
+}
+
+struct bytes head_name(const void *thing)
+{
+    return ((const struct msg_head *)thing)->topic;
+}
+
+/* The topics that changed, each with its newest seq of the part of the log that was looked at. */
+struct heads {
+    struct msg_head head[CHANGES_MAX];
+    uint32_t count;
+    uint64_t to;
+};
+
+static bool hear(const struct reads *r, struct heads *h, const struct msg_entry *entry)
+{
+    struct msg_head *head = map_get(r->seen, entry->topic);
+    if (!head && h->count == CHANGES_MAX)
+        return false;
+    if (!head) {
+        head = &h->head[h->count++];
+        head->topic = entry->topic;
+        map_put(r->seen, head);
+    }
+    head->seq = entry->seq;
+    h->to = entry->seq;
+    return true;
+}
+
+/* Positions have no holes: where one is missing or damaged nobody can say which topic changed. */
+static enum err find_heads(const struct reads *r, uint64_t from, struct heads *h)
+{
+    struct key at = key1(from + 1);
+    struct bytes key, value, raw;
+    struct msg_entry entry;
+    struct walk w;
+    enum err e = ERR_OK;
+    h->count = 0;
+    h->to = from;
+    map_clear(r->seen);
+    walk_open(&w, r->txn, TABLE_log, WALK_up, key_bytes(&at));
+    while (h->to - from < HEADS_SCAN && walk_next(&w, &key, &value)) {
+        e = log_read(r->txn, key, value, &entry, &raw);
+        if (e || entry.seq != h->to + 1) {
+            e = ERR_TOO_OLD;
+            break;
+        }
+        if (!hear(r, h, &entry))
+            break;
+    }
+    walk_close(&w);
+    return r->txn->failed ? r->txn->failed : e;
+}
+
+void read_heads(const struct reads *r, const struct msg_heads_since *m)
+{
+    static _Thread_local struct heads h; /* 24 KB that need not be on the stack */
+    uint64_t newest = 0;
+    h.count = 0;
+    enum err e = log_head(r->txn, &newest) ? ERR_OK : r->txn->failed;
+    h.to = newest;
+    if (!e && m->from != UINT64_MAX)
+        e = m->from <= newest ? find_heads(r, m->from, &h) : ERR_TOO_OLD;
+    if (e) {
+        h.count = 0;
+        h.to = newest;
+    }
+    buf_reset(r->list);
+    for (uint32_t i = 0; i < h.count; i++)
+        msg_write(r->list, &(struct msg){.id = MSG_head, .head = h.head[i]});
+    struct msg a = {.id = MSG_heads,
+                    .heads = {.req = m->req,
+                              .status = e,
+                              .from = m->from,
+                              .to = h.to,
+                              .topics = list_of(r->list, h.count)}};
+    msg_write(r->out, &a);
+}
+
+uint64_t read_tail(const struct reads *r, uint64_t from, uint64_t head, uint64_t count)
+{
+    struct key at = key1(from + 1);
+    struct bytes key, value, raw;
+    struct msg_entry entry;
+    uint32_t entries = 0;
+    uint64_t to = from;
+    struct walk w;
+    buf_reset(r->list);
+    walk_open(&w, r->txn, TABLE_log, WALK_up, key_bytes(&at));
+    while (to < head && to - from < count && entries < CHANGES_MAX && walk_next(&w, &key, &value)) {
+        if (r->list->n + value.n > LIST_BYTES)
+            break;
+        to = key_number(key, 0);
+        /* A damaged entry is left out: its readers meet the hole in the chain, and sync. */
+        if (log_read(r->txn, key, value, &entry, &raw) != ERR_OK)
+            continue;
+        buf_bytes(r->list, raw);
+        entries++;
+    }
+    walk_close(&w);
+    struct msg tail = {.id = MSG_tail,
+                       .tail = {.from = from, .to = to, .entries = list_of(r->list, entries)}};
+    msg_write(r->out, &tail);
+    return to;
+}

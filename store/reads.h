@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reads.h -- what is asked without changing anything: a page of an inbox, what a topic's reader
+ * missed, which topics changed, the log for its follower, a recount.
+ *
+ * Rules   an inbox with something due is not told: false, and it is to be expired first.
+ *         What is missed is told exactly or not at all: where an entry is damaged or too far back
+ *         the answer is TOO_OLD, and the reader takes a snapshot.
+ * Limits  an answer is at most READ_BYTES long, so that half a turn's buffer always takes it. */
+#pragma once
+
+#include "lib/map.h"
+#include "proto/messages.h"
+#include "store/meta.h"
+
+#define READ_BYTES ((size_t)FRAME_MAX / 2)
+
+struct reads {
+    struct txn *txn;
+    uint64_t epoch;
+    uint64_t now_ms;  /* wall clock */
+    struct buf *list; /* scratch for the elements of an answer's list */
+    struct map *seen; /* scratch for heads; see head_name() */
+    struct buf *out;
+};
+
+/* True: the answer was appended. False: expire the inbox first, then ask again. */
+bool read_snapshot(const struct reads *r, const struct msg_snapshot *m);
+bool read_since(const struct reads *r, const struct msg_since *m);
+
+void read_heads(const struct reads *r, const struct msg_heads_since *m);
+
+/* Append a tail with entries after `from`, at most `count` and at most up to `head`. Gives its
+ * `to`; `from` when there was nothing. */
+uint64_t read_tail(const struct reads *r, uint64_t from, uint64_t head, uint64_t count);
+
+/* In check.c. */
+void read_check(const struct reads *r, const struct msg_check *m);
+
+/* The name of a thing in `seen`. */
+struct bytes head_name(const void *thing);

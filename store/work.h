@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* work.h -- one commit in the making: its transaction, its time, and the inboxes it has touched.
+ *
+ * An inbox that several actions of a commit touch is read once and written once: inbox_open() looks
+ * here first, inbox_flush() writes what changed. Everything here dies with the commit. */
+#pragma once
+
+#include "lib/arena.h"
+#include "lib/map.h"
+#include "proto/limits.h"
+#include "store/meta.h"
+
+/* An action of this weight writes about as much as that many single notifications. A commit takes
+ * actions up to WORK_WEIGHT, and one more: far below the 131,072 dirty pages where LMDB starts to
+ * spill. */
+enum { WORK_WEIGHT = 8192, EXPIRE_MAX = 1000 };
+
+/* What one commit did, for the counters. */
+struct tally {
+    uint64_t writes;  /* actions that were committed */
+    uint64_t expired; /* items */
+    uint64_t repeats; /* actions known by their key, answered as the first time */
+    uint64_t full;    /* refused: no space on the disk */
+    uint64_t late;    /* dropped: whoever asked no longer waits */
+    uint64_t damaged; /* records with a wrong checksum */
+};
+
+struct work {
+    struct txn *txn;
+    struct state state; /* as it will be when this is committed */
+    uint64_t now_ms;    /* wall clock */
+    uint64_t at_ms;     /* of what is written: never before what is there */
+    uint64_t remember_ms;
+    uint64_t action; /* number of the action at work, to find a user named twice */
+    struct tally tally;
+    uint64_t kept; /* idempotency keys written */
+    struct map inboxes;
+    struct arena arena; /* of the inboxes */
+    char ids[2][IDS_MAX * 16];
+};
