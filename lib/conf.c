@@ -2,10 +2,11 @@
 #include "lib/conf.h"
 
 #include <ctype.h>
-#include <czmq.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { NAME_SIZE = 128 };
 
 static const struct conf_setting *find(const struct conf_table *t, const char *path)
 {
@@ -70,80 +71,112 @@ bool conf_set(const struct conf_table *t, const char *path, const char *value, c
     return good;
 }
 
-/* The number of the line that the k-th node stands on. zconfig drops the numbers, but a node is
- * always one line that is neither blank nor a comment, and it keeps them in order. */
-static int line_of(const char *file, int k)
+/* "name = value # comment", or "name" alone; a value may stand in quotes. */
+struct line {
+    bool indented;
+    char *name, *value; /* value: NULL when there is no = */
+};
+
+static char *skip_space(char *p)
 {
-    FILE *f = fopen(file, "r");
-    char *line = NULL;
-    size_t room = 0;
-    int number = 0;
-    while (f && k >= 0 && getline(&line, &room, f) >= 0) {
-        number++;
-        const char *p = line + strspn(line, " \t\r\n");
-        if (*p && *p != '#')
-            k--;
-    }
-    free(line);
-    if (f)
-        fclose(f);
-    return number;
+    return p + strspn(p, " \t\r\n");
 }
 
-/* "session" alone on its line, when all that stood under it is commented out. */
-static bool is_section(const struct conf_table *t, const char *path)
+/* The value at p, ended in place; NULL when it is not one. */
+static char *cut_value(char *p)
 {
-    size_t n = strlen(path);
+    char quote = *p, *rest;
+    if (quote == '"' || quote == '\'') {
+        char *end = strchr(++p, quote);
+        rest = end ? skip_space(end + 1) : NULL;
+        if (!rest || (*rest && *rest != '#'))
+            return NULL;
+        *end = '\0';
+        return p;
+    }
+    rest = p + strcspn(p, "#\r\n");
+    while (rest > p && (rest[-1] == ' ' || rest[-1] == '\t'))
+        rest--;
+    *rest = '\0';
+    return p;
+}
+
+/* False when the text is no such line. An empty name: blank or only a comment. */
+static bool cut_line(char *text, struct line *line)
+{
+    char *name = skip_space(text), *end = name + strcspn(name, " \t\r\n=#");
+    char *mark = skip_space(end);
+    bool given = *mark == '=';
+    *line = (struct line){.name = name};
+    if (*name == '#' || *name == '\0') {
+        *name = '\0';
+        return true;
+    }
+    line->indented = name > text;
+    if (end == name || (name > text && (name - text != 4 || memchr(text, '\t', 4))))
+        return false;
+    if (!given && *mark && *mark != '#')
+        return false;
+    if (given && !(line->value = cut_value(skip_space(mark + 1))))
+        return false;
+    *end = '\0';
+    return true;
+}
+
+static bool is_section(const struct conf_table *t, const char *name)
+{
+    size_t n = strlen(name);
     for (size_t i = 0; i < t->count; i++)
-        if (strncmp(t->rows[i].path, path, n) == 0 && t->rows[i].path[n] == '/')
+        if (strncmp(t->rows[i].path, name, n) == 0 && t->rows[i].path[n] == '/')
             return true;
     return false;
 }
 
-struct walk {
-    const struct conf_table *table;
-    const char *file;
-    void *out;
-    struct buf *why;
-    int seen;
-};
-
-static bool load_children(struct walk *w, zconfig_t *parent, const char *above)
+/* `section` is what the line stands under, and what the next one may: "" or a name. */
+static bool load_line(const struct conf_table *t, const struct line *line, const char *origin,
+                      char section[NAME_SIZE], void *out, struct buf *why)
 {
-    for (zconfig_t *node = zconfig_child(parent); node; node = zconfig_next(node)) {
-        char path[256], origin[512];
-        snprintf(path, sizeof path, "%s%s%s", above, *above ? "/" : "", zconfig_name(node));
-        int at = w->seen++;
-        if (zconfig_child(node)) {
-            if (!load_children(w, node, path))
-                return false;
-            continue;
-        }
-        snprintf(origin, sizeof origin, "%s:%d", w->file, line_of(w->file, at));
-        const char *value = zconfig_value(node);
-        if (!value && is_section(w->table, path))
-            continue;
-        if (!conf_set(w->table, path, value ? value : "", origin, w->out, w->why))
-            return false;
+    char path[2 * NAME_SIZE];
+    if (!line->indented)
+        section[0] = '\0';
+    if (!line->indented && !line->value && is_section(t, line->name)) {
+        snprintf(section, NAME_SIZE, "%s", line->name);
+        return true;
     }
-    return true;
+    if (line->indented && !section[0]) {
+        buf_format(why, "%s: \"%s\" stands under no section", origin, line->name);
+        return false;
+    }
+    snprintf(path, sizeof path, "%s%s%s", section, section[0] ? "/" : "", line->name);
+    return conf_set(t, path, line->value ? line->value : "", origin, out, why);
 }
 
+/* Read here and not by czmq's zconfig, which forgets the lines' numbers and tells what is wrong
+ * with one to standard output. */
 static bool load_file(const struct conf_table *t, const char *file, void *out, struct buf *why)
 {
-    zsys_handler_set(NULL); /* signals are ours */
-    if (access(file, R_OK) != 0) {
+    FILE *f = fopen(file, "re");
+    if (!f) {
         buf_format(why, "%s: %s", file, strerror(errno));
         return false;
     }
-    zconfig_t *root = zconfig_load(file);
-    if (!root) {
-        buf_format(why, "%s: not readable as ZPL (name = value, four spaces a level)", file);
-        return false;
+    char *text = NULL, section[NAME_SIZE] = "", origin[512];
+    size_t room = 0;
+    bool good = true;
+    for (int number = 1; good && getline(&text, &room, f) >= 0; number++) {
+        struct line line;
+        snprintf(origin, sizeof origin, "%s:%d", file, number);
+        good = cut_line(text, &line);
+        if (!good)
+            buf_format(why,
+                       "%s: a line must be \"name = value\", with four spaces before it when it "
+                       "stands under a section",
+                       origin);
+        else if (*line.name)
+            good = load_line(t, &line, origin, section, out, why);
     }
-    struct walk w = {t, file, out, why, 0};
-    bool good = load_children(&w, root, "");
-    zconfig_destroy(&root);
+    free(text);
+    fclose(f);
     return good;
 }
 

@@ -2,10 +2,10 @@
 /* conf.h -- settings from a table: defaults, then a ZPL file, then the environment, then options.
  *
  * Shape   a struct of the caller's; each row says where in it a setting lies and what is allowed.
- *         `limits/body_bytes` is in the file "body_bytes = N" under "limits", in the environment
- *         PREFIX_LIMITS_BODY_BYTES.
+ *         `limits/body_bytes` is in the file "body_bytes = N" under "limits", four spaces in, and
+ *         in the environment PREFIX_LIMITS_BODY_BYTES.
  * Errors  the first wrong or unknown thing, as text with file and line and what is allowed.
- * Source  ZPL: RFC 4/ZPL of ZeroMQ; read by czmq's zconfig. */
+ * Source  ZPL: RFC 4/ZPL of ZeroMQ, with one level of sections. */
 #pragma once
 
 #include "lib/buf.h"

@@ -21,6 +21,6 @@
 enum err { ERRORS(AS_ERR) ERR_COUNT };
 #undef AS_ERR
 
-/* Its name in lower case and its sentence; both static. */
+/* Its name (NO_SPACE) and its sentence; both static. */
 const char *err_name(enum err e);
 const char *err_text(enum err e);

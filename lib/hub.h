@@ -2,9 +2,10 @@
 /* hub.h -- our end towards processes that ask: a ROUTER whose answers of a turn leave together.
  *
  * Shape   hub_read() gives a message and who sent it; hub_out() is that peer's buffer for this
- * turn; hub_flush() sends each peer one message. Limits  HUB_PEERS with something to be sent in one
- * turn, `out_max` bytes for each; a peer that has gone, or reads nothing (HWM), loses its answers:
- * whoever asks has a deadline. Owner   one thread. */
+ *         turn; hub_flush() sends each peer one message.
+ * Limits  HUB_PEERS with something to be sent in one turn, `out_max` bytes for each; a peer that
+ *         has gone, or reads nothing (HWM), loses its answers: whoever asks has a deadline.
+ * Owner   one thread. */
 #pragma once
 
 #include "lib/sock.h"

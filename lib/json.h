@@ -6,8 +6,10 @@
  *
  * Shape   struct json is a cursor: the first thing that is wrong clears `ok`, and stays. Walking is
  *         checking: text that was not checked before may be entered, and json_end() tells at the
- * end. Limits  nesting up to JSON_DEPTH; strings must be UTF-8 without lone surrogates (\ud800 as
- * well). Source  RFC 8259; RFC 3629. jansson is the oracle in tests/unit. */
+ *         end.
+ * Limits  nesting up to JSON_DEPTH; strings must be UTF-8 without lone surrogates (\ud800 as
+ *         well).
+ * Source  RFC 8259; RFC 3629. jansson is the oracle in tests/unit. */
 #pragma once
 
 #include "lib/arena.h"

@@ -9,6 +9,6 @@
 
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* `bytes` with everything but printable ASCII shown as '?', cut at 63; static, good for the next
+/* `bytes` with everything but visible ASCII (no space either) shown as '?', cut at 63; static, good for the next
  * four calls. */
 const char *log_safe(struct bytes bytes);

@@ -2,7 +2,7 @@
 /* map.h -- from a name to a thing of the caller's.
  *
  * Shape   open addressing over pointers; the thing itself keeps its name, and `name_of` tells it,
- * so that an entry costs a pointer and its hash (16 bytes, at most two thirds of them in use).
+ *         so that an entry costs a pointer and its hash (16 bytes, at most two thirds in use).
  * Limits  grows as it fills, up to what memory gives; the caller bounds what it puts in.
  * Owner   never owns or frees a thing. One thread.
  * Errors  no memory ends the process. */

@@ -86,7 +86,7 @@ struct mp_list {
 #define MARK_ALL_READ_FIELDS(F)                                                                    \
     ASK(F)                                                                                         \
     F(str, user, USER_MAX, "whose inbox")                                                          \
-    F(u64, up_to, 0, "highest pos to mark; 0: the newest when it is done")                         \
+    F(u64, up_to, 0, "highest pos to mark; all ones: the newest when it is done")                  \
     F(str, op_id, KEY_MAX, "or empty")                                                             \
     F(bin, body_hash, 16, "the same op_id must bring the same")
 #define CHANGED_FIELDS(F)                                                                          \

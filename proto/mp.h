@@ -2,10 +2,10 @@
 /* mp.h -- MessagePack, the part of it that our messages use: arrays, unsigned numbers, str, bin.
  *
  * Shape   struct mp_in is a cursor: the first thing that is wrong clears `ok`, and stays, so a
- * chain of reads has one check. What is read is borrowed from the message. Rules   numbers and
- * lengths in their shortest form only, so that what decodes encodes to the same bytes again.
- * Nothing is allocated, whatever a length claims. Source  the MessagePack specification; msgpack-c
- * is the oracle in tests/unit. */
+ *         chain of reads has one check. What is read is borrowed from the message.
+ * Rules   numbers and lengths in their shortest form only, so that what decodes encodes to the
+ *         same bytes again. Nothing is allocated, whatever a length claims.
+ * Source  the MessagePack specification; msgpack-c is the oracle in tests/unit. */
 #pragma once
 
 #include "lib/buf.h"
