@@ -200,10 +200,11 @@ static void follow(struct notify *n, uint64_t now_ms, struct notify_effects *fx)
     emit(fx, (struct notify_effect){NOTIFY_FX_follow, .from = from});
 }
 
-/* From the store's kept position once, and then from our own. */
+/* From the store's kept position once, and then from our own; or from before that, when the store's
+ * log has become a shorter one (restored from a backup): it says so by its first tail. */
 static void begin(struct notify *n, const struct notify_event *ev)
 {
-    if (!n->started) {
+    if (!n->started || ev->from < n->position) {
         n->started = true;
         n->position = n->kept = n->head_to = ev->from;
     }

@@ -204,23 +204,39 @@ static void position_is_kept_once_a_second(void **state)
 static void store_away_and_back(void **state)
 {
     (void)state;
-    /* From our own position, which is ahead of the kept one; what comes twice is not cast twice. */
+    /* From our own position, which is ahead of the kept one. */
     STORY("[    0] store_up > expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    0] tail = following\n"
           "[    0] entry > cast 1 = following\n"
           "[    0] tailed > done 1, heads 0-1 ann@1 = following\n"
-          "[    1] entry > cast 2 = following\n"
           "[    2] store_down = away\n"
           "[  900] tick = away\n"
-          "[ 2000] store_up > follow 2, expire #2 = asking\n"
+          "[ 2000] store_up > follow 1, expire #2 = asking\n"
           "[ 2001] tail = following\n"
-          "[ 2001] entry = following\n"
-          "[ 2001] entry > cast 3 = following\n"
-          "[ 2001] tailed > done 3, heads 1-3 ann@3 = following\n",
-          UP(0), TAIL(0, 0), ENTRY(0, 1, "ann"), TAILED(0, 1), ENTRY(1, 2, "ann"), STORE_DOWN(2),
-          TICK(900), STORE_UP(2000), TAIL(2001, 1), ENTRY(2001, 2, "ann"), ENTRY(2001, 3, "ann"),
-          TAILED(2001, 3));
+          "[ 2001] entry > cast 2 = following\n"
+          "[ 2001] tailed > done 2, heads 1-2 ann@2 = following\n"
+          "[ 2002] entry = following\n", /* what comes twice is not cast twice */
+          UP(0), TAIL(0, 0), ENTRY(0, 1, "ann"), TAILED(0, 1), STORE_DOWN(2), TICK(900),
+          STORE_UP(2000), TAIL(2001, 1), ENTRY(2001, 2, "ann"), TAILED(2001, 2),
+          ENTRY(2002, 2, "ann"));
+}
+
+static void store_back_with_a_shorter_log(void **state)
+{
+    (void)state;
+    STORY("[    0] store_up > expire #1 = away\n"
+          "[    0] bus_up > follow kept = asking\n"
+          "[    0] tail = following\n"
+          "[    0] tailed > done 90, heads 90-90 = following\n"
+          "[    2] store_down = away\n"
+          "[ 2000] store_up > follow 90, expire #2 = asking\n"
+          "[ 2001] tail = following\n"
+          "[ 2001] tailed > done 40, heads 40-40 = following\n"
+          "[ 2002] tail = following\n"
+          "[ 2002] entry > cast 41 = following\n",
+          UP(0), TAIL(0, 90), TAILED(0, 90), STORE_DOWN(2), STORE_UP(2000), TAIL(2001, 40),
+          TAILED(2001, 40), TAIL(2002, 40), ENTRY(2002, 41, "ann"));
 }
 
 static void broker_away_and_back(void **state)
@@ -364,6 +380,7 @@ int main(void)
         cmocka_unit_test(broadcasts),
         cmocka_unit_test(position_is_kept_once_a_second),
         cmocka_unit_test(store_away_and_back),
+        cmocka_unit_test(store_back_with_a_shorter_log),
         cmocka_unit_test(broker_away_and_back),
         cmocka_unit_test(a_hole_is_asked_for_again),
         cmocka_unit_test(expiry_nearer_and_later),
