@@ -250,8 +250,7 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
     case MSG_since:
         return inbox_open(w, m->since.topic, &in);
     default:
-        ENSURE(!"not a request that waits for a commit");
-        return ERR_INVALID;
+        ensure_failed("a request that waits for a commit", __FILE__, __LINE__);
     }
 }
 
