@@ -54,16 +54,11 @@ check('create for a list: each once, in order', async () => {
   const seqs = answer.json.notifications.map((one) => one.seq);
   assert.deepEqual([seqs[1] - seqs[0], seqs[2] - seqs[1]], [1, 1]);
   for (const user of list) assert.equal((await belfry.count(user)).unread_count, 1);
-  const twice = someone();
-  const doubled = await create({ to: [twice, twice], title: 'twice named' });
-  if (doubled.status === 201) assert.equal(doubled.json.notifications.length, 1);
-  else problem(doubled, 422, 'to');
-  assert.ok((await belfry.count(twice)).unread_count <= 1);
 });
 
 check('text comes back as it went in', async () => {
   const user = someone();
-  const texts = ['ünï', '日本語', '🔔', 'a "quoted" \\ back', '</script>', 'tab\tline\nend', '\u2028', '\u0001', 'ü'.repeat(200)];
+  const texts = ['ünï', '日本語', '🔔', 'a "quoted" \\ back', '</script>', 'tab\tline\nend', '\u2028', '\u0001', 'ü'.repeat(127)];
   for (const title of texts) await belfry.create(user, title, { data: { [title]: title } });
   const { notifications } = await belfry.inbox(user);
   assert.deepEqual(notifications.map((one) => one.title).reverse(), texts);
@@ -80,8 +75,9 @@ check('bad input is a problem that names its field, and stores nothing', async (
     ['to', { ...good, to: [] }],
     ['to', { ...good, to: 7 }],
     ['to', { ...good, to: null }],
-    ['to', { ...good, to: [user, 7] }],
-    ['to', { ...good, to: [user, ''] }],
+    ['to[1]', { ...good, to: [user, 7] }],
+    ['to[1]', { ...good, to: [user, ''] }],
+    ['to[1]', { ...good, to: [user, user] }],
     ['to', { ...good, to: 'a:b' }],
     ['to', { ...good, to: 'a b' }],
     ['to', { ...good, to: 'a,b' }],
@@ -90,10 +86,12 @@ check('bad input is a problem that names its field, and stores nothing', async (
     ['title', { to: user }],
     ['title', { ...good, title: '' }],
     ['title', { ...good, title: 5 }],
+    ['title', { ...good, title: 'x'.repeat(256) }],
     ['title', { ...good, title: null }],
     ['type', { ...good, type: 'nonsense' }],
     ['type', { ...good, type: 3 }],
     ['body', { ...good, body: 5 }],
+    ['body', { ...good, body: 'x'.repeat(4097) }],
     ['data', { ...good, data: 'text' }],
     ['data', { ...good, data: [1] }],
     ['expires_in', { ...good, expires_in: 'soon' }],
@@ -101,7 +99,10 @@ check('bad input is a problem that names its field, and stores nothing', async (
     ['expires_in', { ...good, expires_in: 0 }],
     ['expires_at', { ...good, expires_at: 'tomorrow' }],
     ['expires_at', { ...good, expires_at: 12 }],
-    ['expires_at', { ...good, expires_at: '2020-02-30T00:00:00Z' }],
+    ['expires_at', { ...good, expires_at: '2001-01-01T00:00:00Z' }],
+    ['expires_at', { ...good, expires_at: '2030-02-30T00:00:00Z' }],
+    ['expires_in', { ...good, expires_in: 5, expires_at: '2030-01-01T00:00:00Z' }],
+    ['colour', { ...good, colour: 'red' }],
   ];
   for (const [field, body] of wrong) problem(await create(body), 422, field);
   for (const body of ['', 'x', '[]', '"x"', '{"to":"a"', '{"to":"a","title":"t"} x', '{"to":"a","title":"\ud800"}'.replace('\ud800', '\\ud800'), Buffer.from([0x7b, 0xff, 0x7d])]) {
@@ -207,13 +208,15 @@ check('mark-all-read: up_to, and what arrives later stays unread', async () => {
 check('marking: bad input names its field', async () => {
   const token = belfry.token(someone());
   const read = (body) => belfry.post('/api/notifications/mark-read', body, token);
-  for (const ids of [undefined, 'x', 7, [7], {}, Array.from({ length: 1001 }, () => '01ARZ3NDEKTSV4RRFFQ69G5FAV')])
+  const { id } = await belfry.create(someone());
+  for (const ids of [undefined, 'x', 7, {}, [], Array.from({ length: 1001 }, () => id)])
     problem(await read({ ids }), 422, 'ids');
-  problem(await read({ ids: [], op_id: 7 }), 422, 'op_id');
-  problem(await read({ ids: [], op_id: 'x'.repeat(256) }), 422, 'op_id');
+  for (const bad of [7, '', 'nonsense', `${id}0`, null]) problem(await read({ ids: [id, bad] }), 422, 'ids[1]');
+  problem(await read({ ids: [id], op_id: 7 }), 422, 'op_id');
+  problem(await read({ ids: [id], op_id: 'x'.repeat(256) }), 422, 'op_id');
   for (const up_to of ['x', -1, 1.5, {}])
     problem(await belfry.post('/api/notifications/mark-all-read', { up_to }, token), 422, 'up_to');
-  problem(await belfry.post('/api/notifications/mark-read', { ids: [] }, key), 422, 'user');
+  problem(await belfry.post('/api/notifications/mark-read', { ids: [id] }, key), 422, 'user');
 });
 
 check('a repeat with the same key answers the same and does nothing again', async () => {
@@ -255,7 +258,8 @@ check('an op_id makes marking repeatable too; another body with it is refused', 
   assert.deepEqual(first.json.changed, [id]);
   const again = await belfry.post('/api/notifications/mark-read', body, token);
   assert.deepEqual(again.json, first.json);
-  problem(await belfry.post('/api/notifications/mark-read', { ...body, ids: [] }, token), 422);
+  const more = await belfry.create(user);
+  problem(await belfry.post('/api/notifications/mark-read', { ...body, ids: [id, more.id] }, token), 422);
   const other = someone();
   const elsewhere = await belfry.create(other);
   const same = await belfry.post('/api/notifications/mark-read', { ids: [elsewhere.id], op_id: `op-${user}` }, belfry.token(other));

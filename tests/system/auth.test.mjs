@@ -26,7 +26,7 @@ const calls = (one, headers) => [
   ['create', one.request('POST', '/api/notifications', { headers, body: { to: 'ann', title: 't' } })],
   ['list', one.request('GET', '/api/notifications', { headers })],
   ['count', one.request('GET', '/api/notifications/count', { headers })],
-  ['mark-read', one.request('POST', '/api/notifications/mark-read', { headers, body: { ids: [] } })],
+  ['mark-read', one.request('POST', '/api/notifications/mark-read', { headers, body: { ids: ['01ARZ3NDEKTSV4RRFFQ69G5FAV'] } })],
   ['mark-all-read', one.request('POST', '/api/notifications/mark-all-read', { headers, body: {} })],
 ];
 

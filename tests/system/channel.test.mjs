@@ -35,12 +35,13 @@ for (const version of both)
     check(`row 15: pushes are answered ok and error, ${how}`, async (t) => {
       const user = someone();
       const { id } = await belfry.create(user, 'one');
+      const foreign = await belfry.create(someone(), 'not ours');
       const tab = await openTab(belfry, user, options);
       closing(t, tab);
-      const marked = await tab.push('mark_read', { ids: [id, '01ARZ3NDEKTSV4RRFFQ69G5FAV', 'nonsense'] });
+      const marked = await tab.push('mark_read', { ids: [id, foreign.id] });
       assert.equal(marked.status, 'ok');
       assert.deepEqual(marked.response.changed, [id]);
-      assert.deepEqual(marked.response.unknown, ['01ARZ3NDEKTSV4RRFFQ69G5FAV', 'nonsense']);
+      assert.deepEqual(marked.response.unknown, [foreign.id]);
       assert.equal(marked.response.unread_count, 0);
       await belfry.create(user, 'two');
       const all = await tab.push('mark_all_read', {});

@@ -26,9 +26,7 @@ export function followInbox(socket, user, tell = () => {}) {
       .push('reconnect', inbox.since())
       .receive('ok', (answer) => {
         done();
-        inbox.count(answer);
         if (answer.seq > inbox.seq) heal();
-        tell('counted', 'reconnect', answer);
       })
       .receive('error', done)
       .receive('timeout', done);
