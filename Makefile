@@ -16,6 +16,7 @@ LDFLAGS  = $(CFLAGS_$(V)) -pthread
 LIBS_all      = -lzmq -lcrypto
 LIBS_store    = -llmdb
 LIBS_session  = -lmicrohttpd -lwslay
+LIBS_cli      = -lcurl
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -35,7 +36,7 @@ $(OUT)/bin/belfry-%: $(OUT)/%/main.o $$(call objs,%)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_$*) $(LIBS_all)
 $(OUT)/bin/belfry: $(OUT)/cli/main.o $$(call objs,cli)
 	@echo "link $@" && mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_cli) $(LIBS_all)
 $(OUT)/%.o: %.c
 	@echo "cc $@" && mkdir -p $(@D)
 	@$(CC) $(CFLAGS) -c -o $@ $<

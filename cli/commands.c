@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+
+#include "proto/settings.h"
+
+#include <stdio.h>
+
+const struct command commands[] = {
+    {"serve",
+     "",
+     0,
+     "run everything on this machine; TERM drains",
+     serve_command,
+     {{"--listen", "HOST:PORT", "where HTTP and WebSocket are; port 0: any free one"},
+      {"--sessions", "N", "session processes"},
+      {"--dev", NULL, "development: no keys asked; listens on loopback only"}}},
+    {"status",
+     "",
+     0,
+     "which processes run, and how far they are",
+     status_command,
+     {{"--json", NULL, "for programs"}}},
+    {"token",
+     "",
+     0,
+     "print a token, and nothing else",
+     token_command,
+     {{"--user", "ID", "of this user"},
+      {"--service", NULL, "of a back end"},
+      {"--topics", "P,...", "topics that the bearer may join"},
+      {"--ttl", "S", "seconds that it is good for; 86400"}}},
+    {"notify",
+     "USER TITLE",
+     2,
+     "send a notification, and print the answer",
+     notify_command,
+     {{"--type", "T", "transient, toast, activity, alert or system; activity"},
+      {"--body", "B", "text under the title"},
+      {"--data", "JSON", "an object or array for the application, {...} or [...]"},
+      {"--expires-in", "S", "seconds until it ends"}}},
+    {"check", "", 0, "recount every inbox against its counts", check_command, {{0}}},
+    {"conf", "", 0, "print every setting with its default", conf_command, {{0}}},
+    {"help", "", 0, "this", help_command, {{0}}},
+};
+const size_t command_count = sizeof commands / sizeof *commands;
+
+int help_command(const struct args *a)
+{
+    (void)a;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    buf_text(&out, "belfry: a real-time server for web applications\n\n");
+    args_help(NULL, &out);
+    buf_text(&out,
+             "\nexit: 0 done, 1 no (drift, refused), 2 not running, 100 wrong use or setting, "
+             "111 try again\n");
+    fwrite(out.p, 1, out.n, stdout);
+    buf_fini(&out);
+    return 0;
+}
+
+void conf_text(struct buf *out)
+{
+    buf_text(out,
+             "# SPDX-License-Identifier: Apache-2.0\n"
+             "# belfry.conf -- every setting with its default, as `belfry conf` prints it.\n"
+             "# What is left out keeps its default. An option of the command line wins over the\n"
+             "# environment (its variable is named beside each setting), and that over this file.\n"
+             "# The format is ZPL: name = value, four spaces a level.\n\n");
+    conf_print(&settings_table, out);
+}
+
+int conf_command(const struct args *a)
+{
+    (void)a;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    conf_text(&out);
+    fwrite(out.p, 1, out.n, stdout);
+    buf_fini(&out);
+    return 0;
+}
+
+void address_path(const struct settings *s, char out[PATH_SIZE])
+{
+    struct paths paths = paths_of(s);
+    snprintf(out, PATH_SIZE, "%.*s/address", PATH_SIZE - 10, paths.run);
+}
+
+void address_of(const struct settings *s, char out[ADDRESS_SIZE])
+{
+    char file[PATH_SIZE];
+    address_path(s, file);
+    snprintf(out, ADDRESS_SIZE, "http://%s", s->listen);
+    FILE *f = fopen(file, "re");
+    if (!f)
+        return;
+    char line[ADDRESS_SIZE];
+    if (fgets(line, sizeof line, f) && strncmp(line, "http://", 7) == 0)
+        snprintf(out, ADDRESS_SIZE, "%.*s", (int)strcspn(line, "\n"), line);
+    fclose(f);
+}
