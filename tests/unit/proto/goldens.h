@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* goldens.h -- one message of each kind, and its exact bytes.
+ *
+ * A change here is a change of what processes of two versions say to each other, and of what the log
+ * of an existing installation holds. */
+#pragma once
+
+#include "proto/messages.h"
+
+/* clang-format off */
+#define B(literal) {literal, sizeof(literal) - 1}
+#define ID "\x01\x9a\xb2\xc3\xd4\xe5\0\0\0\0\0\0\0\0\0\x2a"
+
+struct golden {
+    struct msg msg;
+    const char *hex; /* white space only for the reader */
+};
+
+static const struct golden goldens[] = {
+    {{MSG_entry, .entry = {42, 41, B("user:ann:notifications"), ENTRY_created, 1795445100123, 3,
+                           2, 42, 0, B("{\"type\":\"activity\",\"title\":\"Hi\"}"), B(""), B("")}},
+     "9d012a29b6757365723a616e6e3a6e6f74696669636174696f6e7301cf000001a208de0e5b03022a00d9"
+     "207b2274797065223a226163746976697479222c227469746c65223a224869227dc400a0"},
+    {{MSG_item, .item = {42, 1795445100123, 43, 3, 1795445100200, 1795445200000,
+                         B("{\"type\":\"alert\",\"title\":\"\xc3\xa9\"}")}},
+     "98022acf000001a208de0e5b2b03cf000001a208de0ea8cf000001a208df9480bd7b2274797065223a22"
+     "616c657274222c227469746c65223a22c3a9227d"},
+    {{MSG_head, .head = {B("user:ann:notifications"), UINT64_MAX}},
+     "9303b6757365723a616e6e3a6e6f74696669636174696f6e73cfffffffffffffffff"},
+    {{MSG_drift, .drift = {B("user:ann:notifications"), B("unread"), 3, 2}},
+     "9504b6757365723a616e6e3a6e6f74696669636174696f6e73a6756e726561640302"},
+    {{MSG_create, .create = {7, 5000, {B("\xa3" "ann" "\xa3" "bob"), 2}, 2, 1795445200000,
+                             B("{\"type\":\"activity\",\"title\":\"Hi\"}"), B("key-1"),
+                             B("0123456789abcdef")}},
+     "990a07cd138892a3616e6ea3626f6202cf000001a208df9480d9207b2274797065223a22616374697669"
+     "7479222c227469746c65223a224869227da56b65792d31c41030313233343536373839616263646566"},
+    {{MSG_created, .created = {7, ERR_OK, 42, 2, 1795445100123}},
+     "960b07002a02cf000001a208de0e5b"},
+    {{MSG_mark_read, .mark_read = {8, 5000, B("ann"), B(ID), B("op-1"), B("0123456789abcdef")}},
+     "970c08cd1388a3616e6ec410019ab2c3d4e50000000000000000002aa46f702d31c41030313233343536"
+     "373839616263646566"},
+    {{MSG_mark_all_read, .mark_all_read = {9, 5000, B("ann"), 42, B(""), B("")}},
+     "970d09cd1388a3616e6e2aa0c400"},
+    {{MSG_changed, .changed = {8, ERR_OK, 44, 2, 0, B(ID), B("")}},
+     "980e08002c0200c410019ab2c3d4e50000000000000000002ac400"},
+    {{MSG_expire, .expire = {10, 1000}},
+     "930f0acd03e8"},
+    {{MSG_expired, .expired = {10, ERR_OK, UINT64_MAX}},
+     "94100a00cfffffffffffffffff"},
+    {{MSG_snapshot, .snapshot = {11, 5000, B("ann"), 0, 50}},
+     "96140bcd1388a3616e6e0032"},
+    {{MSG_inbox, .inbox = {11, ERR_OK, 44, 2, 99, 1700000000000, 1795445100123, 0,
+                           {B("\x98\x02\x01\x02\x03\x04\x05\x06\xa2{}"), 1}}},
+     "9a150b002c0263cf0000018bcfe56800cf000001a208de0e5b00919802010203040506a27b7d"},
+    {{MSG_since, .since = {12, 5000, B("user:ann:notifications"), 41, 1700000000000}},
+     "96160ccd1388b6757365723a616e6e3a6e6f74696669636174696f6e7329cf0000018bcfe56800"},
+    {{MSG_changes, .changes = {12, ERR_TOO_OLD, B("user:ann:notifications"), 44, 1700000000000,
+                               1795445100123, 2, {B(""), 0}}},
+     "99170c06b6757365723a616e6e3a6e6f74696669636174696f6e732ccf0000018bcfe56800cf000001a2"
+     "08de0e5b0290"},
+    {{MSG_heads_since, .heads_since = {13, 5000, UINT64_MAX}},
+     "94180dcd1388cfffffffffffffffff"},
+    {{MSG_heads, .heads = {0, ERR_OK, 41, 44, {B("\x93\x03\xa1" "a\x2a\x93\x03\xa1" "b\x2c"), 2}}},
+     "96190000292c929303a1612a9303a1622c"},
+    {{MSG_follow, .follow = {UINT64_MAX, 5000}},
+     "931ecfffffffffffffffffcd1388"},
+    {{MSG_tail, .tail = {41, 42, {B("\x9d\x01\x2a\x29\xa1" "a\x02\x05\x00\x02\x00\x00\xa0\xc4\x00\xa0"), 1}}},
+     "941f292a919d012a29a161020500020000a0c400a0"},
+    {{MSG_followed, .followed = {42, 1}},
+     "93202a01"},
+    {{MSG_check, .check = {14, 5000, B(""), 10000}},
+     "95210ecd1388a0cd2710"},
+    {{MSG_checked, .checked = {14, ERR_OK, B("user:bob:notifications"), 100, 9999,
+                               {B("\x95\x04\xa1" "a\xa6unread\x03\x02"), 1}}},
+     "97220e00b6757365723a626f623a6e6f74696669636174696f6e7364cd270f919504a161a6756e726561"
+     "640302"},
+    {{MSG_broadcast, .broadcast = {B("user:ann:notifications"), 42, 41, 42, B("notification:new"),
+                                   B("{\"seq\":42}")}},
+     "9728b6757365723a616e6e3a6e6f74696669636174696f6e732a292ab06e6f74696669636174696f6e3a"
+     "6e6577aa7b22736571223a34327d"},
+    {{MSG_confirmed, .confirmed = {B("session.0.1")}},
+     "9229ab73657373696f6e2e302e31"},
+    {{MSG_poll, .poll = {15, 15000, 3, 2, 1, 1, 1, B("[\"1\",\"1\",\"phoenix\",\"heartbeat\",{}]\n")}},
+     "99320fcd3a980302010101c4235b2231222c2231222c2270686f656e6978222c22686561727462656174"
+     "222c7b7d5d0a"},
+    {{MSG_polled, .polled = {15, ERR_OK, B("{\"status\":200}")}},
+     "94330f00ae7b22737461747573223a3230307d"},
+    {{MSG_poll_gone, .poll_gone = {15, 3}},
+     "93340f03"},
+};
+/* clang-format on */
+enum { GOLDENS = sizeof goldens / sizeof *goldens };
+
+/* Fields, by the table: each is where the one before it ends. */
+static inline size_t field_size(enum field_type type)
+{
+    return type == FIELD_u64    ? sizeof(uint64_t)
+           : type == FIELD_list ? sizeof(struct mp_list)
+                                : sizeof(struct bytes);
+}
+
+static inline const struct msg_shape *shape_of_golden(const struct golden *g)
+{
+    for (size_t i = 0; i < msg_shape_count; i++)
+        if (msg_shapes[i].id == g->msg.id)
+            return &msg_shapes[i];
+    return NULL;
+}
