@@ -11,7 +11,7 @@ WARN     = -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_release = -O2
 CFLAGS_asan    = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 PKG      = libzmq libmicrohttpd lmdb libwslay libcrypto
-CFLAGS   = -std=gnu11 -g $(CFLAGS_$(V)) $(WARN) -MMD -MP -I. $(shell pkg-config --cflags $(PKG) 2>/dev/null)
+CFLAGS   = -std=gnu11 -D_GNU_SOURCE -g $(CFLAGS_$(V)) $(WARN) -MMD -MP -I. $(shell pkg-config --cflags $(PKG) 2>/dev/null)
 LDFLAGS  = $(CFLAGS_$(V)) -pthread
 LIBS_all      = -lzmq -lcrypto
 LIBS_store    = -llmdb

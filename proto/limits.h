@@ -13,5 +13,6 @@ enum {
     PAGE_MAX = 100,      /* items of one page of an inbox (a count) */
     CHANGES_MAX = 1000,  /* entries of one answer from the log (a count) */
     BATCH_MAX = 1 << 20, /* messages to one process in one turn: the frame that carries them */
-    FRAME_MAX = 4 << 20, /* the largest message between processes */
+    FRAME_MAX = 4 << 20, /* the largest message between processes, but for: */
+    TEXT_MAX = 16 << 20, /* JSON made of one, and the body of a long-poll's answer */
 };

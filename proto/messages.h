@@ -188,8 +188,10 @@ struct mp_list {
     F(bin, body, 1 << 20, "POST: as it came")
 #define POLLED_FIELDS(F)                                                                           \
     ANSWER(F)                                                                                      \
-    F(str, body, FRAME_MAX, "the JSON body to answer with")
-#define POLL_GONE_FIELDS(F) F(u64, req, 0, "the poll whose client has left")
+    F(str, body, TEXT_MAX, "the JSON body to answer with")
+#define POLL_GONE_FIELDS(F)                                                                        \
+    F(u64, req, 0, "the poll whose client has left")                                               \
+    F(u64, slot, 0, "its long-poll session")
 
 #define MESSAGES(M)                                                                                \
     M(1, entry, ENTRY_FIELDS, "a committed action: a record of the log, and in lists")             \

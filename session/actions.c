@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/actions.h"
+
+#include "lib/clock.h"
+#include "lib/hash.h"
+#include "lib/json.h"
+#include "proto/id.h"
+#include "proto/topic.h"
+#include "proto/types.h"
+#include "session/inbox.h"
+
+#include <stdio.h>
+
+#define TITLE_MAX 255
+#define BODY_MAX 4096
+#define DATA_MAX 16384
+#define EXPIRES_MAX_S (UINT64_C(10) * 366 * 86400)
+
+static bool wrong(struct problem *why, const char *field, const char *detail)
+{
+    snprintf(why->field, sizeof why->field, "%s", field);
+    snprintf(why->detail, sizeof why->detail, "%s", detail);
+    return false;
+}
+
+/* A member that is not known, by its name. */
+static bool unknown(struct problem *why, struct bytes key, const char *allowed)
+{
+    size_t n = key.n - 2 < 40 ? key.n - 2 : 40;
+    snprintf(why->field, sizeof why->field, "%.*s", (int)n, key.p + 1);
+    for (char *p = why->field; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == '"' || *p == '\\' || (unsigned char)*p > '~')
+            *p = '?';
+    snprintf(why->detail, sizeof why->detail, "is not known; allowed: %s", allowed);
+    return false;
+}
+
+/* An object that is valid throughout, or not. */
+static bool object(struct bytes json, struct problem *why)
+{
+    if (!json_valid(json))
+        return wrong(why, "", "is not JSON");
+    struct json in = json_over(json);
+    return json_kind(json_value(&in)) == '{' || wrong(why, "", "must be a JSON object");
+}
+
+static bool read_number(struct bytes value, uint64_t *out, const char *field, struct problem *why)
+{
+    return json_u64(value, out) || wrong(why, field, "must be a whole number from 0 to 2^53");
+}
+
+static bool read_key(struct bytes value, struct bytes *out, const char *field,
+                     struct arena *scratch, struct problem *why)
+{
+    if (!json_string(value, scratch, out) || out->n == 0 || out->n > KEY_MAX)
+        return wrong(why, field, "must be text of 1 to 255 bytes");
+    return true;
+}
+
+static bool read_user(struct bytes value, struct bytes *user, const char *field,
+                      struct arena *scratch, struct problem *why)
+{
+    if (json_string(value, scratch, user) && user_valid(*user))
+        return true;
+    return wrong(
+        why, field,
+        "must be a user id: 1 to 128 bytes without space, control characters, and , : \" \\");
+}
+
+static bool read_ids(struct bytes value, struct bytes *out, struct arena *scratch,
+                     struct problem *why)
+{
+    struct json in = json_over(value);
+    struct bytes element, text;
+    uint8_t *ids = NULL;
+    size_t n = 0;
+    if (json_kind(value) == '[')
+        ids = arena_alloc(scratch, (size_t)IDS_MAX * ID_SIZE);
+    if (!ids)
+        return wrong(why, "ids", "must be a list of up to 1000 ids");
+    json_enter(&in, '[');
+    while (json_element(&in, &element)) {
+        char field[24];
+        snprintf(field, sizeof field, "ids[%zu]", n);
+        if (n == IDS_MAX)
+            return wrong(why, "ids", "must be a list of up to 1000 ids");
+        if (!json_string(element, scratch, &text) || !id_read(text, ids + n * ID_SIZE))
+            return wrong(why, field, "must be the id of a notification: 26 letters and digits");
+        n++;
+    }
+    *out = (struct bytes){(char *)ids, n * ID_SIZE};
+    return n > 0 || wrong(why, "ids", "must name at least one id");
+}
+
+/* The same request again has the same hash, however its JSON is spaced. */
+static struct bytes fingerprint(struct bytes json, struct arena *scratch)
+{
+    uint8_t *hash = arena_alloc(scratch, 16);
+    if (!hash)
+        return (struct bytes){0};
+    struct buf compact;
+    buf_init(&compact, json.n + 1);
+    json_write_compact(&compact, json);
+    hash128(buf_all(&compact), hash);
+    buf_fini(&compact);
+    return (struct bytes){(char *)hash, 16};
+}
+
+bool action_mark_read(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
+                      struct problem *why)
+{
+    *m = (struct msg){.id = MSG_mark_read, .mark_read = {.user = user}};
+    struct msg_mark_read *a = &m->mark_read;
+    if (!object(json, why))
+        return false;
+    struct json in = json_over(json);
+    struct bytes key, value;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &value)) {
+        bool good = true;
+        if (json_key_is(key, "ids"))
+            good = read_ids(value, &a->ids, scratch, why);
+        else if (json_key_is(key, "op_id"))
+            good = read_key(value, &a->op_id, "op_id", scratch, why);
+        else if (!json_key_is(key, "user"))
+            good = unknown(why, key, "ids, op_id");
+        if (!good)
+            return false;
+    }
+    if (a->ids.n == 0)
+        return wrong(why, "ids", "must be there");
+    a->body_hash = fingerprint(json, scratch);
+    return !scratch->overflowed || wrong(why, "", "is too large");
+}
+
+bool action_mark_all_read(struct msg *m, struct bytes user, uint64_t shown, struct bytes json,
+                          struct arena *scratch, struct problem *why)
+{
+    *m = (struct msg){.id = MSG_mark_all_read, .mark_all_read = {.user = user, .up_to = shown}};
+    struct msg_mark_all_read *a = &m->mark_all_read;
+    if (!object(json, why))
+        return false;
+    struct json in = json_over(json);
+    struct bytes key, value;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &value)) {
+        bool good = true;
+        if (json_key_is(key, "up_to"))
+            good = read_number(value, &a->up_to, "up_to", why);
+        else if (json_key_is(key, "op_id"))
+            good = read_key(value, &a->op_id, "op_id", scratch, why);
+        else if (!json_key_is(key, "user"))
+            good = unknown(why, key, "up_to, op_id");
+        if (!good)
+            return false;
+    }
+    a->body_hash = fingerprint(json, scratch);
+    return !scratch->overflowed || wrong(why, "", "is too large");
+}
+
+bool action_list(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
+                 struct problem *why)
+{
+    (void)scratch;
+    *m = (struct msg){.id = MSG_snapshot, .snapshot = {.user = user, .limit = INBOX_PAGE}};
+    if (!object(json, why))
+        return false;
+    struct json in = json_over(json);
+    struct bytes key, value;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &value)) {
+        bool good = true;
+        if (json_key_is(key, "before"))
+            good = read_number(value, &m->snapshot.before, "before", why);
+        else if (json_key_is(key, "limit"))
+            good = read_number(value, &m->snapshot.limit, "limit", why);
+        else
+            good = unknown(why, key, "before, limit");
+        if (!good)
+            return false;
+    }
+    if (m->snapshot.limit < 1 || m->snapshot.limit > PAGE_MAX)
+        return wrong(why, "limit", "must be from 1 to 100");
+    return true;
+}
+
+bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why)
+{
+    *since = *epoch = 0;
+    if (json_kind(json) != '{')
+        return true; /* phoenix.js sends {} when the page gave nothing; others may send null */
+    struct json in = json_over(json);
+    struct bytes key, value;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &value)) {
+        bool null = json_kind(value) == 'n';
+        if (!null && json_key_is(key, "since") && !read_number(value, since, "since", why))
+            return false;
+        if (!null && json_key_is(key, "epoch") && !read_number(value, epoch, "epoch", why))
+            return false;
+    }
+    return true;
+}
+
+bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, struct problem *why)
+{
+    *user = (struct bytes){0};
+    if (!object(json, why))
+        return false;
+    struct json in = json_over(json);
+    struct bytes key, value;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &value))
+        if (json_key_is(key, "user") && !read_user(value, user, "user", scratch, why))
+            return false;
+    return true;
+}
+
+/* The members of a notification, as they came. */
+struct draft {
+    struct bytes to, type, title, body, data, expires_at, expires_in;
+};
+
+static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
+{
+    struct json in = json_over(json);
+    struct bytes key, value;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &value)) {
+        if (json_key_is(key, "to"))
+            d->to = value;
+        else if (json_key_is(key, "type"))
+            d->type = value;
+        else if (json_key_is(key, "title"))
+            d->title = value;
+        else if (json_key_is(key, "body"))
+            d->body = value;
+        else if (json_key_is(key, "data"))
+            d->data = value;
+        else if (json_key_is(key, "expires_at"))
+            d->expires_at = value;
+        else if (json_key_is(key, "expires_in"))
+            d->expires_in = value;
+        else
+            return unknown(why, key, "to, type, title, body, data, expires_at, expires_in");
+    }
+    return true;
+}
+
+enum { SEEN_SLOTS = 2048 }; /* open addressing over hashes: at most USERS_MAX of them taken */
+_Static_assert(SEEN_SLOTS >= 2 * USERS_MAX, "never full");
+
+static bool put_user(struct buf *users, uint64_t *seen, struct bytes value, const char *field,
+                     struct arena *scratch, struct problem *why)
+{
+    struct bytes user;
+    if (!read_user(value, &user, field, scratch, why))
+        return false;
+    uint64_t hash = hash64(user, (uintptr_t)seen) | 1; /* 0: free */
+    size_t at = hash / 2 % SEEN_SLOTS;
+    for (; seen[at]; at = (at + 1) % SEEN_SLOTS)
+        if (seen[at] == hash)
+            return wrong(why, field, "is there twice");
+    seen[at] = hash;
+    mp_put_str(users, user);
+    return true;
+}
+
+static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, struct arena *scratch,
+                    struct problem *why)
+{
+    uint32_t count = 0;
+    uint64_t seen[SEEN_SLOTS] = {0};
+    buf_reset(users);
+    if (to.n == 0)
+        return wrong(why, "to", "must be there: a user id, or a list of them");
+    if (json_kind(to) != '[') {
+        if (!put_user(users, seen, to, "to", scratch, why))
+            return false;
+        count = 1;
+    } else {
+        struct json in = json_over(to);
+        struct bytes value;
+        json_enter(&in, '[');
+        while (json_element(&in, &value)) {
+            char field[24];
+            snprintf(field, sizeof field, "to[%u]", count);
+            if (count == USERS_MAX)
+                return wrong(why, "to", "must name 1 to 1000 users");
+            if (!put_user(users, seen, value, field, scratch, why))
+                return false;
+            count++;
+        }
+    }
+    a->users = list_of(users, count);
+    return count > 0 || wrong(why, "to", "must name 1 to 1000 users");
+}
+
+static bool read_expiry(struct msg_create *a, const struct draft *d, uint64_t wall_ms,
+                        struct arena *scratch, struct problem *why)
+{
+    struct bytes text;
+    uint64_t seconds;
+    if (d->expires_at.n > 0 && d->expires_in.n > 0)
+        return wrong(why, "expires_in", "and expires_at exclude each other");
+    if (d->expires_at.n > 0) {
+        if (!json_string(d->expires_at, scratch, &text) || !clock_read(text, &a->expires_ms))
+            return wrong(why, "expires_at", "must be a time like 2026-11-23T14:45:00Z (RFC 3339)");
+        if (a->expires_ms <= wall_ms || a->expires_ms > wall_ms + EXPIRES_MAX_S * 1000)
+            return wrong(why, "expires_at", "must be in the future, at most ten years on");
+    } else if (d->expires_in.n > 0) {
+        if (!json_u64(d->expires_in, &seconds) || seconds < 1 || seconds > EXPIRES_MAX_S)
+            return wrong(why, "expires_in", "must be seconds, from 1 to ten years");
+        a->expires_ms = wall_ms + seconds * 1000;
+    }
+    return true;
+}
+
+static bool read_type(struct msg_create *a, struct bytes type, struct arena *scratch,
+                      struct problem *why)
+{
+    struct bytes name;
+    a->type = TYPE_activity;
+    if (type.n == 0)
+        return true;
+    a->type = json_string(type, scratch, &name) ? type_named(name) : TYPE_COUNT;
+    return a->type < TYPE_COUNT ||
+           wrong(why, "type", "must be transient, toast, activity, alert or system");
+}
+
+/* Each part is in bounds; written again compact, in our order, title and body as text. */
+static bool write_content(struct buf *out, const struct msg_create *a, const struct draft *d,
+                          struct arena *scratch, struct problem *why)
+{
+    struct bytes title, body;
+    if (d->title.n == 0 || !json_string(d->title, scratch, &title) || title.n == 0 ||
+        title.n > TITLE_MAX)
+        return wrong(why, "title", "must be text of 1 to 255 bytes");
+    buf_reset(out);
+    buf_format(out, "{\"type\":\"%s\",\"title\":", type_row(a->type)->name);
+    json_write_string(out, title);
+    buf_text(out, ",\"body\":");
+    if (d->body.n == 0 || json_kind(d->body) == 'n') {
+        buf_text(out, "null");
+    } else {
+        if (!json_string(d->body, scratch, &body) || body.n > BODY_MAX)
+            return wrong(why, "body", "must be text of at most 4096 bytes");
+        json_write_string(out, body);
+    }
+    buf_text(out, ",\"data\":");
+    if (d->data.n == 0 || json_kind(d->data) == 'n') {
+        buf_text(out, "{}");
+    } else {
+        if (json_kind(d->data) != '{' || d->data.n > DATA_MAX)
+            return wrong(why, "data", "must be a JSON object of at most 16384 bytes");
+        json_write_compact(out, d->data);
+    }
+    buf_byte(out, '}');
+    return out->n <= CONTENT_MAX || wrong(why, "", "is too large: at most 32768 bytes in all");
+}
+
+bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t wall_ms,
+                   struct buf *users, struct buf *content, struct arena *scratch,
+                   struct problem *why)
+{
+    *m = (struct msg){.id = MSG_create, .create = {.key = key}};
+    struct draft d = {0};
+    if (!object(json, why) || !read_draft(&d, json, why) ||
+        !read_to(&m->create, d.to, users, scratch, why) ||
+        !read_type(&m->create, d.type, scratch, why) ||
+        !read_expiry(&m->create, &d, wall_ms, scratch, why) ||
+        !write_content(content, &m->create, &d, scratch, why))
+        return false;
+    m->create.content = buf_all(content);
+    m->create.body_hash = fingerprint(json, scratch);
+    return !scratch->overflowed || wrong(why, "", "is too large");
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* actions.h -- from the JSON that a client or a back end sent to the request that the store gets.
+ *
+ * Everything is refused here or nowhere: what passes is within every limit of proto/messages.h.
+ * Pure. What is read borrows from the JSON text and the arena. */
+#pragma once
+
+#include "lib/arena.h"
+#include "proto/messages.h"
+
+/* What is wrong, and where. */
+struct problem {
+    char field[48]; /* empty: the whole */
+    char detail[200];
+};
+
+/* Marks everything that there is. */
+#define UP_TO_NEWEST UINT64_MAX
+
+/* {"ids":[..],"op_id":".."}; false: `why` says which field and what is allowed. */
+bool action_mark_read(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
+                      struct problem *why);
+
+/* {"up_to":..,"op_id":".."}; `shown` is taken when up_to is absent. */
+bool action_mark_all_read(struct msg *m, struct bytes user, uint64_t shown, struct bytes json,
+                          struct arena *scratch, struct problem *why);
+
+/* {"before":..,"limit":..} */
+bool action_list(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
+                 struct problem *why);
+
+/* Two numbers of a join or a reconnect; other members are the page's own. */
+bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why);
+
+/* The back end's notification, for a stored or a pushed type: m->create; `users` is the list's
+ * memory. */
+bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t wall_ms,
+                   struct buf *users, struct buf *content, struct arena *scratch,
+                   struct problem *why);
+
+/* The member `user` of an object, which a service may name; empty when absent. */
+bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, struct problem *why);

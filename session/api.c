@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/api.h"
+
+#include "lib/ensure.h"
+#include "lib/json.h"
+#include "proto/id.h"
+#include "proto/topic.h"
+#include "proto/types.h"
+#include "session/actions.h"
+#include "session/asks.h"
+#include "session/auth.h"
+#include "session/bus.h"
+#include "session/inbox.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+static void answer_json(struct session *s, struct request *r, unsigned status,
+                        const struct buf *out)
+{
+    ENSURE(!out->overflowed);
+    http_answer(s, r, status, "application/json", buf_all(out), NULL);
+}
+
+/* ---- who, and about whom ---- */
+
+/* True: may go on; else it is answered. */
+static bool authorised(struct session *s, struct request *r, struct who *who)
+{
+    auth_request(s, r, who);
+    if (who->kind == WHO_nobody)
+        http_problem(s, r, 401, "", who->why);
+    return who->kind != WHO_nobody;
+}
+
+static bool json_body(struct session *s, struct request *r)
+{
+    const char *type = request_header(r, "Content-Type");
+    bool good = type && strncasecmp(type, "application/json", 16) == 0 &&
+                (type[16] == '\0' || type[16] == ';' || type[16] == ' ');
+    if (!good)
+        http_problem(s, r, 415, "", "Content-Type must be application/json");
+    return good;
+}
+
+/* A user speaks of its own inbox; a service names one. Kept in the scratch or the request. */
+static bool about(struct session *s, struct request *r, const struct who *who, struct bytes named,
+                  struct bytes *user)
+{
+    struct bytes self = {NULL, 0};
+    if (who->kind == WHO_user)
+        self = bytes_of(who->token.sub);
+    if (who->kind == WHO_user && (named.n == 0 || bytes_equal(named, self))) {
+        *user = self;
+        return true;
+    }
+    if (who->kind == WHO_user)
+        http_problem(s, r, 403, "user", "a user's token reaches that user's inbox only");
+    else if (named.n == 0)
+        http_problem(s, r, 400, "user", "must be there: whose inbox");
+    else if (!user_valid(named))
+        http_problem(s, r, 400, "user", "is not a user id");
+    else
+        *user = named;
+    return user->n > 0;
+}
+
+/* ---- what the store's refusals are in HTTP ---- */
+
+static void answer_error(struct session *s, struct request *r, enum err e)
+{
+    switch (e) {
+    case ERR_CONFLICT:
+        http_problem(s, r, 422, "", "this key was used for another request");
+        break;
+    case ERR_NO_SPACE:
+        http_problem(s, r, 507, "", err_text(e));
+        break;
+    case ERR_UNKNOWN:
+        http_problem(s, r, 503, "",
+                     "the store did not answer: it may have been done or not; ask again with the "
+                     "same key");
+        break;
+    case ERR_OK:
+    case ERR_FULL:
+    case ERR_PROTOCOL:
+    case ERR_LATER:
+    case ERR_INVALID:
+    case ERR_TOO_OLD:
+    case ERR_NOT_FOUND:
+    case ERR_WORLD:
+    case ERR_COUNT:
+        http_problem(s, r, 503, "", "not now: the store is away or behind");
+        break;
+    }
+}
+
+static void answered(struct ask_waiter w, const struct msg *answer, enum err e)
+{
+    struct session *s = w.s;
+    struct request *r = w.about;
+    struct buf out;
+    buf_init(&out, TEXT_MAX);
+    if (e != ERR_OK) {
+        answer_error(s, r, e);
+    } else if (answer->id == MSG_inbox) {
+        if (w.tag == 0)
+            inbox_write_count(&out, &answer->inbox);
+        else
+            inbox_write_page(&out, &answer->inbox);
+        answer_json(s, r, 200, &out);
+    } else if (answer->id == MSG_changed) {
+        if (w.tag == MSG_mark_all_read)
+            inbox_write_all_marked(&out, &answer->changed);
+        else
+            inbox_write_marked(&out, &answer->changed);
+        answer_json(s, r, 200, &out);
+    } else {
+        answer_error(s, r, ERR_PROTOCOL);
+    }
+    buf_fini(&out);
+}
+
+static void ask_for(struct session *s, struct request *r, struct msg *m, uint64_t tag)
+{
+    struct ask_waiter w = {answered, s, r, tag};
+    ask(s->store, m, s->now_ms, s->settings->request_ms, true, w);
+}
+
+/* ---- creating ---- */
+
+/* The users, until the store has answered with the seqs that go with them. */
+struct creation {
+    struct request *r;
+    uint32_t count;
+    size_t n;
+    char users[];
+};
+
+static void created(struct ask_waiter w, const struct msg *answer, enum err e)
+{
+    struct session *s = w.s;
+    struct creation *c = w.about;
+    if (e == ERR_OK && answer->id == MSG_created && answer->created.count == c->count) {
+        struct buf out;
+        struct mp_in in = mp_over((struct bytes){c->users, c->n});
+        uint8_t id[ID_SIZE];
+        buf_init(&out, TEXT_MAX);
+        buf_text(&out, "{\"notifications\":[");
+        for (uint64_t i = 0; i < c->count; i++) {
+            uint64_t seq = answer->created.first_seq + i;
+            buf_text(&out, i ? ",{\"user\":" : "{\"user\":");
+            json_write_string(&out, mp_str(&in));
+            id_make(answer->created.at_ms, seq, id);
+            buf_text(&out, ",\"id\":\"");
+            id_write(&out, id);
+            buf_text(&out, "\",\"seq\":");
+            buf_u64(&out, seq);
+            buf_byte(&out, '}');
+        }
+        buf_text(&out, "]}");
+        answer_json(s, c->r, 201, &out);
+        buf_fini(&out);
+    } else {
+        answer_error(s, c->r, e == ERR_OK ? ERR_PROTOCOL : e);
+    }
+    free(c);
+}
+
+static void create_stored(struct session *s, struct request *r, struct msg *m)
+{
+    struct bytes users = m->create.users.raw;
+    struct creation *c = malloc(sizeof *c + users.n);
+    ENSURE(c != NULL);
+    *c = (struct creation){.r = r, .count = m->create.users.count, .n = users.n};
+    memcpy(c->users, users.p, users.n);
+    struct ask_waiter w = {created, s, c, 0};
+    /* With a key the store knows a repetition; without one only the caller can decide. */
+    ask(s->store, m, s->now_ms, s->settings->request_ms, m->create.key.n > 0, w);
+}
+
+/* Neither stored nor numbered: to the broker, at most once. */
+static void push_only(struct session *s, struct request *r, const struct msg_create *create)
+{
+    struct mp_in in = list_in(create->users);
+    char topic[TOPIC_MAX + 1];
+    uint64_t sent = 0;
+    for (uint32_t i = 0; i < create->users.count; i++) {
+        size_t n = topic_of_user(mp_str(&in), topic);
+        struct msg_broadcast b = {.topic = {topic, n},
+                                  .event = bytes_of(type_row(create->type)->event),
+                                  .payload = create->content};
+        sent += bus_publish(s, &b);
+    }
+    char room[40];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    buf_format(&out, "{\"sent\":%llu}", (unsigned long long)sent);
+    answer_json(s, r, 202, &out);
+}
+
+static bool key_valid(const char *key)
+{
+    size_t n = strlen(key);
+    for (size_t i = 0; i < n; i++)
+        if (key[i] < ' ' || key[i] > '~')
+            return false;
+    return n > 0 && n <= KEY_MAX;
+}
+
+void api_create(struct session *s, struct request *r)
+{
+    struct who who;
+    const char *key = request_header(r, "Idempotency-Key");
+    if (!authorised(s, r, &who))
+        return;
+    if (who.kind != WHO_service) {
+        http_problem(s, r, 403, "", "creating needs the API key or a service token");
+        return;
+    }
+    if (!json_body(s, r))
+        return;
+    if (key && !key_valid(key)) {
+        http_problem(s, r, 400, "Idempotency-Key", "must be 1 to 255 printable ASCII characters");
+        return;
+    }
+    struct problem why = {0};
+    struct msg m;
+    struct buf users, content;
+    buf_init(&users, USERS_MAX * (USER_MAX + 5));
+    buf_init(&content, 2 * CONTENT_MAX);
+    if (!action_create(&m, request_body(r), key ? bytes_of(key) : (struct bytes){0}, s->wall_ms,
+                       &users, &content, &s->scratch, &why))
+        http_problem(s, r, 400, why.field, why.detail);
+    else if (type_row(m.create.type)->stored)
+        create_stored(s, r, &m);
+    else
+        push_only(s, r, &m.create);
+    buf_fini(&users);
+    buf_fini(&content);
+}
+
+/* ---- reading ---- */
+
+/* A number of the query, or what stands for its absence. */
+static bool query_number(struct session *s, struct request *r, const char *name, uint64_t absent,
+                         uint64_t least, uint64_t most, uint64_t *out)
+{
+    struct bytes text = request_query(r, name);
+    *out = absent;
+    if (text.n == 0 || (json_u64(text, out) && *out >= least && *out <= most))
+        return true;
+    http_problem(s, r, 400, name, "is not a number that is allowed here");
+    return false;
+}
+
+void api_list(struct session *s, struct request *r)
+{
+    struct who who;
+    struct msg m = {.id = MSG_snapshot};
+    if (authorised(s, r, &who) && about(s, r, &who, request_query(r, "user"), &m.snapshot.user) &&
+        query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &m.snapshot.before) &&
+        query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &m.snapshot.limit))
+        ask_for(s, r, &m, MSG_snapshot);
+}
+
+void api_count(struct session *s, struct request *r)
+{
+    struct who who;
+    struct msg m = {.id = MSG_snapshot};
+    if (authorised(s, r, &who) && about(s, r, &who, request_query(r, "user"), &m.snapshot.user))
+        ask_for(s, r, &m, 0);
+}
+
+/* ---- marking ---- */
+
+/* Whose inbox a body speaks of: true, or it is answered. */
+static bool body_about(struct session *s, struct request *r, struct bytes *user, struct who *who)
+{
+    struct problem why = {0};
+    struct bytes named;
+    if (!authorised(s, r, who) || !json_body(s, r))
+        return false;
+    if (!action_user(request_body(r), &named, &s->scratch, &why)) {
+        http_problem(s, r, 400, why.field, why.detail);
+        return false;
+    }
+    return about(s, r, who, named, user);
+}
+
+void api_mark_read(struct session *s, struct request *r)
+{
+    struct who who;
+    struct problem why = {0};
+    struct bytes user = {0};
+    struct msg m;
+    if (!body_about(s, r, &user, &who))
+        return;
+    if (action_mark_read(&m, user, request_body(r), &s->scratch, &why))
+        ask_for(s, r, &m, MSG_mark_read);
+    else
+        http_problem(s, r, 400, why.field, why.detail);
+}
+
+void api_mark_all_read(struct session *s, struct request *r)
+{
+    struct who who;
+    struct problem why = {0};
+    struct bytes user = {0};
+    struct msg m;
+    if (!body_about(s, r, &user, &who))
+        return;
+    if (action_mark_all_read(&m, user, UP_TO_NEWEST, request_body(r), &s->scratch, &why))
+        ask_for(s, r, &m, MSG_mark_all_read);
+    else
+        http_problem(s, r, 400, why.field, why.detail);
+}

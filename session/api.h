@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api.h -- the HTTP API: for back ends (API key, service token) and for pages (user token).
+ *
+ * A request is checked here, becomes one request to the store, and is answered with what the store
+ * answers. Source: docs/protocol.md "HTTP". */
+#pragma once
+
+#include "session/http.h"
+
+void api_create(struct session *s, struct request *r);
+void api_list(struct session *s, struct request *r);
+void api_count(struct session *s, struct request *r);
+void api_mark_read(struct session *s, struct request *r);
+void api_mark_all_read(struct session *s, struct request *r);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* auth.h -- who is asking.
+ *
+ * A user brings a token and reaches that user's inbox; a back end brings the API key or a service
+ * token and reaches all. In dev mode, and only from this machine's loopback and under one of its
+ * names, a back end brings nothing.
+ * Source  docs/operating.md "Keys and tokens". */
+#pragma once
+
+#include "proto/token.h"
+#include "session/http.h"
+
+enum who_kind { WHO_nobody, WHO_user, WHO_service };
+
+struct who {
+    enum who_kind kind;
+    struct token token; /* of a user */
+    const char *why;    /* nobody: the reason, for the answer */
+};
+
+/* Of an API request: its Authorization header, or dev mode. */
+void auth_request(struct session *s, const struct request *r, struct who *who);
+
+/* Of a socket: this text must be a user's token. */
+void auth_token(struct session *s, struct bytes text, struct who *who);
+
+/* The request's page may talk to us: no Origin, our own host, or one of session/origins. */
+bool auth_origin(const struct session *s, const struct request *r);
+
+/* Dev mode holds for this request. */
+bool auth_dev(const struct session *s, const struct request *r);

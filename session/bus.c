@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/bus.h"
+
+#include "lib/ensure.h"
+#include "lib/log.h"
+#include "lib/secret.h"
+#include "proto/topic.h"
+#include "session/live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BUS_BUDGET = 512, BUS_HIGH_WATER = 100000 };
+
+struct bus {
+    void *sub, *pub;
+    struct buf out;     /* the message being published */
+    char name[40];      /* of our confirmations, before their number */
+    uint64_t asked;     /* number of the last confirmation subscribed to */
+    uint64_t confirmed; /* number of the last one answered */
+    uint64_t heads_ms;
+    bool unconfirmed; /* buckets were added since */
+    struct bucket {
+        uint32_t wanted;  /* by so many topics */
+        uint64_t confirm; /* holds when this number is confirmed */
+    } buckets[TOPIC_BUCKETS];
+};
+
+struct bus *bus_new(struct session *s, void *zmq, const struct paths *paths)
+{
+    struct bus *b = calloc(1, sizeof *b);
+    ENSURE(b != NULL);
+    b->sub = sock_new(zmq, ZMQ_SUB, BUS_HIGH_WATER);
+    sock_set(b->sub, ZMQ_SNDHWM, 0); /* else subscriptions are cut at it (libzmq issue 2258) */
+    char heads[] = {BUS_HEADS};
+    ENSURE(zmq_setsockopt(b->sub, ZMQ_SUBSCRIBE, heads, sizeof heads) == 0);
+    sock_connect(b->sub, paths->broker_out);
+    b->pub = sock_new(zmq, ZMQ_PUB, BUS_HIGH_WATER);
+    sock_connect(b->pub, paths->broker_in);
+    buf_init(&b->out, FRAME_MAX);
+    uint64_t chance;
+    secret_random(&chance, sizeof chance);
+    snprintf(b->name, sizeof b->name, "%u-%016llx", s->index, (unsigned long long)chance);
+    s->bus = b;
+    return b;
+}
+
+void bus_free(struct bus **slot)
+{
+    struct bus *b = *slot;
+    *slot = NULL;
+    if (!b)
+        return;
+    zmq_close(b->sub);
+    zmq_close(b->pub);
+    buf_fini(&b->out);
+    free(b);
+}
+
+static void subscribe(struct bus *b, uint16_t bucket, int option)
+{
+    char key[BUS_KEY];
+    bus_key(bucket, key);
+    ENSURE(zmq_setsockopt(b->sub, option, key, sizeof key) == 0);
+}
+
+uint64_t bus_want(struct session *s, uint16_t bucket)
+{
+    struct bus *b = s->bus;
+    struct bucket *it = &b->buckets[bucket];
+    if (it->wanted++ == 0) {
+        subscribe(b, bucket, ZMQ_SUBSCRIBE);
+        it->confirm = b->asked + 1;
+        b->unconfirmed = true;
+    }
+    return it->confirm > b->confirmed ? it->confirm : 0;
+}
+
+void bus_unwant(struct session *s, uint16_t bucket)
+{
+    struct bucket *it = &s->bus->buckets[bucket];
+    ENSURE(it->wanted > 0);
+    if (--it->wanted == 0)
+        subscribe(s->bus, bucket, ZMQ_UNSUBSCRIBE);
+}
+
+bool bus_publish(struct session *s, const struct msg_broadcast *broadcast)
+{
+    struct bus *b = s->bus;
+    char key[BUS_KEY];
+    bus_key(topic_bucket(broadcast->topic), key);
+    struct msg m = {.id = MSG_broadcast, .broadcast = *broadcast};
+    buf_reset(&b->out);
+    buf_add(&b->out, key, sizeof key);
+    msg_write(&b->out, &m);
+    ENSURE(!b->out.overflowed);
+    return sock_send(b->pub, buf_all(&b->out), 0);
+}
+
+static void confirmation(struct bus *b, uint64_t number, int option)
+{
+    char key[80];
+    int n = snprintf(key, sizeof key, "%c%s.%llu", BUS_CONFIRM, b->name,
+                     (unsigned long long)number);
+    ENSURE(zmq_setsockopt(b->sub, option, key, (size_t)n) == 0);
+}
+
+/* `name` is ours and a number: everything up to it holds. */
+static void confirmed(struct session *s, struct bytes name)
+{
+    struct bus *b = s->bus;
+    size_t n = strlen(b->name);
+    char digits[24] = "";
+    if (name.n <= n + 1 || name.n > n + 21 || memcmp(name.p, b->name, n) != 0)
+        return; /* another process's */
+    memcpy(digits, name.p + n + 1, name.n - n - 1);
+    uint64_t number = strtoull(digits, NULL, 10);
+    if (number <= b->confirmed || number > b->asked)
+        return; /* said again after the broker came back */
+    for (uint64_t old = b->confirmed + 1; old <= number; old++)
+        confirmation(b, old, ZMQ_UNSUBSCRIBE);
+    b->confirmed = number;
+    live_confirmed(s, number);
+}
+
+static void receive(struct session *s, const struct msg *m)
+{
+    if (m->id == MSG_broadcast) {
+        live_broadcast(s, &m->broadcast);
+    } else if (m->id == MSG_heads) {
+        s->bus->heads_ms = s->now_ms;
+        live_heads(s, &m->heads);
+    } else if (m->id == MSG_confirmed) {
+        confirmed(s, m->confirmed.name);
+    } else {
+        log_line("session.bus message=%s error=\"not for a session\"", msg_name(m->id));
+    }
+}
+
+/* A part is its key, then messages. The key's length follows from its first byte; a confirmation's
+ * is ASCII, and a message begins with an array's mark, which is not. */
+static size_t key_size(struct bytes part)
+{
+    size_t n = 1;
+    if (part.p[0] == BUS_TOPIC)
+        n = BUS_KEY;
+    else if (part.p[0] == BUS_CONFIRM)
+        while (n < part.n && (unsigned char)part.p[n] < 0x80)
+            n++;
+    return n < part.n ? n : part.n;
+}
+
+void bus_read(struct session *s)
+{
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    for (int n = 0; n < BUS_BUDGET && sock_read(s->bus->sub, &part); n++) {
+        struct bytes all = sock_bytes(&part);
+        if (all.n == 0)
+            continue;
+        size_t key = key_size(all);
+        struct mp_in in = mp_over((struct bytes){all.p + key, all.n - key});
+        struct msg m;
+        while (msg_read(&in, &m))
+            receive(s, &m);
+        if (!in.ok)
+            log_line("session.bus error=\"a message that is none of ours\"");
+    }
+    zmq_msg_close(&part);
+}
+
+void bus_flush(struct session *s)
+{
+    struct bus *b = s->bus;
+    if (!b->unconfirmed)
+        return;
+    b->unconfirmed = false;
+    confirmation(b, ++b->asked, ZMQ_SUBSCRIBE);
+}
+
+void bus_poll(const struct session *s, zmq_pollitem_t on[BUS_POLL])
+{
+    on[0] = (zmq_pollitem_t){.socket = s->bus->sub, .events = ZMQ_POLLIN};
+}
+
+uint64_t bus_heads_ms(const struct session *s)
+{
+    return s->bus->heads_ms;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bus.h -- our end towards the broker: what we hear, and the transient events that we say.
+ *
+ * The idea    we subscribe to buckets of topics, not to topics (proto/topic.h). After the last new
+ *             bucket of a turn comes the subscription to a confirmation; the broker answers it, and
+ *             by then the ones before it hold.
+ * Limits      BUS_BUDGET messages a turn. What the broker drops shows in seq and prev.
+ * Errors      a broker that is away loses what is published meanwhile. */
+#pragma once
+
+#include "proto/messages.h"
+#include "session/session.h"
+
+struct bus;
+struct bus *bus_new(struct session *s, void *zmq, const struct paths *paths);
+void bus_free(struct bus **slot);
+
+/* Someone here wants this bucket. 0: we hear it already; else the number of the confirmation to
+ * wait for (live_confirmed). */
+uint64_t bus_want(struct session *s, uint16_t bucket);
+void bus_unwant(struct session *s, uint16_t bucket);
+
+/* Publish an event that is not kept. False: the broker is away or behind. */
+bool bus_publish(struct session *s, const struct msg_broadcast *b);
+
+enum { BUS_POLL = 1 };
+void bus_poll(const struct session *s, zmq_pollitem_t on[BUS_POLL]);
+void bus_read(struct session *s);
+void bus_flush(struct session *s);
+
+/* When the last heads came; 0: never. */
+uint64_t bus_heads_ms(const struct session *s);

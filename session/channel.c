@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/channel.h"
+
+#include "lib/ensure.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "proto/topic.h"
+#include "session/actions.h"
+#include "session/asks.h"
+#include "session/inbox.h"
+#include "session/live.h"
+#include "session/phoenix.h"
+
+#include <stdlib.h>
+
+static void reply(struct session *s, struct conn *c, const struct phx_in *in, struct bytes join_ref,
+                  const char *status, struct bytes response)
+{
+    conn_send(s, c,
+              phx_reply((enum phx_vsn)c->vsn, join_ref, in->ref, in->topic_raw, status, response));
+}
+
+static void reply_error(struct session *s, struct conn *c, const struct phx_in *in,
+                        struct bytes join_ref, const char *reason)
+{
+    char room[160];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    buf_format(&out, "{\"reason\":\"%s\"}", reason);
+    reply(s, c, in, join_ref, "error", buf_all(&out));
+}
+
+static void reply_problem(struct session *s, struct conn *c, const struct phx_in *in,
+                          const struct problem *why)
+{
+    char room[600];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    buf_text(&out, "{\"reason\":");
+    json_write_string(&out, bytes_of(why->detail));
+    buf_text(&out, ",\"field\":");
+    json_write_string(&out, bytes_of(why->field));
+    buf_byte(&out, '}');
+    reply(s, c, in, in->join_ref, "error", buf_all(&out));
+}
+
+/* A push of a client that waits for the store: what its reply needs. */
+struct push {
+    uint32_t id, generation; /* of the connection, which may go meanwhile */
+    uint8_t join_ref_n, ref_n, topic_n;
+    char text[]; /* join_ref, ref, topic */
+};
+
+static struct push *push_new(const struct conn *c, const struct phx_in *in)
+{
+    struct push *p = malloc(sizeof *p + in->join_ref.n + in->ref.n + in->topic_raw.n);
+    ENSURE(p != NULL);
+    *p = (struct push){.id = c->id,
+                       .generation = c->generation,
+                       .join_ref_n = (uint8_t)in->join_ref.n,
+                       .ref_n = (uint8_t)in->ref.n,
+                       .topic_n = (uint8_t)in->topic_raw.n};
+    char *to = p->text;
+    memcpy(to, in->join_ref.p, in->join_ref.n);
+    to += in->join_ref.n;
+    memcpy(to, in->ref.p, in->ref.n);
+    to += in->ref.n;
+    memcpy(to, in->topic_raw.p, in->topic_raw.n);
+    return p;
+}
+
+static void write_answer(struct buf *out, uint64_t asked, const struct msg *answer)
+{
+    if (asked == MSG_snapshot)
+        inbox_write_page(out, &answer->inbox);
+    else if (asked == MSG_mark_all_read)
+        inbox_write_all_marked(out, &answer->changed);
+    else
+        inbox_write_marked(out, &answer->changed);
+}
+
+static void pushed(struct ask_waiter w, const struct msg *answer, enum err e)
+{
+    struct session *s = w.s;
+    struct push *p = w.about;
+    struct conn *c = conn_find(s, p->id, p->generation);
+    struct phx_in in = {.join_ref = {p->text, p->join_ref_n},
+                        .ref = {p->text + p->join_ref_n, p->ref_n},
+                        .topic_raw = {p->text + p->join_ref_n + p->ref_n, p->topic_n}};
+    if (c && e == ERR_OK && answer->id == (w.tag == MSG_snapshot ? MSG_inbox : MSG_changed)) {
+        struct buf out;
+        buf_init(&out, TEXT_MAX);
+        write_answer(&out, w.tag, answer);
+        reply(s, c, &in, in.join_ref, "ok", buf_all(&out));
+        buf_fini(&out);
+    } else if (c) {
+        reply_error(s, c, &in, in.join_ref, err_text(e == ERR_OK ? ERR_PROTOCOL : e));
+    }
+    free(p);
+}
+
+static void ask_for(struct session *s, struct conn *c, const struct phx_in *in, struct msg *m)
+{
+    struct ask_waiter w = {pushed, s, push_new(c, in), m->id};
+    /* Marking twice marks once, and reading is reading: safe to ask again. */
+    ask(s->store, m, s->now_ms, s->settings->request_ms, true, w);
+}
+
+/* handle_event: what a client may push to its inbox. */
+static void inbox_event(struct session *s, struct conn *c, struct member *m,
+                        const struct phx_in *in)
+{
+    struct problem why = {0};
+    struct msg request;
+    struct bytes user = bytes_of(c->user);
+    uint64_t since, epoch;
+    if (in->binary) {
+        reply_error(s, c, in, in->join_ref, "an inbox takes no binary payload");
+    } else if (bytes_is(in->event, "mark_read")) {
+        if (action_mark_read(&request, user, in->payload, &s->scratch, &why))
+            ask_for(s, c, in, &request);
+    } else if (bytes_is(in->event, "mark_all_read")) {
+        if (action_mark_all_read(&request, user, m->shown, in->payload, &s->scratch, &why))
+            ask_for(s, c, in, &request);
+    } else if (bytes_is(in->event, "list")) {
+        if (action_list(&request, user, in->payload, &s->scratch, &why))
+            ask_for(s, c, in, &request);
+    } else if (bytes_is(in->event, "reconnect")) {
+        if (action_since(in->payload, &since, &epoch, &why))
+            live_reconnect(s, m, in->ref, since, epoch);
+    } else if (!bytes_is(in->event, "ack")) { /* which has no answer */
+        reply_error(s, c, in, in->join_ref, "unknown event");
+    }
+    if (why.detail[0] && conn_open(c))
+        reply_problem(s, c, in, &why);
+}
+
+static void refuse_join(struct session *s, struct conn *c, const struct phx_in *in,
+                        struct bytes join_ref, const char *reason)
+{
+    count_one(s, COUNT_joins_refused);
+    reply_error(s, c, in, join_ref, reason);
+}
+
+static void join(struct session *s, struct conn *c, const struct phx_in *in, struct member *old)
+{
+    struct problem why = {0};
+    struct join join = {.topic = in->topic, .join_ref = in->join_ref, .ref = in->ref};
+    struct bytes user;
+    if (!topic_valid(in->topic) || !topic_user(in->topic, &user)) {
+        refuse_join(s, c, in, PHX_NULL, "unmatched topic");
+    } else if (!bytes_is(user, c->user)) {
+        refuse_join(s, c, in, in->join_ref, "unauthorized");
+    } else if (!old && c->joined >= s->settings->topics) {
+        refuse_join(s, c, in, in->join_ref, "too many channels joined");
+    } else if (in->binary) {
+        refuse_join(s, c, in, in->join_ref, "a join takes no binary payload");
+    } else if (!action_since(in->payload, &join.since, &join.epoch, &why)) {
+        count_one(s, COUNT_joins_refused);
+        reply_problem(s, c, in, &why);
+    } else {
+        char room[REF_MAX];
+        if (old) {
+            struct bytes ref = member_join_ref(old);
+            memcpy(room, ref.p, ref.n);
+            join.replaces = (struct bytes){room, ref.n};
+            live_leave(s, old);
+        }
+        live_join(s, c, &join);
+    }
+}
+
+static void leave(struct session *s, struct conn *c, const struct phx_in *in, struct member *m)
+{
+    char room[REF_MAX];
+    struct bytes ref = member_join_ref(m);
+    memcpy(room, ref.p, ref.n);
+    ref.p = room;
+    live_leave(s, m);
+    reply(s, c, in, ref, "ok", BYTES("{}"));
+    conn_send(
+        s, c,
+        phx_frame((enum phx_vsn)c->vsn, ref, ref, in->topic_raw, BYTES("phx_close"), BYTES("{}")));
+}
+
+static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
+{
+    if (bytes_is(in->topic, "phoenix") && bytes_is(in->event, "heartbeat")) {
+        reply(s, c, in, PHX_NULL, "ok", BYTES("{}"));
+        return;
+    }
+    struct member *m = live_find(c, in->topic);
+    if (bytes_is(in->event, "phx_join")) {
+        join(s, c, in, m);
+        return;
+    }
+    bool ours = m && (phx_is_null(in->join_ref) || bytes_equal(in->join_ref, member_join_ref(m)));
+    if (m && !ours)
+        return; /* of an earlier join: silence */
+    if (bytes_is(in->event, "phx_leave")) {
+        if (m)
+            leave(s, c, in, m);
+        else
+            reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
+    } else if (m) {
+        inbox_event(s, c, m, in);
+    } else {
+        reply_error(s, c, in, PHX_NULL, "unmatched topic");
+    }
+}
+
+void channel_receive(struct session *s, struct conn *c, struct bytes message, bool binary)
+{
+    struct phx_in in;
+    arena_reset(&s->scratch);
+    count_one(s, COUNT_messages_in);
+    const char *wrong = binary ? phx_read_binary(&in, message, &s->scratch)
+                               : phx_read_text(&in, message, (enum phx_vsn)c->vsn, &s->scratch);
+    if (wrong) {
+        log_line("session.message id=%u user=%s error=\"%s\"", c->id, log_safe(bytes_of(c->user)),
+                 wrong);
+        conn_close(s, c, CLOSE_protocol);
+    } else if (in.topic_raw.n <= UINT8_MAX) {
+        dispatch(s, c, &in);
+    } else {
+        in.topic_raw = BYTES("?");
+        reply_error(s, c, &in, PHX_NULL, "unmatched topic");
+    }
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/conn.h"
+
+#include "lib/ensure.h"
+#include "lib/log.h"
+#include "session/live.h"
+#include "session/longpoll.h"
+#include "session/phoenix.h"
+#include "session/websocket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+    OUTPUT_FIRST = 16,    /* frames that a queue has room for at first */
+    OUTPUT_FRAMES = 4096, /* and at most */
+    FLUSH_PIECES = 64,    /* of one sendmsg() */
+    SHUT_MS = 2000,       /* a client has so long to end its side */
+};
+
+struct output {
+    uint32_t first, n, cap; /* a ring; cap is a power of two */
+    struct frame *ring[];
+};
+
+struct conns {
+    struct conn *slots;
+    uint32_t max, used, fresh; /* slots from `fresh` on were never taken */
+    uint32_t *free_ids, free_n;
+    uint32_t *dirty_ids, dirty_n; /* of this turn; one may come back while the list is walked */
+    uint32_t drain_at;
+    struct output *spare; /* one kept: most turns need few */
+};
+
+#define AS_CODE(name, code, doc) {code, #name, COUNT_close_##name},
+static const struct {
+    uint16_t code;
+    const char *name;
+    unsigned counter;
+} reasons[] = {CLOSE_REASONS(AS_CODE)};
+
+static void *array(size_t n, size_t size)
+{
+    void *p = calloc(n, size);
+    ENSURE(p != NULL);
+    return p;
+}
+
+struct conns *conns_new(struct session *s, uint32_t max)
+{
+    struct conns *all = array(1, sizeof *all);
+    all->max = max;
+    all->slots = array(max, sizeof *all->slots); /* untouched pages cost nothing */
+    all->free_ids = array(max, sizeof *all->free_ids);
+    all->dirty_ids = array(2 * (size_t)max, sizeof *all->dirty_ids);
+    s->conns = all;
+    return all;
+}
+
+void conns_free(struct conns **slot)
+{
+    struct conns *all = *slot;
+    *slot = NULL;
+    if (!all)
+        return;
+    ENSURE(all->used == 0);
+    free(all->spare);
+    free(all->dirty_ids);
+    free(all->free_ids);
+    free(all->slots);
+    free(all);
+}
+
+struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, struct bytes user)
+{
+    struct conns *all = s->conns;
+    if (all->used == all->max)
+        return NULL;
+    uint32_t id = all->free_n > 0 ? all->free_ids[--all->free_n] : all->fresh++;
+    struct conn *c = &all->slots[id];
+    *c = (struct conn){.id = id,
+                       .generation = c->generation + 1,
+                       .kind = (uint8_t)kind,
+                       .vsn = PHX_V2,
+                       .fd = fd,
+                       .heard_ms = s->now_ms};
+    c->user = strndup(user.p, user.n);
+    ENSURE(c->user != NULL);
+    all->used++;
+    count_one(s, COUNT_connections);
+    count_one(s, kind == CONN_websocket ? COUNT_websockets : COUNT_longpolls);
+    return c;
+}
+
+struct conn *conn_at(struct session *s, uint32_t id)
+{
+    bool taken = id < s->conns->fresh && s->conns->slots[id].kind != CONN_free;
+    return taken ? &s->conns->slots[id] : NULL;
+}
+
+struct conn *conn_find(struct session *s, uint32_t id, uint32_t generation)
+{
+    struct conn *c = conn_at(s, id);
+    return c && ((c->generation ^ generation) & 0xfffffff) == 0 ? c : NULL;
+}
+
+bool conns_full(const struct session *s)
+{
+    return s->conns->used == s->conns->max;
+}
+
+uint32_t conns_count(const struct session *s)
+{
+    return s->conns->used;
+}
+
+static struct output *output_new(struct conns *all)
+{
+    struct output *out = all->spare;
+    all->spare = NULL;
+    if (!out) {
+        out = malloc(sizeof *out + OUTPUT_FIRST * sizeof *out->ring);
+        ENSURE(out != NULL);
+        out->cap = OUTPUT_FIRST;
+    }
+    out->first = out->n = 0;
+    return out;
+}
+
+static void output_free(struct conns *all, struct conn *c)
+{
+    if (!all->spare && c->out->cap == OUTPUT_FIRST)
+        all->spare = c->out;
+    else
+        free(c->out);
+    c->out = NULL;
+}
+
+static struct output *output_grow(struct output *out)
+{
+    struct output *more = malloc(sizeof *more + 2 * out->cap * sizeof *more->ring);
+    ENSURE(more != NULL);
+    for (uint32_t i = 0; i < out->n; i++)
+        more->ring[i] = out->ring[(out->first + i) & (out->cap - 1)];
+    more->first = 0;
+    more->n = out->n;
+    more->cap = 2 * out->cap;
+    free(out);
+    return more;
+}
+
+unsigned conn_waiting(const struct conn *c)
+{
+    return c->out ? c->out->n : 0;
+}
+
+struct frame *conn_waiting_at(const struct conn *c, unsigned i)
+{
+    ENSURE(i < conn_waiting(c));
+    return c->out->ring[(c->out->first + i) & (c->out->cap - 1)];
+}
+
+void conn_forget(struct session *s, struct conn *c, unsigned n)
+{
+    ENSURE(n <= conn_waiting(c));
+    for (; n > 0; n--) {
+        struct frame *f = conn_waiting_at(c, 0);
+        c->out_bytes -= f->n;
+        frame_unref(&f);
+        c->out->first++;
+        c->out->n--;
+        c->out_at = 0;
+    }
+    if (c->out && c->out->n == 0)
+        output_free(s->conns, c);
+}
+
+static void mark_dirty(struct session *s, struct conn *c)
+{
+    if (!c->dirty) {
+        ENSURE(s->conns->dirty_n < 2 * (size_t)s->conns->max);
+        c->dirty = true;
+        s->conns->dirty_ids[s->conns->dirty_n++] = c->id;
+    }
+}
+
+static void append(struct session *s, struct conn *c, struct frame *f)
+{
+    if (!c->out)
+        c->out = output_new(s->conns);
+    if (c->out->n == c->out->cap)
+        c->out = output_grow(c->out);
+    c->out->ring[(c->out->first + c->out->n++) & (c->out->cap - 1)] = f;
+    c->out_bytes += f->n;
+    count_one(s, COUNT_frames_out);
+    mark_dirty(s, c);
+}
+
+void conn_send(struct session *s, struct conn *c, struct frame *f)
+{
+    uint64_t soft = s->settings->output_bytes;
+    if (conn_open(c) && (c->out_bytes > 4 * soft || conn_waiting(c) >= OUTPUT_FRAMES))
+        conn_close(s, c, CLOSE_slow_reader); /* only replies get here: the views have stopped */
+    if (!conn_open(c)) {
+        frame_unref(&f);
+        return;
+    }
+    append(s, c, f);
+    if (!c->congested && (c->out_bytes > soft || conn_waiting(c) > OUTPUT_FRAMES / 2)) {
+        c->congested = true;
+        count_one(s, COUNT_behind);
+    }
+}
+
+static struct frame *goodbye(enum close_reason reason)
+{
+    char payload[2] = {(char)(reasons[reason].code >> 8), (char)(reasons[reason].code & 0xff)};
+    return ws_control(8, (struct bytes){payload, sizeof payload});
+}
+
+void conn_close_with(struct session *s, struct conn *c, enum close_reason reason,
+                     struct frame *last)
+{
+    if (!conn_open(c)) {
+        frame_unref(&last);
+        return;
+    }
+    count_one(s, reasons[reason].counter);
+    log_line("session.close id=%u reason=%s user=%s waiting=%u", c->id, reasons[reason].name,
+             log_safe(bytes_of(c->user)), c->out_bytes);
+    live_leave_all(s, c);
+    if (reason == CLOSE_slow_reader) { /* all that waits but a frame that is half written */
+        unsigned keep = c->out_at > 0;
+        while (conn_waiting(c) > keep) {
+            struct frame *f = conn_waiting_at(c, conn_waiting(c) - 1);
+            c->out_bytes -= f->n;
+            frame_unref(&f);
+            c->out->n--;
+        }
+    }
+    append(s, c, last);
+    c->closing = true;
+    c->heard_ms = s->now_ms; /* from here on: when it must be over */
+}
+
+void conn_close(struct session *s, struct conn *c, enum close_reason reason)
+{
+    if (c->kind == CONN_longpoll)
+        conn_drop(s, c, reason); /* its next poll finds nothing, and the client comes anew */
+    else
+        conn_close_with(s, c, reason, goodbye(reason));
+}
+
+void conn_drop(struct session *s, struct conn *c, enum close_reason reason)
+{
+    ENSURE(c->kind != CONN_free);
+    if (!c->closing) {
+        count_one(s, reasons[reason].counter);
+        live_leave_all(s, c);
+    }
+    bool websocket = c->kind == CONN_websocket;
+    if (websocket)
+        websocket_forget(s, c);
+    else
+        longpoll_forget(s, c);
+    if (c->fd >= 0)
+        close(c->fd);
+    conn_forget(s, c, conn_waiting(c));
+    free(c->user);
+    c->user = NULL;
+    c->fd = -1;
+    c->kind = CONN_free;
+    s->conns->used--;
+    if (!c->dirty) /* else the flush that finds it frees the slot */
+        s->conns->free_ids[s->conns->free_n++] = c->id;
+    gauge_down(s, COUNT_connections);
+    gauge_down(s, websocket ? COUNT_websockets : COUNT_longpolls);
+}
+
+static void watch_writable(struct session *s, struct conn *c, bool on)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP | (on ? EPOLLOUT : 0),
+                             .data.u64 = wake_pack(WAKE_websocket, c->generation, c->id)};
+    ENSURE(epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->fd, &ev) == 0);
+    c->blocked_ms = on ? s->now_ms : 0;
+}
+
+/* `n` bytes are written: forget the frames that are whole. */
+static void written(struct session *s, struct conn *c, size_t n)
+{
+    unsigned whole = 0;
+    size_t at = c->out_at + n;
+    while (whole < conn_waiting(c) && at >= conn_waiting_at(c, whole)->n)
+        at -= conn_waiting_at(c, whole++)->n;
+    conn_forget(s, c, whole);
+    c->out_at = (uint32_t)at;
+    count_one(s, COUNT_flushes);
+    count_add(s, COUNT_bytes_out, n);
+}
+
+/* One sendmsg() of what waits; false when there is no more to do now. */
+static bool flush_some(struct session *s, struct conn *c)
+{
+    struct iovec pieces[FLUSH_PIECES];
+    unsigned count = conn_waiting(c) < FLUSH_PIECES ? conn_waiting(c) : FLUSH_PIECES;
+    for (unsigned i = 0; i < count; i++) {
+        struct frame *f = conn_waiting_at(c, i);
+        size_t skip = i == 0 ? c->out_at : 0;
+        pieces[i] = (struct iovec){f->p + skip, f->n - skip};
+    }
+    struct msghdr msg = {.msg_iov = pieces, .msg_iovlen = count};
+    ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0) {
+        if (errno == EINTR)
+            return true;
+        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS)
+            conn_drop(s, c, CLOSE_gone);
+        else if (c->blocked_ms == 0)
+            watch_writable(s, c, true);
+        return false;
+    }
+    written(s, c, (size_t)n);
+    return conn_waiting(c) > 0;
+}
+
+static void flush(struct session *s, struct conn *c)
+{
+    while (flush_some(s, c))
+        ;
+    if (c->kind == CONN_free || conn_waiting(c) > 0)
+        return;
+    if (c->blocked_ms > 0)
+        watch_writable(s, c, false);
+    if (c->closing && !c->shut) {
+        c->shut = true;
+        shutdown(c->fd, SHUT_WR); /* the client's own end frees the slot, or the sweep does */
+    }
+    if (c->congested && conn_open(c)) {
+        c->congested = false;
+        live_drained(s, c);
+    }
+}
+
+void conn_writable(struct session *s, struct conn *c)
+{
+    flush(s, c);
+}
+
+void conns_flush(struct session *s)
+{
+    struct conns *all = s->conns;
+    /* What drained() sends lands on the list's end and is written in this same pass. */
+    for (uint32_t i = 0; i < all->dirty_n; i++) {
+        struct conn *c = &all->slots[all->dirty_ids[i]];
+        c->dirty = false;
+        if (c->kind == CONN_free)
+            all->free_ids[all->free_n++] = c->id;
+        else if (c->kind == CONN_longpoll)
+            longpoll_flush(s, c);
+        else if (c->blocked_ms == 0)
+            flush(s, c);
+    }
+    all->dirty_n = 0;
+}
+
+static bool overdue(uint64_t now_ms, uint64_t since_ms, uint64_t limit_ms)
+{
+    return now_ms > since_ms && now_ms - since_ms > limit_ms;
+}
+
+void conns_sweep(struct session *s)
+{
+    const struct settings *set = s->settings;
+    for (uint32_t id = 0; id < s->conns->fresh; id++) {
+        struct conn *c = &s->conns->slots[id];
+        if (c->kind == CONN_longpoll)
+            longpoll_sweep(s, c);
+        if (c->kind != CONN_websocket)
+            continue;
+        if (c->closing && overdue(s->now_ms, c->heard_ms, SHUT_MS))
+            conn_drop(s, c, CLOSE_gone);
+        else if (c->closing)
+            continue;
+        else if (c->blocked_ms > 0 && overdue(s->now_ms, c->blocked_ms, set->stall_ms))
+            conn_close(s, c, CLOSE_slow_reader);
+        else if (overdue(s->now_ms, c->heard_ms, set->idle_ms))
+            conn_close(s, c, CLOSE_idle);
+    }
+}
+
+uint32_t conns_drain(struct session *s, uint32_t n)
+{
+    struct conns *all = s->conns;
+    for (; n > 0 && all->drain_at < all->fresh; all->drain_at++) {
+        struct conn *c = &all->slots[all->drain_at];
+        if (c->kind == CONN_free)
+            continue;
+        conn_close(s, c, CLOSE_drain);
+        n--;
+    }
+    return all->used;
+}
+
+void conns_drop_all(struct session *s)
+{
+    for (uint32_t id = 0; id < s->conns->fresh; id++)
+        if (s->conns->slots[id].kind != CONN_free)
+            conn_drop(s, &s->conns->slots[id], CLOSE_drain);
+}

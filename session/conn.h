@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conn.h -- the connections of this process and what waits to be sent on them.
+ *
+ * The idea    an idle connection is a slot of an array and nothing else. Frames are queued by
+ *             reference; a connection that got any is flushed once at the end of the turn, with
+ *             everything that the turn gave it, in one sendmsg().
+ * Shape       a slot is either a WebSocket (fd) or a long-poll session (no fd; its frames are taken by
+ *             polls). `generation` tells an old occupant from the present one.
+ * Limits      settings->connections slots; output: soft at output_bytes (views stop sending), hard at
+ *             four times that (the connection is closed as slow_reader).
+ * Owner       a queued frame is referenced by the queue. */
+#pragma once
+
+#include "lib/frame.h"
+#include "session/session.h"
+
+/* name, WebSocket code, what it means. 1000 is never sent: old clients would stay away. */
+#define CLOSE_REASONS(X)                                                                           \
+    X(gone, 1001, "the client left")                                                               \
+    X(drain, 1012, "the process is leaving")                                                       \
+    X(idle, 1001, "nothing came for too long")                                                     \
+    X(protocol, 1008, "the client broke the protocol")                                             \
+    X(slow_reader, 1013, "the client did not read")
+
+#define AS_REASON(name, code, doc) CLOSE_##name,
+enum close_reason { CLOSE_REASONS(AS_REASON) CLOSE_COUNT };
+#undef AS_REASON
+
+enum conn_kind { CONN_free, CONN_websocket, CONN_longpoll };
+
+struct conn {
+    struct output *out;     /* NULL when nothing waits */
+    struct member *members; /* joined topics */
+    char *user;             /* whose token it came with; owned */
+    union {
+        struct receiver *receiver; /* WebSocket: in the middle of a message; else NULL */
+        struct longpoll *poll;     /* long-poll */
+    };
+    uint64_t heard_ms;   /* when the client last sent something */
+    uint64_t blocked_ms; /* since when the socket takes nothing; 0: it does */
+    uint32_t out_bytes;  /* waiting */
+    uint32_t out_at;     /* of the first waiting frame, already written */
+    uint32_t id, generation;
+    int fd; /* -1: none */
+    uint16_t joined;
+    uint8_t kind, vsn;
+    bool dirty;     /* on the list to be flushed */
+    bool congested; /* over the soft limit; until the output is empty */
+    bool closing;   /* a goodbye is queued: nothing more is read or sent */
+    bool shut;      /* the goodbye is written: waiting for the client's end */
+    uint64_t token_exp_s;
+};
+
+struct conns;
+
+struct conns *conns_new(struct session *s, uint32_t max);
+void conns_free(struct conns **slot);
+
+/* A slot, or NULL when all are taken. `user` is copied. */
+struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, struct bytes user);
+
+/* The occupant, or NULL when it has gone. */
+struct conn *conn_find(struct session *s, uint32_t id, uint32_t generation);
+
+/* No slot is free. */
+bool conns_full(const struct session *s);
+
+/* Whoever has this slot now, or NULL. */
+struct conn *conn_at(struct session *s, uint32_t id);
+
+/* Queue a frame; takes the caller's reference. Dropped when the connection is closing. */
+void conn_send(struct session *s, struct conn *c, struct frame *f);
+
+static inline bool conn_open(const struct conn *c)
+{
+    return c->kind != CONN_free && !c->closing;
+}
+
+/* Say goodbye: all topics are left now; the close frame is the last thing sent. */
+void conn_close(struct session *s, struct conn *c, enum close_reason reason);
+
+/* Queue this last frame instead of ours (wslay's answer to a close or an error), then the same. */
+void conn_close_with(struct session *s, struct conn *c, enum close_reason reason,
+                     struct frame *last);
+
+/* The slot is free at once, the descriptor closed. */
+void conn_drop(struct session *s, struct conn *c, enum close_reason reason);
+
+/* Write what waits on the dirty connections; called once a turn. */
+void conns_flush(struct session *s);
+
+/* The socket takes bytes again. */
+void conn_writable(struct session *s, struct conn *c);
+
+/* Once a second: close who is idle, stalled, or does not end its side. */
+void conns_sweep(struct session *s);
+
+/* Close up to `n` more connections as draining; how many are still there. */
+uint32_t conns_drain(struct session *s, uint32_t n);
+uint32_t conns_count(const struct session *s);
+
+/* The end: all slots free at once. */
+void conns_drop_all(struct session *s);
+
+/* For long-poll: the waiting frames, oldest first. */
+unsigned conn_waiting(const struct conn *c);
+struct frame *conn_waiting_at(const struct conn *c, unsigned i);
+void conn_forget(struct session *s, struct conn *c, unsigned n); /* the first n */

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/http.h"
+
+#include "lib/ensure.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "session/guard.h"
+#include "session/longpoll.h"
+#include "session/routes.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    HEADER_BYTES = 8192,
+    KEEP_ALIVE_S = 60,
+    ACCEPTS_PER_TURN = 64,
+    RESERVE = 300,       /* descriptors for ZeroMQ, files, and closing politely */
+    SEND_BUFFER = 16384, /* of a socket: a client that does not read costs 63 KB, not 4 MB */
+    RUNS_PER_TURN = 16,
+    LISTEN_FD = 3,
+};
+
+/* One HTTP connection. */
+struct http_peer {
+    struct http_peer *next, *prev;
+    int fd;
+    bool busy;         /* a whole request is being answered */
+    uint64_t received; /* bytes, when the last request was complete */
+    uint64_t slow_ms;  /* since when a part of a request is there; 0: none is */
+};
+
+struct http {
+    struct session *s;
+    struct MHD_Daemon *daemon;
+    struct http_peer *peers;
+    int listen_fd, mhd_fd;
+    bool dirty;     /* something was resumed or taken away: run before sleeping */
+    bool accepting; /* the listening socket is in the epoll set for input */
+    bool stopped;
+    uint32_t sockets_max;
+    struct request **watched; /* suspended polls, by id */
+    uint32_t watched_n, watched_cap, *free_ids, free_n;
+    uint32_t generation;
+};
+
+static uint64_t bytes_received(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+/* ---- requests ---- */
+
+const char *request_header(const struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
+}
+
+struct bytes request_query(const struct request *r, const char *name)
+{
+    const char *value = NULL;
+    size_t n = 0;
+    if (MHD_lookup_connection_value_n(r->mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value,
+                                      &n) != MHD_YES ||
+        !value)
+        return (struct bytes){0};
+    return (struct bytes){value, n};
+}
+
+bool request_loopback(const struct request *r)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        r->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (!info)
+        return false;
+    const struct sockaddr *a = info->client_addr;
+    if (a->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
+    const struct sockaddr_in6 *six = (const void *)a;
+    return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
+/* While a request is suspended libmicrohttpd does not see its client leave: we do. */
+static void watch(struct http *h, struct request *r)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        r->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (h->free_n > 0) {
+        r->id = h->free_ids[--h->free_n];
+    } else {
+        if (h->watched_n == h->watched_cap) {
+            h->watched_cap = h->watched_cap ? h->watched_cap * 2 : 64;
+            h->watched = realloc(h->watched, h->watched_cap * sizeof *h->watched);
+            h->free_ids = realloc(h->free_ids, h->watched_cap * sizeof *h->free_ids);
+            ENSURE(h->watched != NULL && h->free_ids != NULL);
+        }
+        r->id = h->watched_n++;
+    }
+    h->watched[r->id] = r;
+    r->generation = ++h->generation & 0xfffffff;
+    struct epoll_event ev = {.events = EPOLLRDHUP,
+                             .data.u64 = wake_pack(WAKE_http_watch, r->generation, r->id)};
+    if (epoll_ctl(h->s->epoll, EPOLL_CTL_ADD, info->connect_fd, &ev) != 0)
+        log_line("session.epoll error=\"%s\"", strerror(errno)); /* its window ends it */
+}
+
+static void unwatch(struct http *h, struct request *r)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        r->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (h->watched_n == 0 || r->generation == 0)
+        return;
+    epoll_ctl(h->s->epoll, EPOLL_CTL_DEL, info->connect_fd, NULL);
+    h->watched[r->id] = NULL;
+    h->free_ids[h->free_n++] = r->id;
+    r->generation = 0;
+}
+
+static void answered(struct session *s, struct request *r, unsigned status,
+                     struct MHD_Response *response)
+{
+    ENSURE(r->response == NULL);
+    r->response = response;
+    r->status = status;
+    if (r->suspended) {
+        r->suspended = false;
+        unwatch(s->http, r);
+        MHD_resume_connection(r->mhd);
+        s->http->dirty = true;
+    }
+}
+
+void http_answer(struct session *s, struct request *r, unsigned status, const char *type,
+                 struct bytes body, const char *const *headers)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    ENSURE(response != NULL);
+    if (type)
+        MHD_add_response_header(response, "Content-Type", type);
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    for (; headers && headers[0]; headers += 2)
+        MHD_add_response_header(response, headers[0], headers[1]);
+    answered(s, r, status, response);
+}
+
+void http_answer_with(struct session *s, struct request *r, unsigned status,
+                      struct MHD_Response *response)
+{
+    r->shared = true;
+    answered(s, r, status, response);
+}
+
+void http_answer_poll(struct session *s, struct request *r, struct bytes json)
+{
+    static const char *const open[] = {"Access-Control-Allow-Origin", "*", NULL};
+    http_answer(s, r, MHD_HTTP_OK, "application/json; charset=utf-8", json, open);
+}
+
+static const char *title_of(unsigned status)
+{
+    const char *title = MHD_get_reason_phrase_for(status);
+    return title ? title : "Error";
+}
+
+void http_problem(struct session *s, struct request *r, unsigned status, const char *field,
+                  const char *detail)
+{
+    char room[1200];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    buf_format(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
+               title_of(status), status);
+    json_write_string(&out, bytes_of(detail));
+    if (field[0]) {
+        buf_text(&out, ",\"field\":");
+        json_write_string(&out, bytes_of(field));
+    }
+    buf_byte(&out, '}');
+    static const char *const later[] = {"Retry-After", "1", NULL};
+    static const char *const who[] = {"WWW-Authenticate", "Bearer", NULL};
+    static const char *const version[] = {"Sec-WebSocket-Version", "13", NULL};
+    const char *const *extra = status == 503 || status == 507 ? later
+                               : status == 401                ? who
+                               : status == 426                ? version
+                                                              : NULL;
+    if (status < 500)
+        count_one(s, COUNT_refused_bad);
+    http_answer(s, r, status, "application/problem+json", buf_all(&out), extra);
+}
+
+/* ---- libmicrohttpd calls us ---- */
+
+static enum MHD_Result queue(struct request *r)
+{
+    struct MHD_Response *response = r->response;
+    return MHD_queue_response(r->mhd, r->status, response);
+}
+
+static struct request *request_new(struct session *s, struct MHD_Connection *mhd, const char *url,
+                                   const char *method)
+{
+    struct request *r = calloc(1, sizeof *r);
+    ENSURE(r != NULL);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+        mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    r->s = s;
+    r->mhd = mhd;
+    r->from = info ? info->socket_context : NULL;
+    r->path = strdup(url);
+    ENSURE(r->path != NULL);
+    buf_init(&r->body, s->settings->body_bytes);
+    r->head = strcmp(method, "HEAD") == 0;
+    r->method = r->head || strcmp(method, "GET") == 0 ? HTTP_GET
+                : strcmp(method, "POST") == 0         ? HTTP_POST
+                : strcmp(method, "OPTIONS") == 0      ? HTTP_OPTIONS
+                                                      : HTTP_other;
+    count_one(s, COUNT_requests);
+    return r;
+}
+
+/* The first call for a request: its headers are there. Refused here, its body is never read. */
+static enum MHD_Result begin(struct session *s, struct MHD_Connection *mhd, const char *url,
+                             const char *method, void **slot)
+{
+    struct request *r = request_new(s, mhd, url, method);
+    const char *why;
+    *slot = r;
+    unsigned status = guard_request(mhd, s->settings->body_bytes, &why);
+    if (status == 0)
+        return MHD_YES;
+    r->refused = true;
+    http_problem(s, r, status, "", why);
+    MHD_add_response_header(r->response, "Connection", "close");
+    return queue(r);
+}
+
+static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, const char *url,
+                                      const char *method, const char *version, const char *data,
+                                      size_t *data_n, void **slot)
+{
+    struct session *s = cls;
+    struct request *r = *slot;
+    (void)version;
+    if (!r)
+        return begin(s, mhd, url, method, slot);
+    if (r->response)
+        return r->refused ? MHD_YES : queue(r); /* resumed with an answer */
+    if (*data_n > 0) {
+        buf_add(&r->body, data, *data_n);
+        *data_n = 0;
+        return MHD_YES;
+    }
+    if (r->from) {
+        r->from->busy = true;
+        r->from->slow_ms = 0;
+    }
+    arena_reset(&s->scratch);
+    routes_handle(s, r);
+    if (r->response)
+        return queue(r);
+    r->suspended = true;
+    MHD_suspend_connection(mhd);
+    if (r->poll)
+        watch(s->http, r);
+    return MHD_YES;
+}
+
+static void completed(void *cls, struct MHD_Connection *mhd, void **slot,
+                      enum MHD_RequestTerminationCode how)
+{
+    (void)mhd;
+    (void)how;
+    struct session *s = cls;
+    struct request *r = *slot;
+    *slot = NULL;
+    if (!r)
+        return;
+    ENSURE(!r->suspended);
+    if (r->from) {
+        r->from->busy = false;
+        r->from->received = bytes_received(r->from->fd);
+    }
+    routes_forget(s, r);
+    if (r->response && !r->shared)
+        MHD_destroy_response(r->response);
+    buf_fini(&r->body);
+    free(r->path);
+    free(r);
+}
+
+static void peer_changed(void *cls, struct MHD_Connection *mhd, void **slot,
+                         enum MHD_ConnectionNotificationCode code)
+{
+    struct session *s = cls;
+    struct http *h = s->http;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct http_peer *p = calloc(1, sizeof *p);
+        ENSURE(p != NULL);
+        p->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        p->next = h->peers;
+        if (h->peers)
+            h->peers->prev = p;
+        h->peers = p;
+        *slot = p;
+        count_one(s, COUNT_http_open);
+    } else {
+        struct http_peer *p = *slot;
+        if (p->prev)
+            p->prev->next = p->next;
+        else
+            h->peers = p->next;
+        if (p->next)
+            p->next->prev = p->prev;
+        free(p);
+        gauge_down(s, COUNT_http_open);
+    }
+}
+
+static size_t unescape(void *cls, struct MHD_Connection *mhd, char *text)
+{
+    (void)cls;
+    (void)mhd;
+    return guard_unescape(text);
+}
+
+static void mhd_says(void *cls, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static void mhd_says(void *cls, const char *format, va_list args)
+{
+    (void)cls;
+    char line[300];
+    vsnprintf(line, sizeof line, format, args);
+    line[strcspn(line, "\n")] = '\0';
+    log_line("session.http says=\"%s\"", line);
+}
+
+/* ---- accepting ---- */
+
+static uint32_t sockets_max(void)
+{
+    struct rlimit files;
+    ENSURE(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    if (files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+        getrlimit(RLIMIT_NOFILE, &files);
+    }
+    uint64_t most = files.rlim_cur > 2000000 ? 2000000 : files.rlim_cur;
+    if (most < 2 * RESERVE)
+        refuse("session: %llu descriptors are too few (ulimit -n): %d are needed at least",
+               (unsigned long long)most, 2 * RESERVE);
+    return (uint32_t)most - RESERVE;
+}
+
+uint32_t http_sockets_max(const struct session *s)
+{
+    return s->http->sockets_max;
+}
+
+/* The supervisor's socket (LISTEN_FDS, as systemd hands them over), or one of our own. */
+static int listen_socket(const struct settings *set)
+{
+    const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+    if (count && pid && atol(pid) == (long)getpid() && atoi(count) >= 1)
+        return LISTEN_FD;
+    char host[64], *colon;
+    snprintf(host, sizeof host, "%s", set->listen);
+    colon = strrchr(host, ':');
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    int port = colon ? atoi(colon + 1) : -1;
+    if (colon)
+        *colon = '\0';
+    if (!colon || port < 0 || port > 65535 || inet_pton(AF_INET, host, &at.sin_addr) != 1)
+        refuse("listen = \"%s\": must be ADDRESS:PORT, like 127.0.0.1:4000", set->listen);
+    at.sin_port = htons((uint16_t)port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    ENSURE(fd >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 4096) != 0)
+        refuse("listen = \"%s\": %s", set->listen, strerror(errno));
+    return fd;
+}
+
+static void listen_for(struct http *h, bool on)
+{
+    if (h->accepting == on)
+        return;
+    h->accepting = on;
+    struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.u64 = wake_pack(WAKE_listen, 0, 0)};
+    ENSURE(epoll_ctl(h->s->epoll, EPOLL_CTL_MOD, h->listen_fd, &ev) == 0);
+}
+
+/* Nobody is accepted to be thrown out: who has no place waits in the backlog. */
+static bool room(const struct http *h)
+{
+    const struct counter *n = h->s->counts;
+    return !h->stopped && n[COUNT_http_open].value + n[COUNT_websockets].value < h->sockets_max;
+}
+
+static void accept_some(struct http *h)
+{
+    for (int i = 0; i < ACCEPTS_PER_TURN && room(h); i++) {
+        struct sockaddr_storage from;
+        socklen_t n = sizeof from;
+        int fd = accept4(h->listen_fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return;
+        int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (MHD_add_connection(h->daemon, fd, (struct sockaddr *)&from, n) != MHD_YES)
+            count_one(h->s, COUNT_refused_full); /* it has closed the socket */
+        h->dirty = true;
+    }
+}
+
+struct http *http_new(struct session *s)
+{
+    struct http *h = calloc(1, sizeof *h);
+    ENSURE(h != NULL);
+    s->http = h;
+    h->s = s;
+    h->sockets_max = sockets_max();
+    h->listen_fd = listen_socket(s->settings);
+    int size = SEND_BUFFER;
+    setsockopt(h->listen_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    ENSURE(fcntl(h->listen_fd, F_SETFL, O_NONBLOCK) == 0);
+    ENSURE(fcntl(h->listen_fd, F_SETFD, FD_CLOEXEC) == 0);
+    h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
+                                     MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
+                                 0, NULL, NULL, access_handler, s, MHD_OPTION_EXTERNAL_LOGGER,
+                                 mhd_says, NULL, MHD_OPTION_CONNECTION_LIMIT, h->sockets_max,
+                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)KEEP_ALIVE_S,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
+                                 MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+                                 unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
+                                 MHD_OPTION_NOTIFY_CONNECTION, peer_changed, s, MHD_OPTION_END);
+    if (!h->daemon)
+        try_again("session.http error=\"libmicrohttpd does not start\"");
+    h->mhd_fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    struct epoll_event inner = {.events = EPOLLIN, .data.u64 = wake_pack(WAKE_http, 0, 0)};
+    ENSURE(epoll_ctl(s->epoll, EPOLL_CTL_ADD, h->mhd_fd, &inner) == 0);
+    struct epoll_event door = {.events = EPOLLIN, .data.u64 = wake_pack(WAKE_listen, 0, 0)};
+    ENSURE(epoll_ctl(s->epoll, EPOLL_CTL_ADD, h->listen_fd, &door) == 0);
+    h->accepting = true;
+    return h;
+}
+
+void http_accept_stop(struct session *s)
+{
+    s->http->stopped = true;
+    listen_for(s->http, false);
+}
+
+void http_free(struct http **slot)
+{
+    struct http *h = *slot;
+    if (!h)
+        return;
+    http_run(h->s); /* whoever was suspended has been answered: nothing may be when it stops */
+    MHD_stop_daemon(h->daemon);
+    close(h->listen_fd);
+    free(h->watched);
+    free(h->free_ids);
+    free(h);
+    *slot = NULL;
+}
+
+/* ---- the loop calls us ---- */
+
+static void client_left(struct http *h, uint32_t id, uint32_t generation)
+{
+    struct request *r = id < h->watched_n ? h->watched[id] : NULL;
+    if (!r || r->generation != generation)
+        return;
+    longpoll_left(h->s, r);
+    http_answer_poll(h->s, r, BYTES("{\"status\":500}")); /* to nobody: it lets libmicrohttpd see */
+}
+
+void http_ready(struct session *s, enum wake kind, uint32_t id, uint32_t generation)
+{
+    if (kind == WAKE_listen)
+        accept_some(s->http);
+    else if (kind == WAKE_http_watch)
+        client_left(s->http, id, generation);
+    else
+        s->http->dirty = true;
+}
+
+void http_run(struct session *s)
+{
+    struct http *h = s->http;
+    for (int i = 0; i < RUNS_PER_TURN && (h->dirty || i == 0); i++) {
+        h->dirty = false;
+        MHD_run(h->daemon);
+    }
+    listen_for(h, room(h));
+}
+
+uint64_t http_deadline_ms(const struct session *s)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    if (s->http->dirty)
+        return s->now_ms;
+    if (MHD_get_timeout(s->http->daemon, &wait_ms) != MHD_YES)
+        return LOOP_NEVER;
+    return s->now_ms + wait_ms;
+}
+
+/* libmicrohttpd's time-out is for idleness, so that a byte a second would live for ever. */
+void http_sweep(struct session *s)
+{
+    for (struct http_peer *p = s->http->peers; p; p = p->next) {
+        if (p->busy)
+            continue;
+        if (bytes_received(p->fd) == p->received)
+            p->slow_ms = 0;
+        else if (p->slow_ms == 0)
+            p->slow_ms = s->now_ms;
+        else if (s->now_ms - p->slow_ms > s->settings->header_ms)
+            shutdown(p->fd, SHUT_RDWR);
+    }
+}

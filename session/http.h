@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http.h -- HTTP by libmicrohttpd, in our own event loop, with the checks that it leaves to us.
+ *
+ * The idea    we accept, so that we decide how many; libmicrohttpd reads and writes; a request that
+ *             waits for the store or for a message is suspended, and watched by us meanwhile, because
+ *             libmicrohttpd sees nothing of a suspended client.
+ * Rules       ambiguous requests are refused before anything is done (guard.h): a duplicate of a header
+ *             that matters, any Transfer-Encoding, a name that is no token.
+ * Limits      settings: body_bytes, header_ms; HEADER_BYTES for the request line and headers.
+ * Source      docs/decisions.md "libmicrohttpd"; RFC 9110, 9112. */
+#pragma once
+
+#include "lib/buf.h"
+#include "session/session.h"
+
+struct MHD_Connection;
+struct MHD_Response;
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_OPTIONS, HTTP_other };
+
+/* Where a long-poll waits, so that it can be found when its client leaves. */
+struct poll_place {
+    struct asks *owner; /* forwarded: to whom; else NULL */
+    uint64_t number;
+    uint32_t slot;
+};
+
+struct request {
+    struct session *s;
+    struct MHD_Connection *mhd;
+    struct http_peer *from;
+    char *path; /* decoded; may hold %00, never a NUL */
+    enum http_method method;
+    bool head;
+    struct buf body;
+    struct MHD_Response *response; /* once answered */
+    unsigned status;
+    bool suspended, refused;
+    bool shared; /* the response is a page's: not ours to destroy */
+    bool poll;   /* its client's leaving is told to longpoll_left() */
+    struct poll_place place;
+    uint32_t id, generation; /* while watched */
+    struct websocket_upgrade *upgrade;
+};
+
+struct http;
+struct http *http_new(struct session *s);
+void http_free(struct http **slot);
+/* Sockets that this process may hold. */
+uint32_t http_sockets_max(const struct session *s);
+
+void http_accept_stop(struct session *s);
+
+/* A wake of the epoll set that is ours. */
+void http_ready(struct session *s, enum wake kind, uint32_t id, uint32_t generation);
+
+/* Let libmicrohttpd do what there is to do; once a turn, last. */
+void http_run(struct session *s);
+uint64_t http_deadline_ms(const struct session *s);
+
+/* Once a second: cut who sends too slowly. */
+void http_sweep(struct session *s);
+
+/* What the request says; NULL or empty when it does not. The texts live as long as the request. */
+const char *request_header(const struct request *r, const char *name);
+struct bytes request_query(const struct request *r, const char *name);
+bool request_loopback(const struct request *r);
+
+static inline struct bytes request_body(const struct request *r)
+{
+    return buf_all(&r->body);
+}
+
+static inline struct poll_place *request_place(struct request *r)
+{
+    return &r->place;
+}
+
+/* Answer, once; within the handler or later. `headers`: NULL, or name, value, ..., NULL. */
+void http_answer(struct session *s, struct request *r, unsigned status, const char *type,
+                 struct bytes body, const char *const *headers);
+
+/* The same with a response that is shared (a page); keeps the caller's reference. */
+void http_answer_with(struct session *s, struct request *r, unsigned status,
+                      struct MHD_Response *response);
+
+/* A long-poll's JSON body: HTTP 200, open to other origins. */
+void http_answer_poll(struct session *s, struct request *r, struct bytes json);
+
+/* application/problem+json; field may be empty. */
+void http_problem(struct session *s, struct request *r, unsigned status, const char *field,
+                  const char *detail);

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/longpoll.h"
+
+#include "lib/base64.h"
+#include "lib/ensure.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/secret.h"
+#include "proto/messages.h"
+#include "session/asks.h"
+#include "session/channel.h"
+#include "session/http.h"
+#include "session/live.h"
+#include "session/phoenix.h"
+
+#include <stdlib.h>
+
+enum {
+    BATCH_BYTES = 1 << 20, /* of one answer, but always at least a frame */
+    ABORTED_MS = 5000,     /* after a poll that its client gave up, wait so long for the next */
+    POST_MS = 5000,
+    POLLS_BUDGET = 256,
+    TOKEN_SIGNED = 21, /* index 1, id 4, generation 8, cursor 8 */
+    TOKEN_SIZE = TOKEN_SIGNED + 16,
+};
+
+#define TOKEN_PREFIX "lp_"
+
+/* Whoever waits for an answer: a request of ours, or one of another process. */
+struct poller {
+    struct request *request;
+    struct hub_peer peer;
+    uint64_t req; /* 0 and no request: nobody */
+};
+
+struct longpoll {
+    uint64_t generation;  /* random: no other session ever had it */
+    uint64_t cursor;      /* batches that the client has */
+    uint64_t polled_ms;   /* when the last poll came or was answered */
+    unsigned sent;        /* frames of the batch after `cursor`, handed out and not yet confirmed */
+    bool aborted;         /* the last poll was given up by its client */
+    struct poller poller; /* the GET that waits */
+};
+
+struct longpolls {
+    struct hub hub;
+    struct asks *peers[64]; /* opened when first needed */
+    void *zmq;
+    struct buf body;    /* an answer being written */
+    struct arena lines; /* binary lines of a POST, decoded */
+};
+
+struct token {
+    uint8_t index;
+    uint32_t id;
+    uint64_t generation, cursor;
+};
+
+struct longpolls *longpolls_new(struct session *s, void *zmq)
+{
+    struct longpolls *l = calloc(1, sizeof *l);
+    ENSURE(l != NULL);
+    char endpoint[ENDPOINT_SIZE];
+    path_session(s->settings, s->index, endpoint);
+    hub_open(&l->hub, zmq, endpoint, TEXT_MAX);
+    l->zmq = zmq;
+    buf_init(&l->body, TEXT_MAX);
+    arena_init(&l->lines, s->settings->body_bytes + 64);
+    s->longpolls = l;
+    return l;
+}
+
+void longpolls_free(struct longpolls **slot)
+{
+    struct longpolls *l = *slot;
+    *slot = NULL;
+    if (!l)
+        return;
+    for (unsigned i = 0; i < 64; i++)
+        asks_free(&l->peers[i]);
+    hub_close(&l->hub);
+    buf_fini(&l->body);
+    arena_fini(&l->lines);
+    free(l);
+}
+
+static void put(char *to, uint64_t n, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        to[i] = (char)(n >> (8 * (size - 1 - i)) & 0xff);
+}
+
+static uint64_t get(const char *from, size_t size)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < size; i++)
+        n = n << 8 | (uint8_t)from[i];
+    return n;
+}
+
+static void sign(const struct session *s, char raw[TOKEN_SIZE])
+{
+    uint8_t full[MAC_SIZE];
+    mac(bytes_of(s->token_key), (struct bytes){raw, TOKEN_SIGNED}, full);
+    memcpy(raw + TOKEN_SIGNED, full, TOKEN_SIZE - TOKEN_SIGNED);
+}
+
+static void token_put(const struct session *s, const struct conn *c, uint64_t cursor,
+                      struct buf *out)
+{
+    char raw[TOKEN_SIZE];
+    put(raw, s->index, 1);
+    put(raw + 1, c->id, 4);
+    put(raw + 5, c->poll->generation, 8);
+    put(raw + 13, cursor, 8);
+    sign(s, raw);
+    buf_text(out, TOKEN_PREFIX);
+    base64url_write(out, (struct bytes){raw, sizeof raw});
+}
+
+static bool token_get(struct session *s, struct bytes text, struct token *t)
+{
+    struct bytes raw;
+    size_t prefix = sizeof TOKEN_PREFIX - 1;
+    if (text.n < prefix || memcmp(text.p, TOKEN_PREFIX, prefix) != 0)
+        return false;
+    text.p += prefix;
+    text.n -= prefix;
+    if (text.n > 2 * TOKEN_SIZE || !base64_read(text, &s->scratch, &raw) || raw.n != TOKEN_SIZE)
+        return false;
+    char signed_again[TOKEN_SIZE];
+    memcpy(signed_again, raw.p, TOKEN_SIGNED);
+    sign(s, signed_again);
+    if (!secret_equal(raw, (struct bytes){signed_again, TOKEN_SIZE}))
+        return false;
+    *t = (struct token){.index = (uint8_t)get(raw.p, 1),
+                        .id = (uint32_t)get(raw.p + 1, 4),
+                        .generation = get(raw.p + 5, 8),
+                        .cursor = get(raw.p + 13, 8)};
+    return true;
+}
+
+static bool waits(const struct longpoll *p)
+{
+    return p->poller.request != NULL || p->poller.req != 0;
+}
+
+static void answer(struct session *s, struct poller *who, struct bytes body)
+{
+    if (who->request) {
+        http_answer_poll(s, who->request, body);
+    } else if (who->req != 0) {
+        struct msg m = {.id = MSG_polled, .polled = {.req = who->req, .body = body}};
+        msg_write(hub_out(&s->longpolls->hub, &who->peer), &m);
+    }
+    *who = (struct poller){0};
+}
+
+static void answer_status(struct session *s, struct poller *who, unsigned status)
+{
+    char room[32];
+    struct buf body = {.p = room, .cap = sizeof room, .max = sizeof room};
+    buf_format(&body, "{\"status\":%u}", status);
+    answer(s, who, buf_all(&body));
+}
+
+/* {"status":..,"token":..,"messages":[the first `frames` that wait]} */
+static struct bytes write_body(struct session *s, struct conn *c, unsigned status, unsigned frames)
+{
+    struct buf *out = &s->longpolls->body;
+    buf_reset(out);
+    buf_format(out, "{\"status\":%u,\"token\":\"", status);
+    token_put(s, c, c->poll->cursor + (frames > 0), out);
+    buf_text(out, "\",\"messages\":[");
+    for (unsigned i = 0; i < frames; i++) {
+        if (i > 0)
+            buf_byte(out, ',');
+        json_write_string(out, phx_text(conn_waiting_at(c, i)));
+    }
+    buf_text(out, "]}");
+    ENSURE(!out->overflowed);
+    return buf_all(out);
+}
+
+static unsigned batch(const struct conn *c)
+{
+    unsigned n = 0;
+    size_t bytes = 0;
+    while (n < conn_waiting(c) && (n == 0 || bytes < BATCH_BYTES))
+        bytes += conn_waiting_at(c, n++)->n;
+    if (n > 1 && bytes > BATCH_BYTES)
+        n--;
+    return n;
+}
+
+/* Hand the waiting poll what there is. The frames stay until the next poll confirms them. */
+static void hand_out(struct session *s, struct conn *c)
+{
+    struct longpoll *p = c->poll;
+    p->sent = batch(c);
+    p->polled_ms = s->now_ms;
+    answer(s, &p->poller, write_body(s, c, 200, p->sent));
+}
+
+void longpoll_flush(struct session *s, struct conn *c)
+{
+    if (waits(c->poll) && c->poll->sent == 0 && conn_waiting(c) > 0)
+        hand_out(s, c);
+}
+
+void longpoll_open(struct session *s, struct request *r, const struct longpoll_hello *hello)
+{
+    struct poller who = {.request = r};
+    struct conn *c = conn_new(s, CONN_longpoll, -1, hello->user);
+    if (!c) {
+        count_one(s, COUNT_refused_full);
+        answer_status(s, &who, 500);
+        return;
+    }
+    c->vsn = hello->vsn;
+    c->token_exp_s = hello->token_exp_s;
+    c->poll = calloc(1, sizeof *c->poll);
+    ENSURE(c->poll != NULL);
+    secret_random(&c->poll->generation, sizeof c->poll->generation);
+    c->poll->polled_ms = s->now_ms;
+    answer(s, &who, write_body(s, c, 410, 0)); /* 410 is how Phoenix says: a new session */
+}
+
+void longpoll_forget(struct session *s, struct conn *c)
+{
+    if (c->poll)
+        answer_status(s, &c->poll->poller, 500);
+    free(c->poll);
+    c->poll = NULL;
+}
+
+static struct conn *owned(struct session *s, uint64_t slot)
+{
+    struct conn *c = slot <= UINT32_MAX ? conn_at(s, (uint32_t)slot) : NULL;
+    return c && c->kind == CONN_longpoll ? c : NULL;
+}
+
+static void serve_get(struct session *s, struct conn *c, struct poller *who, uint64_t cursor)
+{
+    struct longpoll *p = c->poll;
+    if (waits(p)) { /* the newer one wins; the older gets an answer at once */
+        struct bytes empty = write_body(s, c, 204, 0);
+        answer(s, &p->poller, empty);
+    }
+    if (p->sent > 0 && cursor == p->cursor + 1) {
+        conn_forget(s, c, p->sent);
+        p->sent = 0;
+        p->cursor++;
+        if (c->congested && conn_waiting(c) == 0) {
+            c->congested = false;
+            live_drained(s, c);
+        }
+    }
+    if (cursor != p->cursor) {
+        answer_status(s, who, 500);
+        return;
+    }
+    p->poller = *who;
+    if (who->request)
+        request_place(who->request)->slot = c->id;
+    if (p->sent > 0) /* the same again: its answer was lost */
+        answer(s, &p->poller, write_body(s, c, 200, p->sent));
+    else if (conn_waiting(c) > 0)
+        hand_out(s, c);
+}
+
+static bool still(struct session *s, uint32_t id, uint32_t generation)
+{
+    struct conn *c = conn_find(s, id, generation);
+    return c && conn_open(c);
+}
+
+/* Lines: text frames, which begin with '[', and binary ones in base64. */
+static bool serve_lines(struct session *s, struct conn *c, struct bytes body)
+{
+    uint32_t id = c->id, generation = c->generation;
+    arena_reset(&s->longpolls->lines);
+    for (const char *p = body.p, *end = body.p + body.n; p < end;) {
+        const char *to = memchr(p, '\n', (size_t)(end - p));
+        to = to ? to : end;
+        struct bytes line = {p, (size_t)(to - p)}, message = line;
+        p = to + (to < end);
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            message.n = --line.n;
+        if (line.n == 0)
+            continue;
+        bool binary = line.p[0] != '[' && line.p[0] != '{';
+        if (binary && !base64_read(line, &s->longpolls->lines, &message))
+            return false;
+        if (message.n > s->settings->message_bytes)
+            return false;
+        channel_receive(s, c, message, binary);
+        if (!still(s, id, generation))
+            return false;
+    }
+    return true;
+}
+
+static void serve_post(struct session *s, struct conn *c, struct poller *who,
+                       const struct msg_poll *m)
+{
+    uint32_t id = c->id, generation = c->generation;
+    bool good;
+    if (m->ndjson) {
+        good = serve_lines(s, c, m->body);
+    } else {
+        good = m->body.n <= s->settings->message_bytes;
+        if (good)
+            channel_receive(s, c, m->body, false);
+        good = good && still(s, id, generation);
+    }
+    if (!good && still(s, id, generation))
+        conn_drop(s, c, CLOSE_protocol);
+    answer_status(s, who, good ? 200 : 410);
+}
+
+static void serve(struct session *s, struct poller *who, const struct msg_poll *m)
+{
+    struct conn *c = owned(s, m->slot);
+    count_one(s, COUNT_polls);
+    if (!c || c->poll->generation != m->generation) {
+        answer_status(s, who, m->post ? 410 : 500);
+        return;
+    }
+    c->heard_ms = s->now_ms;
+    c->poll->polled_ms = s->now_ms;
+    c->poll->aborted = false;
+    if (m->post)
+        serve_post(s, c, who, m);
+    else
+        serve_get(s, c, who, m->cursor);
+}
+
+/* The owner's answer to a request that we forwarded. */
+static void forwarded(struct ask_waiter w, const struct msg *m, enum err e)
+{
+    struct poller who = {.request = w.about};
+    request_place(who.request)->owner = NULL;
+    if (e == ERR_OK && m->id == MSG_polled)
+        answer(w.s, &who, m->polled.body);
+    else
+        answer_status(w.s, &who, 500);
+}
+
+static struct asks *peer(struct session *s, unsigned index)
+{
+    struct longpolls *l = s->longpolls;
+    if (index >= s->settings->sessions || index >= 64 || index == s->index)
+        return NULL;
+    if (!l->peers[index]) {
+        char endpoint[ENDPOINT_SIZE];
+        path_session(s->settings, index, endpoint);
+        l->peers[index] = asks_new(l->zmq, endpoint, &s->counts[COUNT_polls_forwarded].value,
+                                   &s->counts[COUNT_asks_failed].value);
+    }
+    return l->peers[index];
+}
+
+static void forward(struct session *s, struct request *r, struct asks *to, struct msg *m)
+{
+    uint64_t ttl_ms = m->poll.post ? POST_MS : s->settings->poll_ms + POST_MS;
+    struct ask_waiter w = {forwarded, s, r, 0};
+    uint64_t number = ask(to, m, s->now_ms, ttl_ms, false, w);
+    if (number != 0)
+        *request_place(r) = (struct poll_place){to, number, (uint32_t)m->poll.slot};
+}
+
+void longpoll_request(struct session *s, struct request *r, struct bytes token, bool post,
+                      bool ndjson)
+{
+    struct poller who = {.request = r};
+    struct token t;
+    if (!token_get(s, token, &t)) {
+        answer_status(s, &who, post ? 410 : 500);
+        return;
+    }
+    struct msg m = {.id = MSG_poll,
+                    .poll = {.slot = t.id,
+                             .generation = t.generation,
+                             .cursor = t.cursor,
+                             .post = post,
+                             .ndjson = ndjson,
+                             .body = request_body(r)}};
+    struct asks *owner = peer(s, t.index);
+    if (t.index == s->index)
+        serve(s, &who, &m.poll);
+    else if (owner)
+        forward(s, r, owner, &m);
+    else
+        answer_status(s, &who, post ? 410 : 500);
+}
+
+static void unpark(struct session *s, struct longpoll *p)
+{
+    p->poller = (struct poller){0};
+    p->polled_ms = s->now_ms;
+    p->aborted = true;
+}
+
+void longpoll_left(struct session *s, struct request *r)
+{
+    struct poll_place *place = request_place(r);
+    struct conn *c = owned(s, place->slot);
+    if (place->owner) {
+        ask_cancel(place->owner, place->number);
+        struct msg m = {.id = MSG_poll_gone,
+                        .poll_gone = {.req = place->number, .slot = place->slot}};
+        ask_tell(place->owner, &m);
+    } else if (c && c->poll->poller.request == r) {
+        unpark(s, c->poll);
+    }
+}
+
+static void left_elsewhere(struct session *s, const struct hub_peer *from,
+                           const struct msg_poll_gone *m)
+{
+    struct conn *c = owned(s, m->slot);
+    if (c && c->poll->poller.req == m->req && hub_same(&c->poll->poller.peer, from))
+        unpark(s, c->poll);
+}
+
+void longpoll_sweep(struct session *s, struct conn *c)
+{
+    struct longpoll *p = c->poll;
+    uint64_t since_ms = s->now_ms - p->polled_ms;
+    uint64_t reap_ms = s->settings->poll_reap_ms;
+    if (p->aborted && reap_ms > ABORTED_MS)
+        reap_ms = ABORTED_MS;
+    if (waits(p) && since_ms >= s->settings->poll_ms) {
+        p->polled_ms = s->now_ms;
+        answer(s, &p->poller, write_body(s, c, 204, 0));
+    } else if (!waits(p) && since_ms > reap_ms) {
+        conn_drop(s, c, CLOSE_idle);
+    }
+}
+
+int longpolls_poll(const struct session *s, zmq_pollitem_t *on)
+{
+    struct longpolls *l = s->longpolls;
+    int n = 0;
+    on[n++] = (zmq_pollitem_t){.socket = l->hub.router, .events = ZMQ_POLLIN};
+    for (unsigned i = 0; i < 64; i++)
+        if (l->peers[i]) {
+            asks_poll(l->peers[i], on + n);
+            n += LINK_POLL;
+        }
+    return n;
+}
+
+void longpolls_read(struct session *s)
+{
+    struct longpolls *l = s->longpolls;
+    struct hub_peer from;
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    for (int n = 0; n < POLLS_BUDGET && hub_read(&l->hub, &from, &part); n++) {
+        struct mp_in in = mp_over(sock_bytes(&part));
+        struct msg m;
+        while (msg_read(&in, &m)) {
+            if (m.id == MSG_poll) {
+                struct poller who = {.peer = from, .req = m.poll.req};
+                serve(s, &who, &m.poll);
+            } else if (m.id == MSG_poll_gone) {
+                left_elsewhere(s, &from, &m.poll_gone);
+            }
+        }
+        if (!in.ok)
+            log_line("session.longpoll error=\"a message that is none of ours\"");
+    }
+    zmq_msg_close(&part);
+    for (unsigned i = 0; i < 64; i++)
+        if (l->peers[i])
+            asks_read(l->peers[i], s->now_ms);
+}
+
+void longpolls_flush(struct session *s)
+{
+    struct longpolls *l = s->longpolls;
+    hub_flush(&l->hub);
+    for (unsigned i = 0; i < 64; i++)
+        if (l->peers[i])
+            asks_flush(l->peers[i]);
+}
+
+uint64_t longpolls_deadline_ms(const struct session *s)
+{
+    uint64_t first = LOOP_NEVER;
+    for (unsigned i = 0; i < 64; i++)
+        if (s->longpolls->peers[i] && asks_deadline_ms(s->longpolls->peers[i]) < first)
+            first = asks_deadline_ms(s->longpolls->peers[i]);
+    return first;
+}

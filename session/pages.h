@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pages.h -- the built pages: files read at the start, each one response that all requests share.
+ *
+ * Limits  PAGES_MAX files of at most PAGE_BYTES, in one folder and its folders. Only what was read at
+ *         the start is served, so that no path of a request ever reaches the file system. */
+#pragma once
+
+#include "session/http.h"
+
+enum { PAGES_MAX = 256, PAGE_BYTES = 4 << 20 };
+
+struct pages;
+
+/* A folder that is not there has no pages; the log says so. */
+struct pages *pages_new(const char *folder);
+void pages_free(struct pages **slot);
+
+/* Answer with the page of this path, or say 404. `/` is index.html. */
+void pages_answer(struct session *s, struct pages *p, struct request *r);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/routes.h"
+
+#include "proto/token.h"
+#include "proto/topic.h"
+#include "session/api.h"
+#include "session/asks.h"
+#include "session/auth.h"
+#include "session/bus.h"
+#include "session/live.h"
+#include "session/metrics.h"
+#include "session/pages.h"
+#include "session/upgrade.h"
+
+#include <strings.h>
+
+enum { HEADS_LATE_MS = 3000, DEV_TOKEN_S = 24 * 3600 };
+
+static void healthz(struct session *s, struct request *r)
+{
+    http_answer(s, r, 200, "application/json", BYTES("{\"alive\":true}"), NULL);
+}
+
+static void readyz(struct session *s, struct request *r)
+{
+    char room[300];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    bool store = asks_up(s->store) && live_ready(s);
+    bool writable = metrics_store_writable(s);
+    uint64_t heads_ms = bus_heads_ms(s);
+    bool heads = heads_ms > 0 && s->now_ms - heads_ms < HEADS_LATE_MS;
+    bool ready = store && writable && heads && !s->draining;
+    buf_format(&out, "{\"ready\":%s,\"store\":%s,\"writable\":%s,\"notifier\":%s,\"draining\":%s}",
+               ready ? "true" : "false", store ? "true" : "false", writable ? "true" : "false",
+               heads ? "true" : "false", s->draining ? "true" : "false");
+    http_answer(s, r, ready ? 200 : 503, "application/json", buf_all(&out), NULL);
+}
+
+static void metrics(struct session *s, struct request *r)
+{
+    struct who who;
+    auth_request(s, r, &who);
+    if (who.kind != WHO_service) {
+        http_problem(s, r, who.kind == WHO_nobody ? 401 : 403, "",
+                     "metrics need the API key or a service token");
+        return;
+    }
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    metrics_write(s, &out);
+    http_answer(s, r, 200, "text/plain; version=0.0.4; charset=utf-8", buf_all(&out), NULL);
+    buf_fini(&out);
+}
+
+/* A page in development has no back end of its own to ask for a token. */
+static void dev_token(struct session *s, struct request *r)
+{
+    struct bytes user = request_query(r, "user");
+    if (!auth_dev(s, r)) {
+        http_problem(s, r, 404, "", "there is nothing at this path");
+        return;
+    }
+    if (!user_valid(user)) {
+        http_problem(s, r, 400, "user", "must be a user id");
+        return;
+    }
+    struct token t = {.exp_s = s->wall_ms / 1000 + DEV_TOKEN_S};
+    memcpy(t.sub, user.p, user.n);
+    struct buf out;
+    buf_init(&out, 2 * TOKEN_MAX);
+    buf_text(&out, "{\"token\":\"");
+    token_write(&out, bytes_of(s->token_key), &t);
+    buf_text(&out, "\"}");
+    http_answer(s, r, 200, "application/json", buf_all(&out), NULL);
+    buf_fini(&out);
+}
+
+static void page(struct session *s, struct request *r)
+{
+    if (s->pages)
+        pages_answer(s, s->pages, r);
+    else
+        http_problem(s, r, 404, "", "there is nothing at this path");
+}
+
+static const struct route {
+    const char *path;
+    enum http_method method;
+    void (*handle)(struct session *s, struct request *r);
+} routes[] = {
+    {"/socket/websocket", HTTP_other, upgrade_websocket}, /* HTTP_other: it looks itself */
+    {"/socket/longpoll", HTTP_other, upgrade_longpoll},
+    {"/api/notifications", HTTP_POST, api_create},
+    {"/api/notifications", HTTP_GET, api_list},
+    {"/api/notifications/count", HTTP_GET, api_count},
+    {"/api/notifications/mark-read", HTTP_POST, api_mark_read},
+    {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read},
+    {"/healthz", HTTP_GET, healthz},
+    {"/readyz", HTTP_GET, readyz},
+    {"/metrics", HTTP_GET, metrics},
+    {"/dev/token", HTTP_GET, dev_token},
+};
+
+void routes_handle(struct session *s, struct request *r)
+{
+    bool known = false;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (strcmp(routes[i].path, r->path) != 0)
+            continue;
+        known = true;
+        if (routes[i].method == r->method || routes[i].method == HTTP_other) {
+            routes[i].handle(s, r);
+            return;
+        }
+    }
+    if (known || r->method != HTTP_GET)
+        http_problem(s, r, known ? 405 : 404, "",
+                     known ? "this path does not take this method"
+                           : "there is nothing at this path");
+    else
+        page(s, r);
+}
+
+void routes_forget(struct session *s, struct request *r)
+{
+    (void)s;
+    upgrade_forget(r);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session.h -- what the parts of a session process share: the clocks of this turn, the settings, the
+ * counters, and where to find each other. Each part's own header says what it does.
+ *
+ *     http -> pages, api, upgrade -> websocket --+
+ *          -> longpoll ---------------------------+-> channel -> live (views) -> bus, asks (store)
+ *                                                     conns <- frames
+ */
+#pragma once
+
+#include "lib/arena.h"
+#include "lib/counters.h"
+#include "proto/settings.h"
+
+#define SESSION_COUNTERS(X)                                                                        \
+    X(connections, gauge, "WebSockets and long-poll sessions now")                                 \
+    X(websockets, gauge, "WebSockets now")                                                         \
+    X(longpolls, gauge, "long-poll sessions now")                                                  \
+    X(views, gauge, "joined topics now, over all connections")                                     \
+    X(topics, gauge, "topics with someone here now")                                               \
+    X(http_open, gauge, "HTTP connections now")                                                    \
+    X(upgrades, total, "WebSockets accepted")                                                      \
+    X(polls, total, "long-poll requests for a session of this process")                            \
+    X(polls_forwarded, total, "long-poll requests handed to the owning process")                   \
+    X(requests, total, "HTTP requests")                                                            \
+    X(refused_auth, total, "connects and requests without a good token or key")                    \
+    X(refused_origin, total, "connects from a page of another origin")                             \
+    X(refused_bad, total, "requests refused as malformed")                                         \
+    X(refused_full, total, "requests and connects refused for lack of room")                       \
+    X(messages_in, total, "messages from clients")                                                 \
+    X(frames_out, total, "frames queued for clients")                                              \
+    X(bytes_out, total, "bytes written to WebSockets")                                             \
+    X(flushes, total, "writes to WebSockets")                                                      \
+    X(joins, total, "joins answered ok")                                                           \
+    X(joins_refused, total, "joins answered with an error")                                        \
+    X(broadcasts, total, "broadcasts received that someone here wanted")                           \
+    X(holes, total, "holes found in a topic and read from the log")                                \
+    X(syncs, total, "notifications:sync sent")                                                     \
+    X(behind, total, "times that a client took too little")                                        \
+    X(heads_missed, total, "heads that did not follow the last ones")                              \
+    X(asks, total, "requests to the store")                                                        \
+    X(asks_failed, total, "requests to the store without an answer in time")                       \
+    X(close_gone, total, "connections that the client ended")                                      \
+    X(close_drain, total, "closed because the process leaves")                                     \
+    X(close_idle, total, "closed because nothing came for too long")                               \
+    X(close_protocol, total, "closed because the client broke the protocol")                       \
+    X(close_slow_reader, total, "closed because the client did not read")
+
+enum { SESSION_COUNTERS(COUNTER_INDEX) COUNT_COUNT };
+
+struct session {
+    const struct settings *settings;
+    unsigned index; /* of this process, below settings->sessions */
+    uint64_t now_ms, wall_ms;
+    struct arena scratch; /* reset after every message and request */
+    struct counter *counts;
+    int epoll;
+    uint64_t seed; /* of the hash tables that clients fill */
+    bool draining;
+    char token_key[64], api_key[64];
+
+    struct conns *conns;
+    struct live *live;
+    struct bus *bus;
+    struct asks *store;
+    struct http *http;
+    struct websockets *websockets;
+    struct longpolls *longpolls;
+    struct pages *pages; /* NULL: none are served */
+};
+
+static inline void count_add(struct session *s, unsigned which, uint64_t n)
+{
+    s->counts[which].value += n;
+}
+
+static inline void count_one(struct session *s, unsigned which)
+{
+    s->counts[which].value++;
+}
+
+static inline void gauge_down(struct session *s, unsigned which)
+{
+    s->counts[which].value--;
+}
+
+/* What a descriptor in the epoll set belongs to, packed into epoll_data.u64. */
+enum wake { WAKE_listen, WAKE_http, WAKE_http_watch, WAKE_websocket };
+
+static inline uint64_t wake_pack(enum wake kind, uint32_t generation, uint32_t id)
+{
+    return (uint64_t)kind << 60 | (uint64_t)(generation & 0xfffffff) << 32 | id;
+}

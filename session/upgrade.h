@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* upgrade.h -- how a client connects: the WebSocket handshake, and the first GET of a long-poll.
+ *
+ * Both carry the same: vsn, and the user's token as params.token or as phoenix.js's authToken (a
+ * subprotocol on WebSocket, a header on long-poll). The upgraded socket is duplicated and
+ * libmicrohttpd's side closed at once, so that it holds nothing for a WebSocket.
+ * Source  RFC 6455 section 4.2; Phoenix.Socket.Transport. */
+#pragma once
+
+#include "session/http.h"
+
+void upgrade_websocket(struct session *s, struct request *r);
+void upgrade_longpoll(struct session *s, struct request *r);
+void upgrade_forget(struct request *r);
