@@ -2,7 +2,6 @@
 /* desk.h -- the store's core in one thread: a message in, its answer out, over either engine. */
 #pragma once
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* nftw */
 #endif
 
 #include "lib/clock.h"
