@@ -279,7 +279,7 @@ static enum err count_above(struct work *w, const struct inbox *in, uint64_t up_
 
 enum err inbox_mark_all_read(struct work *w, struct inbox *in, uint64_t *up_to, struct bytes op_id)
 {
-    if (*up_to == 0 || *up_to > in->row.newest_pos)
+    if (*up_to > in->row.newest_pos) /* all ones: the newest */
         *up_to = in->row.newest_pos;
     if (*up_to <= in->row.read_upto || in->row.unread + in->row.quiet == 0)
         return ERR_OK;

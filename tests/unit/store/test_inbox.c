@@ -124,7 +124,7 @@ static void marking_all_leaves_what_is_above(void **state)
     assert_int_equal(c.seq, first_mark);
     assert_int_equal(c.unread, 2);
     d->now.wall_ms = from_ms + 3000;
-    c = mark_all(d, "ann", 0, "");
+    c = mark_all(d, "ann", UINT64_MAX, "");
     assert_int_equal(c.up_to, pos[4]);
     assert_int_equal(c.unread, 0);
     uint64_t last_mark = c.seq;
@@ -162,7 +162,7 @@ static void a_system_item_does_not_count_and_can_be_read(void **state)
     uint64_t head = c.seq;
     c = mark_all(d, "ann", pos, ""); /* that one is read already */
     assert_int_equal(c.seq, head);
-    c = mark_all(d, "ann", 0, "");
+    c = mark_all(d, "ann", UINT64_MAX, "");
     assert_int_equal(c.up_to, second);
     assert_true(c.seq > head); /* it was unread, though not counted */
     assert_int_equal(recount(d, NULL), 0);
@@ -299,10 +299,10 @@ static void a_repeat_changes_nothing_and_answers_the_same(void **state)
     assert_int_equal(c.unread, 0);
     assert_int_equal(mark_read(d, "ann", ids, "op-1", HASH_B).status, ERR_CONFLICT);
     assert_int_equal(mark_read(d, "bob", ids, "op-1", HASH_B).status, ERR_OK); /* another's key */
-    c = mark_all(d, "ann", 0, "op-2");
+    c = mark_all(d, "ann", UINT64_MAX, "op-2");
     seq = c.seq;
     create_one(d, "ann", TYPE_activity, 0);
-    c = mark_all(d, "ann", 0, "op-2"); /* does not reach what came since */
+    c = mark_all(d, "ann", UINT64_MAX, "op-2"); /* does not reach what came since */
     assert_int_equal(c.seq, seq);
     assert_int_equal(snapshot(d, "ann", 0, 0).unread, 1);
     struct msg_entry entries[9];
