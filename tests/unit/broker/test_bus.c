@@ -6,14 +6,10 @@
 #include "lib/clock.h"
 #include "proto/messages.h"
 #include "proto/topic.h"
+#include "tests/lib/process.h"
 
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -50,10 +46,8 @@ static void world_open(struct world *w, int queue)
 
 static void world_close(struct world *w)
 {
-    char command[80];
     zmq_ctx_term(w->ctx);
-    snprintf(command, sizeof command, "rm -r %s", w->folder);
-    assert_int_equal(system(command), 0);
+    folder_remove(w->folder);
 }
 
 static void *subscriber(struct world *w)
@@ -288,26 +282,6 @@ static void a_slow_one_harms_nobody(void **state)
     world_close(&w);
 }
 
-static pid_t program_start(const char *folder)
-{
-    int ready[2];
-    assert_int_equal(pipe(ready), 0);
-    pid_t pid = fork();
-    if (pid == 0) {
-        char program[300], fd[12];
-        const char *bin = getenv("BELFRY_BIN");
-        snprintf(program, sizeof program, "%s/belfry-broker", bin ? bin : "bin");
-        snprintf(fd, sizeof fd, "%d", ready[1]);
-        execl(program, program, "--data", folder, "--ready-fd", fd, (char *)NULL);
-        _exit(127);
-    }
-    close(ready[1]);
-    char newline;
-    assert_int_equal(read(ready[0], &newline, 1), 1);
-    close(ready[0]);
-    return pid;
-}
-
 static void killed_and_back(void **state)
 {
     (void)state;
@@ -317,7 +291,7 @@ static void killed_and_back(void **state)
     zmq_ctx_term(w.ctx);
     char data[60];
     snprintf(data, sizeof data, "%s/data", w.folder);
-    pid_t pid = program_start(data);
+    pid_t pid = process_start("belfry-broker", data);
     w.ctx = zmq_ctx_new();
     snprintf(w.in, sizeof w.in, "ipc://%s/run/broker.in", data);
     snprintf(w.out, sizeof w.out, "ipc://%s/run/broker.out", data);
@@ -326,10 +300,9 @@ static void killed_and_back(void **state)
     wait_confirmed(&w, s, "Zprogram");
     uint64_t worst_ms = 0;
     for (int round = 0; round < 5; round++) {
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
+        process_kill(pid);
         uint64_t from_ms = clock_ms();
-        pid = program_start(data);
+        pid = process_start("belfry-broker", data);
         assert_true(confirms(next(&w, s, PATIENCE_MS), "Zprogram"));
         publish(p, 99, "still here");
         const char *got;
@@ -342,10 +315,7 @@ static void killed_and_back(void **state)
             ;
     }
     print_message("back %llu ms after its death, at worst of 5\n", (unsigned long long)worst_ms);
-    kill(pid, SIGTERM);
-    int status;
-    waitpid(pid, &status, 0);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_int_equal(process_end(pid), 0);
     zmq_close(s);
     zmq_close(p);
     world_close(&w);
