@@ -301,13 +301,16 @@ static void send_changes(struct session *s, struct member *m, const struct msg_c
     show(m, changes_shown(changes));
 }
 
-static void resumed(struct session *s, struct member *m)
+/* The client's reconnect is answered behind what it missed: the changes, or one sync. */
+static void resumed(struct session *s, struct member *m, const struct news *news)
 {
     struct buf *out = &s->live->json;
     struct bytes ref = {m->refs + m->join_ref_n + m->ref_n, m->reconnect_n};
+    uint64_t unread = news->changes ? news->changes->unread : news->inbox->unread;
     buf_reset(out);
-    buf_format(out, "{\"seq\":%llu,\"epoch\":%llu}", (unsigned long long)m->view.seq,
-               (unsigned long long)m->epoch);
+    buf_format(out, "{\"resumed\":%s,\"unread_count\":%llu,\"seq\":%llu,\"epoch\":%llu}",
+               news->changes ? "true" : "false", (unsigned long long)unread,
+               (unsigned long long)m->view.seq, (unsigned long long)m->epoch);
     reply(s, m, ref, "ok", buf_all(out));
 }
 
@@ -369,7 +372,7 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         send_event(s, m, "notifications:sync", buf_all(out));
         break;
     case FX_resumed:
-        resumed(s, m);
+        resumed(s, m, news);
         break;
     case FX_fault:
         conn_send(s, m->conn,
