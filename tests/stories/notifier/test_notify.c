@@ -243,23 +243,26 @@ static void broker_away_and_back(void **state)
 {
     (void)state;
     /* What the store sends meanwhile is not published, so it is asked for again. The first heads
-     * begin where the last ones ended, which may have died with the broker. */
+     * begin where the last ones ended: what died with the broker is in them. */
     STORY("[    0] store_up > expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    0] tail = following\n"
           "[    0] entry > cast 1 = following\n"
           "[    0] tailed > done 1, heads 0-1 ann@1 = following\n"
+          "[    1] entry > cast 2 = following\n"
+          "[    1] tailed > done 2 = following\n"
           "[    1] bus_down = away\n"
           "[    2] tail = away\n"
           "[    2] entry = away\n"
           "[    2] tailed = away\n"
-          "[   30] bus_up > follow 1 = asking\n"
-          "[   31] tail = following\n"
-          "[   31] entry > cast 2 = following\n"
-          "[   31] tailed > done 2, heads 1-2 bob@2 = following\n",
-          UP(0), TAIL(0, 0), ENTRY(0, 1, "ann"), TAILED(0, 1), BUS_DOWN(1), TAIL(2, 1),
-          ENTRY(2, 2, "bob"), TAILED(2, 2), BUS_UP(30), TAIL(31, 1), ENTRY(31, 2, "bob"),
-          TAILED(31, 2));
+          "[  600] tick = away\n" /* no heads into the void */
+          "[  630] bus_up > follow 2 = asking\n"
+          "[  631] tail = following\n"
+          "[  631] entry > cast 3 = following\n"
+          "[  631] tailed > done 3, heads 1-3 ann@2 bob@3 = following\n",
+          UP(0), TAIL(0, 0), ENTRY(0, 1, "ann"), TAILED(0, 1), ENTRY(1, 2, "ann"), TAILED(1, 2),
+          BUS_DOWN(1), TAIL(2, 2), ENTRY(2, 3, "bob"), TAILED(2, 3), TICK(600), BUS_UP(630),
+          TAIL(631, 2), ENTRY(631, 3, "bob"), TAILED(631, 3));
 }
 
 static void a_hole_is_asked_for_again(void **state)
