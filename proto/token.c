@@ -50,9 +50,12 @@ static bool hs256(struct bytes header, struct arena *scratch)
     struct bytes key, value, text;
     bool good = false;
     json_enter(&in, '{');
-    while (json_member(&in, &key, &value))
+    while (json_member(&in, &key, &value)) {
+        if (json_key_is(key, "crit"))
+            return false; /* it asks for something that we would have to understand */
         if (json_key_is(key, "alg"))
             good = json_string(value, scratch, &text) && bytes_is(text, "HS256");
+    }
     return json_end(&in) && good;
 }
 

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* event: the exact text of each event, by kind of entry and by type of notification. */
+#include "tests/unit/edge.h"
+
+#include "lib/json.h"
+#include "proto/event.h"
+#include "proto/id.h"
+#include "proto/types.h"
+
+#define B(literal)                                                                                 \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
+#define AT 1795445100123
+#define AT_TEXT "2026-11-23T14:45:00.123Z"
+#define ID_42 "01M84DW3JV000000000000001A"
+#define CONTENT(type) "{\"type\":\"" type "\",\"title\":\"Hi\",\"data\":{\"n\":1}}"
+
+/* Two ids: positions 42 and 43, made at AT. */
+static struct bytes two_ids(void)
+{
+    static uint8_t ids[2 * ID_SIZE];
+    id_make(AT, 42, ids);
+    id_make(AT, 43, ids + ID_SIZE);
+    return (struct bytes){(char *)ids, sizeof ids};
+}
+
+static void check(const struct msg_entry *e, const char *event, const char *payload)
+{
+    struct buf out;
+    buf_init(&out, FRAME_MAX);
+    assert_string_equal(event_write(&out, e), event);
+    assert_bytes(event, buf_all(&out), bytes_of(payload));
+    assert_true(json_valid(buf_all(&out)));
+    buf_fini(&out);
+}
+
+static void created_of_each_type(void **state)
+{
+    (void)state;
+    struct msg_entry e = {.seq = 42,
+                          .prev = 41,
+                          .topic = B("user:ann:notifications"),
+                          .kind = ENTRY_created,
+                          .at_ms = AT,
+                          .unread = 3,
+                          .pos = 42};
+    e.type = TYPE_activity;
+    e.content = BYTES(CONTENT("activity"));
+    check(&e, "notification:new",
+          "{\"notification\":{\"id\":\"" ID_42 "\",\"pos\":42,\"rev\":42,\"inserted_at\":\"" AT_TEXT
+          "\",\"read_at\":null,\"expires_at\":null,\"type\":\"activity\",\"title\":\"Hi\","
+          "\"data\":{\"n\":1}},\"unread_count\":3,\"seq\":42,\"prev\":41}");
+    e.type = TYPE_alert;
+    e.content = BYTES(CONTENT("alert"));
+    e.expires_ms = AT + 60000;
+    e.prev = 0;
+    check(&e, "notification:new",
+          "{\"notification\":{\"id\":\"" ID_42 "\",\"pos\":42,\"rev\":42,\"inserted_at\":\"" AT_TEXT
+          "\",\"read_at\":null,\"expires_at\":\"2026-11-23T14:46:00.123Z\",\"type\":\"alert\","
+          "\"title\":\"Hi\",\"data\":{\"n\":1}},\"unread_count\":3,\"seq\":42,\"prev\":0}");
+    e.type = TYPE_system; /* pull only: that there is something, and not what */
+    e.content = BYTES(CONTENT("system"));
+    check(&e, "notifications:changes",
+          "{\"changes\":[{\"op\":\"created\",\"id\":\"" ID_42 "\",\"type\":\"system\"}],"
+          "\"unread_count\":3,\"seq\":42,\"prev\":0}");
+}
+
+static void read_and_expired(void **state)
+{
+    (void)state;
+    struct msg_entry e = {.seq = 44, .prev = 43, .kind = ENTRY_read, .at_ms = AT, .unread = 1};
+    e.ids = two_ids();
+    e.op_id = BYTES("op \"1\"");
+    check(&e, "notification:read",
+          "{\"ids\":[\"" ID_42 "\",\"01M84DW3JV000000000000001B\"],\"at\":\"" AT_TEXT
+          "\",\"by\":{\"op_id\":\"op \\\"1\\\"\"},\"unread_count\":1,\"seq\":44,\"prev\":43}");
+    e.ids.n = ID_SIZE;
+    e.op_id = (struct bytes){0};
+    check(&e, "notification:read",
+          "{\"ids\":[\"" ID_42 "\"],\"at\":\"" AT_TEXT
+          "\",\"unread_count\":1,\"seq\":44,\"prev\":43}");
+    e.kind = ENTRY_expired;
+    check(&e, "notification:expired",
+          "{\"ids\":[\"" ID_42 "\"],\"at\":\"" AT_TEXT
+          "\",\"unread_count\":1,\"seq\":44,\"prev\":43}");
+}
+
+static void all_read(void **state)
+{
+    (void)state;
+    struct msg_entry e = {.seq = 45, .prev = 44, .kind = ENTRY_all_read, .at_ms = AT, .pos = 42};
+    check(&e, "notifications:all_read",
+          "{\"up_to\":42,\"at\":\"" AT_TEXT "\",\"unread_count\":0,\"seq\":45,\"prev\":44}");
+    e.op_id = BYTES("x");
+    check(&e, "notifications:all_read",
+          "{\"up_to\":42,\"at\":\"" AT_TEXT "\",\"by\":{\"op_id\":\"x\"},\"unread_count\":0,"
+          "\"seq\":45,\"prev\":44}");
+}
+
+static void items(void **state)
+{
+    (void)state;
+    struct msg_item item = {42, AT, 44, TYPE_activity, AT + 1000, 0, B(CONTENT("activity"))};
+    struct buf out;
+    buf_init(&out, 1000);
+    item_write(&out, &item);
+    assert_bytes("read", buf_all(&out),
+                 BYTES("{\"id\":\"" ID_42 "\",\"pos\":42,\"rev\":44,\"inserted_at\":\"" AT_TEXT
+                       "\",\"read_at\":\"2026-11-23T14:45:01.123Z\",\"expires_at\":null,"
+                       "\"type\":\"activity\",\"title\":\"Hi\",\"data\":{\"n\":1}}"));
+    buf_fini(&out);
+}
+
+/* The item of a created entry: what the snapshot has of it, too. */
+static void an_entry_is_the_item_that_it_brought(void **state)
+{
+    (void)state;
+    struct msg_entry e = {.seq = 43,
+                          .kind = ENTRY_created,
+                          .at_ms = AT,
+                          .unread = 3,
+                          .type = TYPE_alert,
+                          .pos = 42,
+                          .expires_ms = AT + 1,
+                          .content = B(CONTENT("alert"))};
+    struct msg_item item = item_of(&e);
+    assert_int_equal(item.pos, 42);
+    assert_int_equal(item.rev, 43);
+    assert_int_equal(item.at_ms, AT);
+    assert_int_equal(item.type, TYPE_alert);
+    assert_int_equal(item.expires_ms, AT + 1);
+    assert_int_equal(item.read_ms, 0);
+    assert_bytes("content", item.content, e.content);
+}
+
+static void the_longest_entries_fit(void **state)
+{
+    (void)state;
+    static uint8_t ids[IDS_MAX * ID_SIZE];
+    for (uint64_t i = 0; i < IDS_MAX; i++)
+        id_make((UINT64_C(1) << 48) - 1, UINT64_MAX - i, ids + i * ID_SIZE);
+    static char op_id[KEY_MAX];
+    memset(op_id, 1, sizeof op_id); /* six characters each, as \u0001 */
+    struct msg_entry e = {.seq = UINT64_MAX,
+                          .prev = UINT64_MAX,
+                          .kind = ENTRY_read,
+                          .at_ms = AT,
+                          .unread = UINT64_MAX};
+    e.ids = (struct bytes){(char *)ids, sizeof ids};
+    e.op_id = (struct bytes){op_id, sizeof op_id};
+    struct buf out;
+    buf_init(&out, CONTENT_MAX);
+    event_write(&out, &e);
+    assert_false(out.overflowed);
+    assert_true(json_valid(buf_all(&out)));
+    buf_fini(&out);
+}
+
+static void times_and_lists(void **state)
+{
+    (void)state;
+    struct buf out;
+    buf_init(&out, 1000);
+    time_write(&out, 0);
+    ids_write(&out, (struct bytes){0});
+    time_write(&out, AT);
+    assert_bytes("all", buf_all(&out), BYTES("null[]\"" AT_TEXT "\""));
+    buf_fini(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(created_of_each_type),
+        cmocka_unit_test(read_and_expired),
+        cmocka_unit_test(all_read),
+        cmocka_unit_test(items),
+        cmocka_unit_test(an_entry_is_the_item_that_it_brought),
+        cmocka_unit_test(the_longest_entries_fit),
+        cmocka_unit_test(times_and_lists),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

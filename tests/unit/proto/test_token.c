@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* token: what signs and verifies, and each way not to be let in. */
+#include "tests/unit/edge.h"
+
+#include "lib/base64.h"
+#include "lib/secret.h"
+#include "proto/token.h"
+
+#define SECRET BYTES("0123456789abcdef0123456789abcdef0123456789a")
+#define HS256 "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+enum { NOW = 1795445100 };
+
+static struct arena scratch;
+static struct edge edge;
+
+static int make(void **state)
+{
+    (void)state;
+    arena_init(&scratch, 64 * 1024);
+    edge = edge_new(2 * TOKEN_MAX);
+    return 0;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    arena_fini(&scratch);
+    edge_free(&edge);
+    return 0;
+}
+
+/* A token of any header and any claims, signed right. */
+static struct bytes sign(struct buf *out, struct bytes header, struct bytes claims)
+{
+    uint8_t signature[MAC_SIZE];
+    buf_reset(out);
+    base64url_write(out, header);
+    buf_byte(out, '.');
+    base64url_write(out, claims);
+    mac(SECRET, buf_all(out), signature);
+    buf_byte(out, '.');
+    base64url_write(out, (struct bytes){(char *)signature, sizeof signature});
+    return buf_all(out);
+}
+
+static const char *read_at(struct token *t, struct bytes text, struct bytes secret, uint64_t now_s)
+{
+    arena_reset(&scratch);
+    return token_read(t, edge_put(&edge, text), secret, now_s, &scratch);
+}
+
+/* For tables: "" instead of NULL. */
+static const char *verdict(struct token *t, struct bytes text)
+{
+    const char *why = read_at(t, text, SECRET, NOW);
+    return why ? why : "";
+}
+
+static void round_trips(void **state)
+{
+    (void)state;
+    static const struct token table[] = {
+        {"ann", ROLE_user, NOW + 60, ""},
+        {"", ROLE_service, NOW + 1, ""},
+        {"\xc3\xa9-\xf0\x9f\x98\x80", ROLE_user, UINT64_C(1) << 53, "user:ann:notifications"},
+        {"bob", ROLE_user, NOW + 60, "room:7,room:*,project:x"},
+    };
+    struct buf out;
+    buf_init(&out, TOKEN_MAX);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct token got;
+        buf_reset(&out);
+        token_write(&out, SECRET, &table[i]);
+        assert_string_equal(verdict(&got, buf_all(&out)), "");
+        assert_string_equal(got.sub, table[i].sub);
+        assert_int_equal(got.role, table[i].role);
+        assert_int_equal(got.exp_s, table[i].exp_s);
+        assert_string_equal(got.topics, table[i].topics);
+    }
+    buf_fini(&out);
+}
+
+/* As made by another implementation (Python's hmac and base64). */
+static void a_token_of_others(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "eyJ0eXAiOiAiSldUIiwgImFsZyI6ICJIUzI1NiJ9.eyJzdWIiOiAiYW5uIiwgImV4cCI6IDE3OTU0NDg"
+        "3MDAsICJuYW1lIjogIlx1MDBlOSJ9.x6a-1maAOCndyMt0H7xZ_CRsDbS-Apn2OINZRcyzgpY";
+    struct token t;
+    assert_string_equal(verdict(&t, bytes_of(text)), "");
+    assert_string_equal(t.sub, "ann");
+    assert_int_equal(t.role, ROLE_user);
+    assert_int_equal(t.exp_s, NOW + 3600);
+}
+
+static void time_runs_out(void **state)
+{
+    (void)state;
+    struct buf out;
+    struct token t = {"ann", ROLE_user, NOW, ""};
+    buf_init(&out, TOKEN_MAX);
+    token_write(&out, SECRET, &t);
+    assert_null(read_at(&t, buf_all(&out), SECRET, NOW - 1));
+    assert_string_equal(read_at(&t, buf_all(&out), SECRET, NOW), "expired");
+    assert_string_equal(read_at(&t, buf_all(&out), SECRET, UINT64_MAX), "expired");
+    buf_fini(&out);
+}
+
+static void every_changed_byte_is_noticed(void **state)
+{
+    (void)state;
+    struct buf out;
+    struct token t = {"ann", ROLE_user, NOW + 60, "room:7"};
+    buf_init(&out, TOKEN_MAX);
+    token_write(&out, SECRET, &t);
+    for (size_t i = 0; i < out.n; i++)
+        for (unsigned bit = 1; bit < 256; bit <<= 1) {
+            out.p[i] ^= (char)bit;
+            assert_string_not_equal(verdict(&t, buf_all(&out)), "");
+            out.p[i] ^= (char)bit;
+        }
+    for (size_t n = 0; n < out.n; n++)
+        assert_string_not_equal(verdict(&t, (struct bytes){out.p, n}), "");
+    assert_string_equal(verdict(&t, buf_all(&out)), "");
+    assert_string_equal(read_at(&t, buf_all(&out), BYTES("another secret of thirty-two byte"), NOW),
+                        "signature");
+    assert_string_equal(read_at(&t, buf_all(&out), BYTES(""), NOW), "signature");
+    buf_fini(&out);
+}
+
+static void only_hs256(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header, *want;
+    } table[] = {
+        {HS256, ""},
+        {"{\"alg\":\"HS256\"}", ""},
+        {" { \"typ\" : \"JWT\" , \"kid\" : 1 , \"\\u0061lg\" : \"HS\\u003256\" } ", ""},
+        {"{\"alg\":\"none\"}", "algorithm"},
+        {"{\"alg\":\"None\"}", "algorithm"},
+        {"{\"alg\":\"\"}", "algorithm"},
+        {"{\"alg\":null}", "algorithm"},
+        {"{\"alg\":\"HS384\"}", "algorithm"},
+        {"{\"alg\":\"HS512\"}", "algorithm"},
+        {"{\"alg\":\"RS256\"}", "algorithm"},
+        {"{\"alg\":\"ES256\"}", "algorithm"},
+        {"{\"alg\":\"hs256\"}", "algorithm"},
+        {"{\"alg\":[\"HS256\"]}", "algorithm"},
+        {"{\"alg\":\"HS256\",\"alg\":\"none\"}", "algorithm"},
+        {"{}", "algorithm"},
+        {"[]", "algorithm"},
+        {"\"HS256\"", "algorithm"},
+        {"", "algorithm"},
+        {"{\"alg\":\"HS256\"", "algorithm"},
+        {"{\"alg\":\"HS256\"} x", "algorithm"},
+        {"{\"alg\":\"HS256\",\"crit\":[\"x\"],\"x\":1}", "algorithm"},
+    };
+    struct buf out;
+    buf_init(&out, TOKEN_MAX);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct token t;
+        const char *got = verdict(&t, sign(&out, bytes_of(table[i].header),
+                                           BYTES("{\"sub\":\"ann\",\"exp\":1795445160}")));
+        if (strcmp(got, table[i].want) != 0)
+            fail_msg("%s: \"%s\", want \"%s\"", table[i].header, got, table[i].want);
+    }
+    buf_fini(&out);
+}
+
+static void claims_table(void **state)
+{
+    (void)state;
+#define EXP ",\"exp\":1795445160}"
+    static const struct {
+        struct bytes claims;
+        const char *want, *sub, *topics;
+        enum token_role role;
+    } table[] = {
+        {BYTES("{\"sub\":\"ann\"" EXP), "", "ann", "", ROLE_user},
+        {BYTES(" { \"sub\" : \"\\u0061nn\" , \"exp\" : 1795445160 } "), "", "ann", "", ROLE_user},
+        {BYTES("{\"sub\":\"ann\",\"role\":\"user\"" EXP), "", "ann", "", ROLE_user},
+        {BYTES("{\"role\":\"service\"" EXP), "", "", "", ROLE_service},
+        {BYTES("{\"role\":\"service\",\"sub\":\"back end\"" EXP), "", "back end", "", ROLE_service},
+        {BYTES("{\"sub\":\"ann\",\"iss\":\"x\",\"aud\":[\"y\"],\"iat\":1.5,\"z\":{\"sub\":"
+               "\"bob\"}" EXP),
+         "", "ann", "", ROLE_user},
+        {BYTES("{\"sub\":\"ann\",\"topics\":[]" EXP), "", "ann", "", ROLE_user},
+        {BYTES("{\"sub\":\"ann\",\"topics\":[\"room:7\", \"room:*\"]" EXP), "", "ann",
+         "room:7,room:*", ROLE_user},
+        {BYTES("{\"sub\":\"ann\",\"exp\":1795445160.75}"), "", "ann", "", ROLE_user},
+
+        {BYTES("{\"sub\":\"ann\"}"), "expired", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":0}"), "expired", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":1795445099.99}"), "expired", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":\"1795445160\"}"), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":null}"), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":-1}"), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":17954451.60e2}"), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":1e99}"), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":99999999999999999999}"), "claims", NULL, NULL, 0},
+        {BYTES("{\"exp\":1795445160}"), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":1" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":null" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"a b\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"a:b\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\\u0000\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\\u0000mallory\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"role\":\"admin\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"role\":\"Service\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"role\":null" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"topics\":\"room:7\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"topics\":[1]" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"topics\":[\"a,b\"]" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"topics\":[\"a\\u0000b\"]" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":1795445160"), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":1795445160} {}"), "claims", NULL, NULL, 0},
+        {BYTES("[\"ann\"]"), "claims", NULL, NULL, 0},
+        {BYTES("null"), "claims", NULL, NULL, 0},
+        {BYTES(""), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"\xff\"" EXP), "claims", NULL, NULL, 0},
+    };
+    struct buf out;
+    buf_init(&out, TOKEN_MAX);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct token t;
+        const char *got = verdict(&t, sign(&out, BYTES(HS256), table[i].claims));
+        if (strcmp(got, table[i].want) != 0)
+            fail_msg("%s: \"%s\", want \"%s\"", table[i].claims.p, got, table[i].want);
+        if (*got)
+            continue;
+        CHECK(table[i].claims.p, strcmp(t.sub, table[i].sub) == 0);
+        CHECK(table[i].claims.p, strcmp(t.topics, table[i].topics) == 0);
+        CHECK(table[i].claims.p, t.role == table[i].role);
+    }
+    buf_fini(&out);
+}
+
+static void names_and_topics_have_a_most(void **state)
+{
+    (void)state;
+    struct buf out, claims;
+    struct token t;
+    buf_init(&out, TOKEN_MAX);
+    buf_init(&claims, TOKEN_MAX);
+    for (size_t n = USER_MAX - 1; n <= USER_MAX + 1; n++) {
+        buf_reset(&claims);
+        buf_format(&claims, "{\"sub\":\"%0*d\"" EXP, (int)n, 0);
+        assert_string_equal(verdict(&t, sign(&out, BYTES(HS256), buf_all(&claims))),
+                            n <= USER_MAX ? "" : "claims");
+    }
+    /* Two topics, the comma between them and a NUL behind: to the last byte, and one more. */
+    for (int n = TOKEN_TOPICS - 5; n <= TOKEN_TOPICS - 2; n++) {
+        buf_reset(&claims);
+        buf_format(&claims, "{\"sub\":\"ann\",\"topics\":[\"%0*d\",\"x\"]" EXP, n, 0);
+        bool fits = n + 3 <= TOKEN_TOPICS;
+        assert_string_equal(verdict(&t, sign(&out, BYTES(HS256), buf_all(&claims))),
+                            fits ? "" : "claims");
+        assert_int_equal(strlen(t.topics), fits ? n + 2 : n);
+    }
+    buf_fini(&claims);
+    buf_fini(&out);
+}
+
+static void texts_that_are_no_token(void **state)
+{
+    (void)state;
+    static const char *const table[] = {
+        "",
+        ".",
+        "..",
+        "...",
+        "a",
+        "a.b",
+        "a.b.c",
+        "a.b.c.d",
+        "eyJ9.e30",
+        "e30.e30.*",
+        "*.e30.e30",
+        "e30.*.e30",
+        "e30 .e30.e30",
+        "e30.e30.e30=x",
+        "Bearer e30.e30.e30",
+        "\xff.\xff.\xff",
+    };
+    struct token t;
+    for (size_t i = 0; i < COUNT(table); i++) {
+        const char *got = verdict(&t, bytes_of(table[i]));
+        if (strcmp(got, "malformed") != 0 && strcmp(got, "algorithm") != 0)
+            fail_msg("\"%s\": \"%s\"", table[i], got);
+    }
+    static char longest[TOKEN_MAX + 1];
+    memset(longest, 'e', sizeof longest);
+    longest[4] = longest[8] = '.';
+    assert_string_equal(verdict(&t, (struct bytes){longest, sizeof longest}), "malformed");
+}
+
+/* When the arena is full nobody is let in. */
+static void no_room_is_no_entry(void **state)
+{
+    (void)state;
+    struct buf out;
+    struct token t = {"ann", ROLE_user, NOW + 60, "room:7"};
+    buf_init(&out, TOKEN_MAX);
+    token_write(&out, SECRET, &t);
+    for (size_t room = 0; room < 150; room++) {
+        struct arena small;
+        arena_init(&small, room);
+        const char *why = token_read(&t, buf_all(&out), SECRET, NOW, &small);
+        assert_true(why != NULL || !small.overflowed);
+        arena_fini(&small);
+    }
+    buf_fini(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trips),
+        cmocka_unit_test(a_token_of_others),
+        cmocka_unit_test(time_runs_out),
+        cmocka_unit_test(every_changed_byte_is_noticed),
+        cmocka_unit_test(only_hs256),
+        cmocka_unit_test(claims_table),
+        cmocka_unit_test(names_and_topics_have_a_most),
+        cmocka_unit_test(texts_that_are_no_token),
+        cmocka_unit_test(no_room_is_no_entry),
+    };
+    return cmocka_run_group_tests(tests, make, drop);
+}
