@@ -47,6 +47,8 @@ struct settings settings_load(const char *config, const char *data)
     struct settings s = {0};
     struct buf why;
     buf_init(&why, 4096);
+    if (!config)
+        config = getenv("BELFRY_CONFIG");
     if (!conf_load(&settings_table, config, &s, &why))
         refuse("%.*s", (int)why.n, why.p);
     buf_fini(&why);

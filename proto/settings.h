@@ -64,7 +64,7 @@ struct settings {
 
 extern const struct conf_table settings_table;
 
-/* From the file (NULL: none), the environment, and then `data` (NULL: as it was); leaves with 100
+/* From the file (NULL: BELFRY_CONFIG, or none), the environment, and then `data` (NULL: as it was); leaves with 100
  * and a reason when something is wrong. */
 struct settings settings_load(const char *config, const char *data);
 
