@@ -69,7 +69,7 @@ void inbox_create(struct work *w, struct inbox *in, const struct msg_create *m);
 enum err inbox_mark_read(struct work *w, struct inbox *in, const struct msg_mark_read *m,
                          struct bytes *changed, struct bytes *unknown);
 
-/* `up_to`: 0 for the newest; then what it was done up to. OK or WORLD. */
+/* `up_to`: all ones for the newest; then what it was done up to. OK or WORLD. */
 enum err inbox_mark_all_read(struct work *w, struct inbox *in, uint64_t *up_to, struct bytes op_id);
 
 /* Write what changed. */

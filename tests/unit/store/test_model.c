@@ -140,8 +140,9 @@ static void play_mark_all(struct model *m, struct model_user *u)
 {
     touch(m, u);
     uint64_t newest = u->count ? u->items[u->count - 1].pos : 0;
-    uint64_t up_to = u->count && roll(m, 2) ? u->items[roll(m, u->count)].pos + roll(m, 2) : 0;
-    uint64_t applied = up_to == 0 || up_to > newest ? newest : up_to;
+    uint64_t up_to = u->count && roll(m, 2) ? u->items[roll(m, u->count)].pos + roll(m, 2)
+                                            : UINT64_MAX;
+    uint64_t applied = up_to > newest ? newest : up_to;
     bool any = false;
     for (unsigned i = 0; i < u->count; i++)
         any = any || (!u->items[i].gone && u->items[i].read_ms == 0 && u->items[i].pos <= applied);
