@@ -52,7 +52,7 @@ async function stream(name, step) {
     busy.add(name);
     await step();
     busy.delete(name);
-    await pause(random() * 60);
+    await pause(random() * 20);
   }
 }
 
