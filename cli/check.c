@@ -126,7 +126,7 @@ int check_command(const struct args *a)
         fprintf(stderr, "belfry check: the store of %s does not answer: is it running?\n", s.data);
         return EXIT_not_running;
     }
-    printf("checked %llu inboxes, %llu items: %llu drifts\n", (unsigned long long)c.inboxes,
+    printf("checked %llu inboxes, %llu records: %llu drifts\n", (unsigned long long)c.inboxes,
            (unsigned long long)c.items, (unsigned long long)c.drifts);
     return c.drifts ? EXIT_no : 0;
 }
