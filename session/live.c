@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+enum { STORE_LATE_MS = 3000 }; /* without an answer for so long, we are not ready */
+
 struct topic {
     struct member **members;
     uint32_t n, cap;
@@ -30,6 +32,8 @@ struct live {
     uint64_t heads_at;                     /* every topic's head is known up to this position */
     uint64_t heads_seen;                   /* the log reaches to here at least */
     bool heads_known, heads_asked;
+    bool probing;        /* a question to the store is under way, only to see whether it answers */
+    uint64_t answer_ms;  /* when it last did */
     struct member *dead; /* left in this turn: freed at its end, as somebody may be amid a step */
     struct buf json;     /* payloads are written here, then copied into a frame */
     struct buf event;
@@ -553,6 +557,7 @@ static void got_heads(struct ask_waiter w, const struct msg *answer, enum err e)
             heads_list(s, &answer->heads);
         l->heads_at = answer->heads.to;
         l->heads_known = true;
+        l->answer_ms = s->now_ms;
     } else {
         return; /* live_tick() asks again */
     }
@@ -593,7 +598,25 @@ void live_heads(struct session *s, const struct msg_heads *h)
 
 bool live_ready(const struct session *s)
 {
-    return s->live->heads_known;
+    return s->live->heads_known && s->now_ms - s->live->answer_ms < STORE_LATE_MS;
+}
+
+static void probed(struct ask_waiter w, const struct msg *answer, enum err e)
+{
+    (void)answer;
+    w.s->live->probing = false;
+    if (e == ERR_OK)
+        w.s->live->answer_ms = w.s->now_ms;
+}
+
+void live_probe(struct session *s)
+{
+    if (s->live->probing)
+        return;
+    s->live->probing = true;
+    struct msg request = {.id = MSG_heads_since, .heads_since = {.from = UINT64_MAX}};
+    struct ask_waiter w = {probed, s, NULL, 0};
+    ask(s->store, &request, s->now_ms, STORE_LATE_MS, true, w);
 }
 
 void live_tick(struct session *s)

@@ -66,5 +66,8 @@ void live_confirmed(struct session *s, uint64_t number);
 void live_tick(struct session *s);
 uint64_t live_deadline_ms(const struct session *s);
 
-/* Heads are known, so that nothing can be missed unnoticed. */
+/* Heads are known, so that nothing can be missed unnoticed, and the store answers. */
 bool live_ready(const struct session *s);
+
+/* Once a second: see whether it does. */
+void live_probe(struct session *s);

@@ -173,6 +173,7 @@ static void sweep(struct process *p)
         return;
     p->sweep_ms = s->now_ms + SWEEP_MS;
     p->counters.head->beat_wall_ms = s->wall_ms;
+    live_probe(s);
     conns_sweep(s);
     http_sweep(s);
 }

@@ -12,7 +12,7 @@
 #include "session/pages.h"
 #include "session/upgrade.h"
 
-#include <strings.h>
+#include <microhttpd.h>
 
 enum { HEADS_LATE_MS = 3000, DEV_TOKEN_S = 24 * 3600 };
 
@@ -103,22 +103,24 @@ static const struct route {
 
 void routes_handle(struct session *s, struct request *r)
 {
-    bool known = false;
+    const char *allow = NULL; /* a path takes GET, POST or both */
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (strcmp(routes[i].path, r->path) != 0)
             continue;
-        known = true;
+        allow = allow ? "GET, POST" : routes[i].method == HTTP_GET ? "GET" : "POST";
         if (routes[i].method == r->method || routes[i].method == HTTP_other) {
             routes[i].handle(s, r);
             return;
         }
     }
-    if (known || r->method != HTTP_GET)
-        http_problem(s, r, known ? 405 : 404, "",
-                     known ? "this path does not take this method"
-                           : "there is nothing at this path");
-    else
+    if (allow) {
+        http_problem(s, r, 405, "", "this path does not take this method");
+        MHD_add_response_header(r->response, "Allow", allow);
+    } else if (r->method == HTTP_GET) {
         page(s, r);
+    } else {
+        http_problem(s, r, 404, "", "there is nothing at this path");
+    }
 }
 
 void routes_forget(struct session *s, struct request *r)
