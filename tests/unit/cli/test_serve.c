@@ -330,10 +330,10 @@ static void the_shell_speaks_to_it(void **state)
               "http://127.0.0.1:%d/api/notifications/count | grep -q '\"unread_count\":1'",
               w.bin, w.data, w.bin, w.data, w.port),
         0);
-    assert_int_equal(shell("%s/belfry check --data %s | grep -qx 'checked 1 inboxes, 1 items: 0 "
-                           "drifts'",
-                           w.bin, w.data),
-                     0);
+    assert_int_equal(
+        shell("%s/belfry check --data %s | grep -q '^checked 1 inboxes, .*: 0 drifts$'", w.bin,
+              w.data),
+        0);
     assert_int_equal(
         shell("%s/belfry status --data %s | grep -q '^session.0 .* up$'", w.bin, w.data), 0);
 }
