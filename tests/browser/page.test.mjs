@@ -53,25 +53,29 @@ function badgeShows(page, user, text) {
 check('belfry notify makes both badges 1 within 200 ms; reading in one tab clears the other', async (t) => {
   const tabs = [await openTab(t), await openTab(t)];
   for (const tab of tabs) assert.equal(await part(tab, 'ann', '.badge').isVisible(), false);
+  const took = [];
+  for (let ring = 0; ring < 5; ring++) {
+    const shown = tabs.map((tab) => badgeShows(tab, 'ann', '1'));
+    const from = Date.now();
+    const { code, stdout, stderr } = await belfry.command('notify', 'ann', `New message ${ring}`, '--body', 'bob: shall we ring it?');
+    assert.equal(code, 0, stderr);
+    const { id } = JSON.parse(stdout).notifications[0];
+    took.push(Math.max(...(await Promise.all(shown))) - from);
+    assert.equal(await part(tabs[0], 'ann', '.bell').getAttribute('aria-label'), 'Notifications, 1 unread');
+    assert.equal(await tabs[0].title(), '(1) Belfry');
+    const item = (tab, selector = '') => part(tab, 'ann', `article[data-id="${id}"]${selector}`);
+    assert.equal(await item(tabs[1], ' h4').textContent(), `New message ${ring}`);
 
-  const shown = tabs.map((tab) => badgeShows(tab, 'ann', '1'));
-  const { code, stdout, stderr } = await belfry.command('notify', 'ann', 'New message in #design', '--body', 'bob: shall we ring it?');
-  const done = Date.now();
-  assert.equal(code, 0, stderr);
-  const { id } = JSON.parse(stdout).notifications[0];
-  const times = await Promise.all(shown);
-  t.diagnostic(`badges ${times.map((at) => at - done)} ms after belfry notify had returned`);
-  for (const at of times) assert.ok(at - done < RUNG_MS, `${at - done} ms`);
-  assert.match(await part(tabs[0], 'ann', '.bell').getAttribute('aria-label'), /^Notifications, 1 unread$/);
-  assert.equal(await tabs[0].title(), '(1) Belfry');
-  assert.equal(await part(tabs[1], 'ann', `article[data-id="${id}"] h4`).textContent(), 'New message in #design');
-
-  const cleared = badgeShows(tabs[1], 'ann', '');
-  await part(tabs[0], 'ann', `article[data-id="${id}"]`).click();
-  await cleared;
-  await badgeShows(tabs[0], 'ann', '');
-  assert.equal(await part(tabs[1], 'ann', `article[data-id="${id}"]`).getAttribute('class'), 'read');
-  assert.equal(await tabs[1].title(), 'Belfry');
+    const cleared = badgeShows(tabs[1], 'ann', '');
+    await item(tabs[0]).click();
+    await cleared;
+    await badgeShows(tabs[0], 'ann', '');
+    assert.equal(await item(tabs[1]).getAttribute('class'), 'read');
+    assert.equal(await tabs[1].title(), 'Belfry');
+  }
+  t.diagnostic(`both badges ${took} ms after belfry notify was started`);
+  const median = took.sort((a, b) => a - b)[2];
+  assert.ok(median < RUNG_MS, `${took} ms`);
   for (const tab of tabs) assert.deepEqual(tab.troubles, []);
 });
 
@@ -169,7 +173,7 @@ check('the page is plain: its own files only, no inline script or style', async 
   await live(page, 'ann');
   for (const url of urls) assert.ok(url.startsWith(belfry.base), url);
   const html = await answer.text();
-  assert.equal(/<style|style="|on\w+="|<script(?![^>]*src=)/.test(html), false);
+  assert.equal(/<style|style="|\son\w+="|<script(?![^>]*src=)/.test(html), false);
   const policy = answer.headers()['content-security-policy'] ?? '';
   assert.match(policy, /default-src 'self'|default-src 'none'/);
   assert.equal(policy.includes('unsafe'), false);
@@ -178,20 +182,29 @@ check('the page is plain: its own files only, no inline script or style', async 
 });
 
 check('pictures, light, dark and narrow', async (t) => {
-  const first = await openTab(t);
-  await part(first, 'ann', '.mark-all').evaluate((one) => one.disabled || one.click());
-  await part(first, 'bob', '.mark-all').evaluate((one) => one.disabled || one.click());
-  await badgeShows(first, 'ann', '');
-  await belfry.create('ann', 'New message in #design', { body: 'bob: shall we ring it?' });
-  await belfry.create('ann', 'Belfry was updated', { type: 'system' });
-  await belfry.create('ann', 'Decision deadline tomorrow', { type: 'alert', body: 'The vote closes at noon.', expires_in: 86400 });
-  await belfry.create('ann', 'Hello from the terminal');
-  await belfry.create('bob', 'ann replied to you');
-  await badgeShows(first, 'ann', '3');
-  await picture(first, 'page-light');
-  const dark = await openTab(t, { colorScheme: 'dark' });
-  await picture(dark, 'page-dark');
-  const narrow = await openTab(t, { viewport: { width: 390, height: 844 } });
+  const fresh = await Belfry.start();
+  t.after(() => fresh.stop());
+  const open = async (options) => {
+    const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, deviceScaleFactor: 2, reducedMotion: 'reduce', ...options });
+    t.after(() => context.close());
+    const page = await openPage(context, `${fresh.base}/`);
+    await live(page, 'ann');
+    await live(page, 'bob');
+    return page;
+  };
+  const light = await open();
+  const seen = await fresh.create('ann', 'bob shared “Tower plan”');
+  await fresh.post('/api/notifications/mark-read', { ids: [seen.id] }, fresh.token('ann'));
+  await fresh.create('ann', 'New message in #design', { body: 'bob: shall we ring it?' });
+  await fresh.create('ann', 'Belfry was updated', { type: 'system' });
+  await fresh.create('ann', 'Decision deadline tomorrow', { type: 'alert', body: 'The vote closes at noon.', expires_in: 86400 });
+  await fresh.create('ann', 'Hello from the terminal');
+  await fresh.create('bob', 'ann replied to you', { body: 'Yes, at six.' });
+  await badgeShows(light, 'ann', '3');
+  await badgeShows(light, 'bob', '1');
+  await picture(light, 'page-light');
+  await picture(await open({ colorScheme: 'dark' }), 'page-dark');
+  const narrow = await open({ viewport: { width: 390, height: 844 } });
   await picture(narrow, 'page-narrow');
   assert.equal(await narrow.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, 'it does not scroll sideways');
 });

@@ -7,6 +7,7 @@ const PASSING_MS = 4000;
 const BADGE_MOST = 99;
 
 const part = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
+const end = new Intl.DateTimeFormat('en', { weekday: 'short', hour: 'numeric', minute: '2-digit' });
 const age = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'narrow' });
 
 function ageText(ms) {
@@ -165,7 +166,7 @@ export class Bell {
     const time = row.querySelector('time');
     time.dateTime = item.inserted_at;
     time.title = new Date(item.inserted_at).toLocaleString();
-    if (item.expires_at) set('.until', `until ${new Date(item.expires_at).toLocaleTimeString()}`);
+    if (item.expires_at) set('.until', `until ${end.format(new Date(item.expires_at))}`);
     row.querySelector('.mark').setAttribute('aria-label', `Mark as read: ${item.title}`);
     row.addEventListener('click', () => {
       if (!row.classList.contains('read')) this.onRead(item.id);
