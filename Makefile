@@ -78,8 +78,8 @@ SOURCES = $(wildcard */*.[ch] bench/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 lint:
 	tools/need lint
 	clang-format --dry-run -Werror $(SOURCES)
-	printf '%s\n' $(filter %.c,$(SOURCES)) | xargs -P 2 -n 4 sh -c \
-	    'clang-tidy --quiet "$$@" -- $(filter-out -M%,$(CFLAGS)) 2>build/tidy.log' sh
+	printf '%s\n' $(filter %.c,$(SOURCES)) | \
+	    xargs -P $(shell nproc) -I@ clang-tidy --quiet @ -- $(filter-out -M%,$(CFLAGS)) 2>build/tidy.log
 	$(MAKE) CC=clang OUT=build/clang all tests
 docs: $(OUT)/tests/unit/proto/test_docs
 	$< --write docs/protocol.md

@@ -53,19 +53,16 @@ struct reader {
     bool ok;
 };
 
+/* So many digits, from min to max; min when they are not that. */
 static int number(struct reader *r, int digits, int min, int max)
 {
     int n = 0;
-    for (int i = 0; i < digits; i++) {
-        if (r->p == r->end || *r->p < '0' || *r->p > '9') {
-            r->ok = false;
-            return 0;
-        }
+    for (; digits > 0 && r->p < r->end && *r->p >= '0' && *r->p <= '9'; digits--)
         n = n * 10 + (*r->p++ - '0');
-    }
-    if (n < min || n > max)
-        r->ok = false;
-    return n;
+    if (digits == 0 && n >= min && n <= max)
+        return n;
+    r->ok = false;
+    return min;
 }
 
 static char one_of(struct reader *r, const char *allowed)
