@@ -100,7 +100,7 @@ void feed_tell(struct feed *f, const struct notify_effect *fx, uint64_t window)
         break;
     case NOTIFY_FX_broadcast:
     case NOTIFY_FX_heads:
-        ENSURE(!"for the broker, not for the store");
+        ENSURE(false && "for the broker, not for the store");
     }
     msg_write(link_out(&f->link), &m);
 }
