@@ -72,7 +72,7 @@ static void add(struct status *s, const char *run, const char *name)
         return;
     struct process *p = &s->processes[s->count];
     char file[PATH_SIZE + 64];
-    snprintf(file, sizeof file, "%s/%s", run, name);
+    snprintf(file, sizeof file, "%s/%.48s", run, name);
     if (!counters_read(&p->counters, file))
         return;
     snprintf(p->role, sizeof p->role, "%.*s", (int)(n - end), name);
