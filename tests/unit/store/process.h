@@ -28,11 +28,11 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 20000 };
+enum { PATIENCE_MS = 10000 };
 
 struct process {
     struct settings settings; /* for its paths */
-    char folder[60];
+    char folder[85];
     pid_t pid;
     int errors; /* its standard error */
     void *ctx;
@@ -153,6 +153,35 @@ static inline void asker_send(struct asker *a, const struct msg *m)
     assert_true(sock_send(a->dealer, buf_all(&a->out), 0));
 }
 
+static inline bool process_left(struct process *p)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+static inline _Noreturn void process_failed(struct process *p)
+{
+    char said[4000];
+    int status = 0;
+    fcntl(p->errors, F_SETFL, O_NONBLOCK);
+    ssize_t n = read(p->errors, said, sizeof said);
+    bool left = waitpid(p->pid, &status, WNOHANG) == p->pid;
+    if (left)
+        p->pid = 0;
+    print_error("no answer; the process %s (status 0x%x) and said:\n%.*s\n",
+                left ? "has left" : "is there", (unsigned)status, n > 0 ? (int)n : 0, said);
+    fail();
+    abort();
+}
+
+/* After the process was started again: what is sent before the old socket hears of that is lost. */
+static inline void asker_again(struct asker *a)
+{
+    struct process *p = a->process;
+    asker_free(a);
+    *a = asker_new(p);
+}
+
 /* Wait for a part with answers. */
 static inline struct mp_in asker_wait(struct asker *a)
 {
@@ -160,7 +189,8 @@ static inline struct mp_in asker_wait(struct asker *a)
     while (!sock_read(a->dealer, &a->part)) {
         zmq_pollitem_t on = {.socket = a->dealer, .events = ZMQ_POLLIN};
         uint64_t now = clock_ms();
-        assert_true(now < until);
+        if (now >= until)
+            process_failed(a->process);
         loop_wait(&on, 1, until, now);
     }
     return mp_over(sock_bytes(&a->part));

@@ -86,6 +86,8 @@ static void every_request_is_answered(void **state)
     char said[4000];
     assert_int_equal(process_end(p, SIGTERM, said, sizeof said), EXIT_drained);
     assert_true(process_start(p)); /* and all of it is there */
+    asker_again(&a);
+    asker_again(&notifier);
     assert_int_equal(ask_inbox(&a, "ann", 0, 10).unread, 0);
     assert_int_equal(ask_inbox(&a, "bob", 0, 10).unread, 1);
     asker_send(&notifier, &follow);
@@ -203,6 +205,7 @@ static void the_map_grows_by_itself(void **state)
     assert_int_equal(process_end(p, SIGTERM, said, sizeof said), EXIT_drained);
     assert_non_null(strstr(said, "engine.grow map_mb=2"));
     assert_true(process_start(p)); /* with a map smaller than what is there */
+    asker_again(&a);
     assert_int_equal(ask_inbox(&a, "u3", 0, 0).unread, EACH);
     assert_int_equal(asker_ask(&a, create_for("u3", "")).created.status, ERR_OK);
     asker_free(&a);
