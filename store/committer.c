@@ -38,10 +38,12 @@ static void *run(void *arg)
     return NULL;
 }
 
+/* No high-water mark: there is one batch at most, but libzmq learns late that the other end has read
+ * (at half the mark, and only now and then), and would refuse one that fits. */
 void committer_start(struct committer *c, void *ctx, struct commit *commit)
 {
     *c = (struct committer){
-        .commit = commit, .ours = sock_new(ctx, ZMQ_PAIR, 2), .theirs = sock_new(ctx, ZMQ_PAIR, 2)};
+        .commit = commit, .ours = sock_new(ctx, ZMQ_PAIR, 0), .theirs = sock_new(ctx, ZMQ_PAIR, 0)};
     ENSURE(zmq_bind(c->ours, pair) == 0);
     ENSURE(zmq_connect(c->theirs, pair) == 0);
     ENSURE(pthread_create(&c->thread, NULL, run, c) == 0); /* which hands `theirs` over */
