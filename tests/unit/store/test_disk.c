@@ -178,11 +178,11 @@ static void a_commit_that_does_not_fit_says_so(void **state)
     ballast(2 << 20);
     enum err err = ERR_OK;
     unsigned good = 0;
-    for (char key = 'a'; key <= 'z' && !err; key++) {
+    for (int key = 0; key < 26 && !err; key++) {
         struct txn *t = NULL;
         assert_int_equal(engine_write(e, &t), ERR_OK);
-        for (char second = 'a'; second < 'e'; second++) {
-            char name[] = {key, second};
+        for (int second = 0; second < 4; second++) {
+            char name[] = {(char)('a' + key), (char)('a' + second)};
             txn_put(t, TABLE_log, (struct bytes){name, 2}, (struct bytes){value, sizeof value});
         }
         err = txn_commit(&t);

@@ -13,7 +13,7 @@ struct model_item {
 };
 
 struct model_user {
-    char name[8];
+    char name[16];
     struct model_item items[ITEMS];
     unsigned count;
     uint64_t head, chain[4 * ITEMS];

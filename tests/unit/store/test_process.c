@@ -180,7 +180,7 @@ static void the_map_grows_by_itself(void **state)
     struct asker a = asker_new(p), reader = asker_new(p);
     struct msg m;
     for (int part = 0; part < PARTS; part++) {
-        char user[10];
+        char user[16];
         snprintf(user, sizeof user, "u%d", part);
         buf_reset(&a.out);
         m = create_for(user, "");
@@ -197,7 +197,7 @@ static void the_map_grows_by_itself(void **state)
     }
     assert_int_equal(ask_check(&a), PARTS);
     for (int part = 0; part < PARTS; part++) {
-        char user[10];
+        char user[16];
         snprintf(user, sizeof user, "u%d", part);
         assert_int_equal(ask_inbox(&a, user, 0, 0).unread, EACH);
     }
