@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/secret.h"
 #include "proto/topic.h"
+#include "session/heads.h"
 #include "session/live.h"
 
 #include <stdio.h>
@@ -18,8 +19,7 @@ struct bus {
     char name[40];      /* of our confirmations, before their number */
     uint64_t asked;     /* number of the last confirmation subscribed to */
     uint64_t confirmed; /* number of the last one answered */
-    uint64_t heads_ms;
-    bool unconfirmed; /* buckets were added since */
+    bool unconfirmed;   /* buckets were added since */
     struct bucket {
         uint32_t wanted;  /* by so many topics */
         uint64_t confirm; /* holds when this number is confirmed */
@@ -73,7 +73,13 @@ uint64_t bus_want(struct session *s, uint16_t bucket)
         it->confirm = b->asked + 1;
         b->unconfirmed = true;
     }
-    return it->confirm > b->confirmed ? it->confirm : 0;
+    return bus_wait(s, bucket);
+}
+
+uint64_t bus_wait(const struct session *s, uint16_t bucket)
+{
+    uint64_t confirm = s->bus->buckets[bucket].confirm;
+    return confirm > s->bus->confirmed ? confirm : 0;
 }
 
 void bus_unwant(struct session *s, uint16_t bucket)
@@ -128,8 +134,7 @@ static void receive(struct session *s, const struct msg *m)
     if (m->id == MSG_broadcast) {
         live_broadcast(s, &m->broadcast);
     } else if (m->id == MSG_heads) {
-        s->bus->heads_ms = s->now_ms;
-        live_heads(s, &m->heads);
+        heads_heard(s, &m->heads);
     } else if (m->id == MSG_confirmed) {
         confirmed(s, m->confirmed.name);
     } else {
@@ -181,9 +186,4 @@ void bus_flush(struct session *s)
 void bus_poll(const struct session *s, zmq_pollitem_t on[BUS_POLL])
 {
     on[0] = (zmq_pollitem_t){.socket = s->bus->sub, .events = ZMQ_POLLIN};
-}
-
-uint64_t bus_heads_ms(const struct session *s)
-{
-    return s->bus->heads_ms;
 }

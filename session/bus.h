@@ -18,6 +18,8 @@ void bus_free(struct bus **slot);
 /* Someone here wants this bucket. 0: we hear it already; else the number of the confirmation to
  * wait for (live_confirmed). */
 uint64_t bus_want(struct session *s, uint16_t bucket);
+/* The same of a bucket that is wanted already. */
+uint64_t bus_wait(const struct session *s, uint16_t bucket);
 void bus_unwant(struct session *s, uint16_t bucket);
 
 /* Publish an event that is not kept. False: the broker is away or behind. */
@@ -27,6 +29,3 @@ enum { BUS_POLL = 1 };
 void bus_poll(const struct session *s, zmq_pollitem_t on[BUS_POLL]);
 void bus_read(struct session *s);
 void bus_flush(struct session *s);
-
-/* When the last heads came; 0: never. */
-uint64_t bus_heads_ms(const struct session *s);

@@ -187,7 +187,7 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
         reply(s, c, in, PHX_NULL, "ok", BYTES("{}"));
         return;
     }
-    struct member *m = live_find(c, in->topic);
+    struct member *m = member_find(c, in->topic);
     if (bytes_is(in->event, "phx_join")) {
         join(s, c, in, m);
         return;

@@ -5,32 +5,22 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "session/door.h"
 #include "session/guard.h"
 #include "session/longpoll.h"
 #include "session/routes.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-enum {
-    HEADER_BYTES = 8192,
-    KEEP_ALIVE_S = 60,
-    ACCEPTS_PER_TURN = 64,
-    RESERVE = 300,       /* descriptors for ZeroMQ, files, and closing politely */
-    SEND_BUFFER = 16384, /* of a socket: a client that does not read costs 63 KB, not 4 MB */
-    RUNS_PER_TURN = 16,
-    LISTEN_FD = 3,
-};
+enum { HEADER_BYTES = 8192, KEEP_ALIVE_S = 60, RUNS_PER_TURN = 16 };
 
 /* One HTTP connection. */
 struct http_peer {
@@ -45,11 +35,9 @@ struct http {
     struct session *s;
     struct MHD_Daemon *daemon;
     struct http_peer *peers;
-    int listen_fd, mhd_fd;
-    bool dirty;     /* something was resumed or taken away: run before sleeping */
-    bool accepting; /* the listening socket is in the epoll set for input */
-    bool stopped;
-    uint32_t sockets_max;
+    struct door *door;
+    int mhd_fd;
+    bool dirty; /* something was resumed, accepted or taken away: run before sleeping */
     struct request **watched; /* suspended polls, by id */
     uint32_t watched_n, watched_cap, *free_ids, free_n;
     uint32_t generation;
@@ -347,84 +335,9 @@ static void mhd_says(void *cls, const char *format, va_list args)
     log_line("session.http says=\"%s\"", line);
 }
 
-/* ---- accepting ---- */
-
-static uint32_t sockets_max(void)
-{
-    struct rlimit files;
-    ENSURE(getrlimit(RLIMIT_NOFILE, &files) == 0);
-    if (files.rlim_cur < files.rlim_max) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-        getrlimit(RLIMIT_NOFILE, &files);
-    }
-    uint64_t most = files.rlim_cur > 2000000 ? 2000000 : files.rlim_cur;
-    if (most < 2 * RESERVE)
-        refuse("session: %llu descriptors are too few (ulimit -n): %d are needed at least",
-               (unsigned long long)most, 2 * RESERVE);
-    return (uint32_t)most - RESERVE;
-}
-
 uint32_t http_sockets_max(const struct session *s)
 {
-    return s->http->sockets_max;
-}
-
-/* The supervisor's socket (LISTEN_FDS, as systemd hands them over), or one of our own. */
-static int listen_socket(const struct settings *set)
-{
-    const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
-    if (count && pid && atol(pid) == (long)getpid() && atoi(count) >= 1)
-        return LISTEN_FD;
-    char host[64], *colon;
-    snprintf(host, sizeof host, "%s", set->listen);
-    colon = strrchr(host, ':');
-    struct sockaddr_in at = {.sin_family = AF_INET};
-    int port = colon ? atoi(colon + 1) : -1;
-    if (colon)
-        *colon = '\0';
-    if (!colon || port < 0 || port > 65535 || inet_pton(AF_INET, host, &at.sin_addr) != 1)
-        refuse("listen = \"%s\": must be ADDRESS:PORT, like 127.0.0.1:4000", set->listen);
-    at.sin_port = htons((uint16_t)port);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-    ENSURE(fd >= 0);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 4096) != 0)
-        refuse("listen = \"%s\": %s", set->listen, strerror(errno));
-    return fd;
-}
-
-static void listen_for(struct http *h, bool on)
-{
-    if (h->accepting == on)
-        return;
-    h->accepting = on;
-    struct epoll_event ev = {.events = on ? EPOLLIN : 0, .data.u64 = wake_pack(WAKE_listen, 0, 0)};
-    ENSURE(epoll_ctl(h->s->epoll, EPOLL_CTL_MOD, h->listen_fd, &ev) == 0);
-}
-
-/* Nobody is accepted to be thrown out: who has no place waits in the backlog. */
-static bool room(const struct http *h)
-{
-    const struct counter *n = h->s->counts;
-    return !h->stopped && n[COUNT_http_open].value + n[COUNT_websockets].value < h->sockets_max;
-}
-
-static void accept_some(struct http *h)
-{
-    for (int i = 0; i < ACCEPTS_PER_TURN && room(h); i++) {
-        struct sockaddr_storage from;
-        socklen_t n = sizeof from;
-        int fd = accept4(h->listen_fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
-            return;
-        int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        if (MHD_add_connection(h->daemon, fd, (struct sockaddr *)&from, n) != MHD_YES)
-            count_one(h->s, COUNT_refused_full); /* it has closed the socket */
-        h->dirty = true;
-    }
+    return door_sockets_max(s->http->door);
 }
 
 struct http *http_new(struct session *s)
@@ -433,36 +346,27 @@ struct http *http_new(struct session *s)
     ENSURE(h != NULL);
     s->http = h;
     h->s = s;
-    h->sockets_max = sockets_max();
-    h->listen_fd = listen_socket(s->settings);
-    int size = SEND_BUFFER;
-    setsockopt(h->listen_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    ENSURE(fcntl(h->listen_fd, F_SETFL, O_NONBLOCK) == 0);
-    ENSURE(fcntl(h->listen_fd, F_SETFD, FD_CLOEXEC) == 0);
-    h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
-                                     MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-                                 0, NULL, NULL, access_handler, s, MHD_OPTION_EXTERNAL_LOGGER,
-                                 mhd_says, NULL, MHD_OPTION_CONNECTION_LIMIT, h->sockets_max,
-                                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)KEEP_ALIVE_S,
-                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
-                                 MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
-                                 unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
-                                 MHD_OPTION_NOTIFY_CONNECTION, peer_changed, s, MHD_OPTION_END);
+    h->door = door_new(s);
+    h->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, access_handler, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_says, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, door_sockets_max(h->door), MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)KEEP_ALIVE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, completed, s, MHD_OPTION_NOTIFY_CONNECTION, peer_changed, s,
+        MHD_OPTION_END);
     if (!h->daemon)
         try_again("session.http error=\"libmicrohttpd does not start\"");
     h->mhd_fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
     struct epoll_event inner = {.events = EPOLLIN, .data.u64 = wake_pack(WAKE_http, 0, 0)};
     ENSURE(epoll_ctl(s->epoll, EPOLL_CTL_ADD, h->mhd_fd, &inner) == 0);
-    struct epoll_event door = {.events = EPOLLIN, .data.u64 = wake_pack(WAKE_listen, 0, 0)};
-    ENSURE(epoll_ctl(s->epoll, EPOLL_CTL_ADD, h->listen_fd, &door) == 0);
-    h->accepting = true;
     return h;
 }
 
 void http_accept_stop(struct session *s)
 {
-    s->http->stopped = true;
-    listen_for(s->http, false);
+    door_shut(s, s->http->door);
 }
 
 void http_free(struct http **slot)
@@ -472,7 +376,7 @@ void http_free(struct http **slot)
         return;
     http_run(h->s); /* whoever was suspended has been answered: nothing may be when it stops */
     MHD_stop_daemon(h->daemon);
-    close(h->listen_fd);
+    door_free(&h->door);
     free(h->watched);
     free(h->free_ids);
     free(h);
@@ -493,11 +397,10 @@ static void client_left(struct http *h, uint32_t id, uint32_t generation)
 void http_ready(struct session *s, enum wake kind, uint32_t id, uint32_t generation)
 {
     if (kind == WAKE_listen)
-        accept_some(s->http);
-    else if (kind == WAKE_http_watch)
+        door_accept(s, s->http->door, s->http->daemon);
+    if (kind == WAKE_http_watch)
         client_left(s->http, id, generation);
-    else
-        s->http->dirty = true;
+    s->http->dirty = true;
 }
 
 void http_run(struct session *s)
@@ -507,7 +410,7 @@ void http_run(struct session *s)
         h->dirty = false;
         MHD_run(h->daemon);
     }
-    listen_for(h, room(h));
+    door_turn(s, h->door);
 }
 
 uint64_t http_deadline_ms(const struct session *s)

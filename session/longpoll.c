@@ -13,6 +13,7 @@
 #include "session/http.h"
 #include "session/live.h"
 #include "session/phoenix.h"
+#include "session/polltoken.h"
 
 #include <stdlib.h>
 
@@ -21,11 +22,7 @@ enum {
     ABORTED_MS = 5000,     /* after a poll that its client gave up, wait so long for the next */
     POST_MS = 5000,
     POLLS_BUDGET = 256,
-    TOKEN_SIGNED = 21, /* index 1, id 4, generation 8, cursor 8 */
-    TOKEN_SIZE = TOKEN_SIGNED + 16,
 };
-
-#define TOKEN_PREFIX "lp_"
 
 /* Whoever waits for an answer: a request of ours, or one of another process. */
 struct poller {
@@ -49,12 +46,6 @@ struct longpolls {
     void *zmq;
     struct buf body;    /* an answer being written */
     struct arena lines; /* binary lines of a POST, decoded */
-};
-
-struct token {
-    uint8_t index;
-    uint32_t id;
-    uint64_t generation, cursor;
 };
 
 struct longpolls *longpolls_new(struct session *s, void *zmq)
@@ -83,62 +74,6 @@ void longpolls_free(struct longpolls **slot)
     buf_fini(&l->body);
     arena_fini(&l->lines);
     free(l);
-}
-
-static void put(char *to, uint64_t n, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        to[i] = (char)(n >> (8 * (size - 1 - i)) & 0xff);
-}
-
-static uint64_t get(const char *from, size_t size)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < size; i++)
-        n = n << 8 | (uint8_t)from[i];
-    return n;
-}
-
-static void sign(const struct session *s, char raw[TOKEN_SIZE])
-{
-    uint8_t full[MAC_SIZE];
-    mac(bytes_of(s->token_key), (struct bytes){raw, TOKEN_SIGNED}, full);
-    memcpy(raw + TOKEN_SIGNED, full, TOKEN_SIZE - TOKEN_SIGNED);
-}
-
-static void token_put(const struct session *s, const struct conn *c, uint64_t cursor,
-                      struct buf *out)
-{
-    char raw[TOKEN_SIZE];
-    put(raw, s->index, 1);
-    put(raw + 1, c->id, 4);
-    put(raw + 5, c->poll->generation, 8);
-    put(raw + 13, cursor, 8);
-    sign(s, raw);
-    buf_text(out, TOKEN_PREFIX);
-    base64url_write(out, (struct bytes){raw, sizeof raw});
-}
-
-static bool token_get(struct session *s, struct bytes text, struct token *t)
-{
-    struct bytes raw;
-    size_t prefix = sizeof TOKEN_PREFIX - 1;
-    if (text.n < prefix || memcmp(text.p, TOKEN_PREFIX, prefix) != 0)
-        return false;
-    text.p += prefix;
-    text.n -= prefix;
-    if (text.n > 2 * TOKEN_SIZE || !base64_read(text, &s->scratch, &raw) || raw.n != TOKEN_SIZE)
-        return false;
-    char signed_again[TOKEN_SIZE];
-    memcpy(signed_again, raw.p, TOKEN_SIGNED);
-    sign(s, signed_again);
-    if (!secret_equal(raw, (struct bytes){signed_again, TOKEN_SIZE}))
-        return false;
-    *t = (struct token){.index = (uint8_t)get(raw.p, 1),
-                        .id = (uint32_t)get(raw.p + 1, 4),
-                        .generation = get(raw.p + 5, 8),
-                        .cursor = get(raw.p + 13, 8)};
-    return true;
 }
 
 static bool waits(const struct longpoll *p)
@@ -171,7 +106,9 @@ static struct bytes write_body(struct session *s, struct conn *c, unsigned statu
     struct buf *out = &s->longpolls->body;
     buf_reset(out);
     buf_format(out, "{\"status\":%u,\"token\":\"", status);
-    token_put(s, c, c->poll->cursor + (frames > 0), out);
+    struct poll_token token = {(uint8_t)s->index, c->id, c->poll->generation,
+                               c->poll->cursor + (frames > 0)};
+    poll_token_write(out, &token, bytes_of(s->token_key));
     buf_text(out, "\",\"messages\":[");
     for (unsigned i = 0; i < frames; i++) {
         if (i > 0)
@@ -375,20 +312,20 @@ void longpoll_request(struct session *s, struct request *r, struct bytes token, 
                       bool ndjson)
 {
     struct poller who = {.request = r};
-    struct token t;
-    if (!token_get(s, token, &t)) {
+    struct poll_token t;
+    if (!poll_token_read(&t, token, bytes_of(s->token_key), &s->scratch)) {
         answer_status(s, &who, post ? 410 : 500);
         return;
     }
     struct msg m = {.id = MSG_poll,
-                    .poll = {.slot = t.id,
+                    .poll = {.slot = t.slot,
                              .generation = t.generation,
                              .cursor = t.cursor,
                              .post = post,
                              .ndjson = ndjson,
                              .body = request_body(r)}};
-    struct asks *owner = peer(s, t.index);
-    if (t.index == s->index)
+    struct asks *owner = peer(s, t.owner);
+    if (t.owner == s->index)
         serve(s, &who, &m.poll);
     else if (owner)
         forward(s, r, owner, &m);

@@ -9,6 +9,7 @@
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/conn.h"
+#include "session/heads.h"
 #include "session/http.h"
 #include "session/live.h"
 #include "session/longpoll.h"
@@ -94,6 +95,7 @@ static void open_all(struct process *p, int argc, char **argv)
                         &s->counts[COUNT_asks_failed].value);
     bus_new(s, p->zmq, &p->paths);
     live_new(s);
+    heads_new(s);
     websockets_new(s);
     longpolls_new(s, p->zmq);
     s->pages = p->settings.dev ? pages_new(p->settings.web) : NULL;
@@ -173,7 +175,7 @@ static void sweep(struct process *p)
         return;
     p->sweep_ms = s->now_ms + SWEEP_MS;
     p->counters.head->beat_wall_ms = s->wall_ms;
-    live_probe(s);
+    heads_probe(s);
     conns_sweep(s);
     http_sweep(s);
 }
@@ -182,6 +184,7 @@ static void sweep(struct process *p)
 static void send_all(struct session *s)
 {
     live_tick(s);
+    heads_tick(s);
     conns_flush(s);
     http_run(s); /* takes polls and upgrades, which may have produced more */
     conns_flush(s);
@@ -193,7 +196,7 @@ static void send_all(struct session *s)
 
 static void ready(struct process *p)
 {
-    if (p->ready_fd < 0 || !live_ready(&p->s))
+    if (p->ready_fd < 0 || !heads_known(&p->s))
         return;
     ready_tell(p->ready_fd);
     p->ready_fd = -1;
@@ -235,6 +238,7 @@ static void close_all(struct process *p)
     conns_drop_all(s); /* an upgrade that was under way */
     pages_free(&s->pages);
     websockets_free(&s->websockets);
+    heads_free(&s->heads);
     live_free(&s->live);
     bus_free(&s->bus);
     conns_free(&s->conns);

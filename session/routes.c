@@ -6,8 +6,7 @@
 #include "session/api.h"
 #include "session/asks.h"
 #include "session/auth.h"
-#include "session/bus.h"
-#include "session/live.h"
+#include "session/heads.h"
 #include "session/metrics.h"
 #include "session/pages.h"
 #include "session/upgrade.h"
@@ -25,10 +24,9 @@ static void readyz(struct session *s, struct request *r)
 {
     char room[300];
     struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
-    bool store = asks_up(s->store) && live_ready(s);
+    bool store = asks_up(s->store) && heads_known(s);
     bool writable = metrics_store_writable(s);
-    uint64_t heads_ms = bus_heads_ms(s);
-    bool heads = heads_ms > 0 && s->now_ms - heads_ms < HEADS_LATE_MS;
+    bool heads = heads_fresh(s, HEADS_LATE_MS);
     bool ready = store && writable && heads && !s->draining;
     buf_format(&out, "{\"ready\":%s,\"store\":%s,\"writable\":%s,\"notifier\":%s,\"draining\":%s}",
                ready ? "true" : "false", store ? "true" : "false", writable ? "true" : "false",

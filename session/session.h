@@ -61,6 +61,7 @@ struct session {
 
     struct conns *conns;
     struct live *live;
+    struct heads *heads;
     struct bus *bus;
     struct asks *store;
     struct http *http;

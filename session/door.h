@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* door.h -- the listening socket: whose it is, and how many may come in.
+ *
+ * The idea    nobody is accepted to be thrown out: who has no place waits in the backlog. libmicrohttpd
+ *             would spin when descriptors run out, so that we stay below what we may open.
+ * Limits      the descriptors of the process (RLIMIT_NOFILE, raised to the hard limit) less DOOR_RESERVE.
+ * Source      sd_listen_fds(3) for LISTEN_FDS; socket(7) SO_REUSEPORT. */
+#pragma once
+
+#include "session/session.h"
+
+struct MHD_Daemon;
+struct door;
+
+/* Takes the supervisor's socket, or opens one of its own; what it accepts goes to `daemon`. */
+struct door *door_new(struct session *s);
+void door_free(struct door **slot);
+
+void door_accept(struct session *s, struct door *d, struct MHD_Daemon *daemon);
+
+/* The end of a turn: look again whether there is room. */
+void door_turn(struct session *s, struct door *d);
+void door_shut(struct session *s, struct door *d);
+
+/* Sockets that this process may hold. */
+uint32_t door_sockets_max(const struct door *d);
