@@ -43,6 +43,7 @@ for (const version of both)
       assert.deepEqual(marked.response.changed, [id]);
       assert.deepEqual(marked.response.unknown, [foreign.id]);
       assert.equal(marked.response.unread_count, 0);
+      await tab.until('read', () => tab.badge === 0);
       await belfry.create(user, 'two');
       await tab.until('told', () => tab.badge === 1); // mark_all_read is of what we were told
       const all = await tab.push('mark_all_read', {});
