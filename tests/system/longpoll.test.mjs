@@ -180,6 +180,26 @@ check('row 59: a GET that is aborted loses nothing', async () => {
   }
 });
 
+check('row 59: an answer that was lost is given again, and only until the next poll shows that it came', async () => {
+  const user = someone();
+  const poll = await joinedPoll(user);
+  for (let i = 0; i < 3; i++) {
+    const { seq } = await belfry.create(user, `n${i}`);
+    let old = poll.token;
+    let first = await poll.get();
+    for (; first.json.status === 204; first = await poll.get()) old = poll.token;
+    for (let repeat = 0; repeat < 4; repeat++) {
+      poll.token = old;
+      const again = await poll.get();
+      assert.equal(again.json.status, 200, again.text);
+      assert.deepEqual(again.json.messages, first.json.messages);
+      assert.equal(again.json.messages.length, 1);
+      assert.equal(JSON.parse(again.json.messages[0])[4].seq, seq);
+    }
+    assert.equal((await poll.get()).json.status, 204);
+  }
+});
+
 check('row 60: a tab that is closed is forgotten within the stated time', async () => {
   const connections = async () => (await belfry.status()).connections;
   await until('those of the tests before are gone', async () => (await connections()) === 0, REAP_MS + 2500);
