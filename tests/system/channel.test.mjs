@@ -342,8 +342,8 @@ for (const version of both) {
     const pids = [await belfry.signal('session.0', 'SIGTERM'), await belfry.signal('session.1', 'SIGTERM')];
     for (const tab of tabs) {
       await tab.until('closed', () => tab.wire.closes.length > 0, 4000);
-      await tab.until('joined again', () => tab.joins === 2 && tab.channel.state === 'joined', 4000);
-      assert.deepEqual(tab.wire.closes, [1012]);
+      await tab.until('joined again', () => tab.joins >= 2 && tab.channel.state === 'joined', 4000);
+      assert.deepEqual([...new Set(tab.wire.closes)], [1012]); // one may meet both
     }
     await belfry.back('session.0', pids[0]);
     await belfry.back('session.1', pids[1]);
@@ -360,7 +360,7 @@ for (const version of both) {
     closing(t, tab);
     const from = Date.now();
     tab.socket.conn.send('not json');
-    await tab.until('joined again', () => tab.joins === 2 && tab.channel.state === 'joined');
+    await tab.until('joined again', () => tab.joins >= 2 && tab.channel.state === 'joined');
     assert.ok(Date.now() - from < 1000, `${Date.now() - from} ms`);
     assert.ok([1008, 1011].includes(tab.wire.closes[0]), String(tab.wire.closes));
   });
