@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -253,7 +255,7 @@ static int open_tables(struct lmdb *db)
     return mdb_txn_commit(txn);
 }
 
-/* The files' names must be on disk too before anything in them is acknowledged. */
+/* Names must be on disk too before anything under them is acknowledged. */
 static int sync_folder(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -262,6 +264,13 @@ static int sync_folder(const char *folder)
     int rc = fsync(fd) == 0 ? 0 : errno;
     close(fd);
     return rc;
+}
+
+static int sync_above(const char *folder)
+{
+    char above[PATH_MAX];
+    int n = snprintf(above, sizeof above, "%s/..", folder);
+    return n > 0 && (size_t)n < sizeof above ? sync_folder(above) : ENAMETOOLONG;
 }
 
 static int open_env(struct lmdb *db, const char *folder, uint64_t map_bytes)
@@ -275,6 +284,8 @@ static int open_env(struct lmdb *db, const char *folder, uint64_t map_bytes)
         rc = open_tables(db);
     if (rc == 0)
         rc = sync_folder(folder);
+    if (rc == 0)
+        rc = sync_above(folder);
     MDB_envinfo info = {0};
     if (rc == 0)
         rc = mdb_env_info(db->env, &info);

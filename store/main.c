@@ -13,7 +13,8 @@
 #include "store/requests.h"
 
 enum {
-    PARTS_BUDGET = 256, /* messages read in one turn */
+    PARTS_BUDGET = 256, /* parts taken in one turn */
+    READS_BUDGET = 200, /* reads answered in one turn: some 10 ms */
     BEAT_MS = 1000,     /* we are alive: said this often */
     SWEEP_BEATS = 5,    /* dead readers are looked for every so many beats */
     LINGER_MS = 500,    /* the last answers may take so long to leave */
@@ -28,7 +29,9 @@ struct store {
     struct commit commit;
     struct committer committer;
     struct requests requests;
-    zmq_msg_t part;
+    zmq_msg_t part; /* what is being taken, from `in` on, and who sent it */
+    struct hub_peer from;
+    struct mp_in in;
     uint64_t beats;
 };
 
@@ -57,6 +60,8 @@ static void open_engine(struct store *s, const struct paths *paths, struct state
     enum err e = meta_open(s->engine, clock_wall_ms(), state);
     if (e == ERR_NO_SPACE)
         try_again("store.open folder=%s error=\"%s\"", paths->db, err_text(e));
+    if (e == ERR_INVALID)
+        refuse("store.open folder=%s error=\"another version of Belfry wrote it\"", paths->db);
     if (e)
         refuse("store.open folder=%s error=\"its first record or its newest cannot be read: "
                "restore a backup\"",
@@ -110,11 +115,23 @@ static void close_all(struct store *s)
     zmq_ctx_term(s->ctx);
 }
 
-static void read_requests(struct store *s, struct instant now)
+/* True: there may be more, and the budget is spent. */
+static bool read_requests(struct store *s, struct instant now)
 {
-    struct hub_peer from;
-    for (int i = 0; i < PARTS_BUDGET && hub_read(&s->hub, &from, &s->part); i++)
-        go_on(requests_take(&s->requests, &from, sock_bytes(&s->part), now));
+    unsigned reads = READS_BUDGET;
+    for (int parts = 0; parts < PARTS_BUDGET;) {
+        if (s->in.ok && !mp_end(&s->in)) {
+            go_on(requests_take(&s->requests, &s->from, &s->in, &reads, now));
+            if (reads == 0)
+                return true;
+        } else {
+            if (!hub_read(&s->hub, &s->from, &s->part))
+                return false;
+            s->in = mp_over(sock_bytes(&s->part));
+            parts++;
+        }
+    }
+    return true;
 }
 
 static void take_committed(struct store *s, struct instant now)
@@ -181,13 +198,14 @@ int main(int argc, char **argv)
         [REQUESTS] = {.socket = store.hub.router, .events = ZMQ_POLLIN},
         [COMMITTED] = {.socket = store.committer.ours, .events = ZMQ_POLLIN},
     };
+    bool more = false;
     for (struct instant now = clocks();;) {
-        loop_wait(on, COUNT, now.ms + BEAT_MS, now.ms);
+        loop_wait(on, COUNT, more ? now.ms : now.ms + BEAT_MS, now.ms);
         now = clocks();
         if (on[SIGNALS].revents)
             break;
         take_committed(&store, now);
-        read_requests(&store, now);
+        more = read_requests(&store, now);
         give_to_commit(&store);
         end_turn(&store, now);
     }

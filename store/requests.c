@@ -157,16 +157,23 @@ static enum err take_one(struct requests *r, const struct hub_peer *from, const 
     }
 }
 
-enum err requests_take(struct requests *r, const struct hub_peer *from, struct bytes part,
-                       struct instant now)
+static bool is_read(enum msg_id id)
 {
-    struct mp_in in = mp_over(part);
+    return id == MSG_snapshot || id == MSG_since || id == MSG_heads_since || id == MSG_check;
+}
+
+enum err requests_take(struct requests *r, const struct hub_peer *from, struct mp_in *part,
+                       unsigned *reads, struct instant now)
+{
     struct msg m;
     enum err e = ERR_OK;
-    const uint8_t *at = in.p;
-    for (; !e && msg_read(&in, &m); at = in.p)
-        e = take_one(r, from, &m, (struct bytes){(const char *)at, (size_t)(in.p - at)}, now);
-    if (!in.ok)
+    const uint8_t *at = part->p;
+    for (; !e && *reads > 0 && msg_read(part, &m); at = part->p) {
+        struct bytes request = {(const char *)at, (size_t)(part->p - at)};
+        *reads -= is_read(m.id);
+        e = take_one(r, from, &m, request, now);
+    }
+    if (!part->ok)
         count(r, COUNT_malformed, 1);
     r->counts[COUNT_waiting].value = waiting(r);
     return e;

@@ -35,9 +35,11 @@ struct requests {
 void requests_init(struct requests *r, uint64_t seed);
 void requests_fini(struct requests *r);
 
-/* All messages of one part. WORLD: the process must end. */
-enum err requests_take(struct requests *r, const struct hub_peer *from, struct bytes part,
-                       struct instant now);
+/* The messages of a part, from a cursor over it: all of them, or until `*reads` more reads have been
+ * answered, which it counts down: a thousand clients that come back at once must not keep those
+ * waiting who write. WORLD: the process must end. */
+enum err requests_take(struct requests *r, const struct hub_peer *from, struct mp_in *part,
+                       unsigned *reads, struct instant now);
 
 /* The batch to commit now; NULL: nothing waits, or one is on its way. */
 struct batch *requests_to_commit(struct requests *r);

@@ -140,12 +140,20 @@ static inline struct hub_peer peer_no(uint8_t n)
     return (struct hub_peer){.n = 1, .id = {n}};
 }
 
+static inline void desk_take(struct desk *d, const struct hub_peer *from, struct bytes part)
+{
+    struct mp_in in = mp_over(part);
+    unsigned reads = UINT32_MAX;
+    assert_int_equal(requests_take(&d->requests, from, &in, &reads, d->now), ERR_OK);
+    assert_true(mp_end(&in));
+}
+
 static inline void desk_send(struct desk *d, uint8_t peer, const struct msg *m)
 {
     struct hub_peer from = peer_no(peer);
     buf_reset(&d->request);
     msg_write(&d->request, m);
-    assert_int_equal(requests_take(&d->requests, &from, buf_all(&d->request), d->now), ERR_OK);
+    desk_take(d, &from, buf_all(&d->request));
 }
 
 /* Commit what waits, until nothing does. */

@@ -227,17 +227,38 @@ static void nonsense_is_counted_and_hurts_nobody(void **state)
     struct desk *d = *state;
     struct hub_peer from = peer_no(1);
     struct msg answer = {.id = MSG_created};
-    assert_int_equal(requests_take(&d->requests, &from, BYTES("\xc1nonsense"), d->now), ERR_OK);
+    desk_take(d, &from, BYTES("\xc1nonsense"));
     desk_send(d, 1, &answer); /* ours, but not for us */
     assert_int_equal(value(d, COUNT_malformed), 2);
     buf_reset(&d->request); /* what stands before it is heard */
     struct msg m = create_for(d, "ann");
     msg_write(&d->request, &m);
     buf_text(&d->request, "\xc1");
-    assert_int_equal(requests_take(&d->requests, &from, buf_all(&d->request), d->now), ERR_OK);
+    desk_take(d, &from, buf_all(&d->request));
     desk_commit(d);
     assert_int_equal(value(d, COUNT_malformed), 3);
     assert_int_equal(snapshot(d, "ann", 0, 0).unread, 1);
+}
+
+static void reads_have_a_budget(void **state)
+{
+    struct desk *d = *state;
+    struct hub_peer from = peer_no(1);
+    struct msg ask_page = {.id = MSG_snapshot, .snapshot = {.user = BYTES("ann"), .limit = 10}};
+    struct msg m = create_for(d, "ann");
+    for (int i = 0; i < 10; i++)
+        msg_write(&d->request, i == 5 ? &m : &ask_page);
+    struct mp_in in = mp_over(buf_all(&d->request));
+    const unsigned answered[] = {4, 4, 1};
+    for (int turn = 0; turn < 3; turn++) {
+        unsigned reads = 4, answers = 0;
+        assert_int_equal(requests_take(&d->requests, &from, &in, &reads, d->now), ERR_OK);
+        assert_int_equal(mp_end(&in), turn == 2);
+        while (desk_next(d, 1, &m))
+            answers++;
+        assert_int_equal(answers, answered[turn]);
+        assert_int_equal(value(d, COUNT_waiting), turn >= 1); /* the write goes on meanwhile */
+    }
 }
 
 int main(void)
@@ -254,6 +275,7 @@ int main(void)
         OVER_MEMORY(a_failed_sync_ends_the_process),
         OVER_MEMORY(a_crash_loses_what_was_not_acknowledged_and_nothing_else),
         OVER_MEMORY(what_writes_nothing_commits_nothing),
+        OVER_MEMORY(reads_have_a_budget),
         OVER_MEMORY(nonsense_is_counted_and_hurts_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

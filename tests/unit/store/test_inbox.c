@@ -372,6 +372,29 @@ static void old_keys_are_forgotten(void **state)
     buf_fini(&users);
 }
 
+static void keys_are_known_as_long_as_was_said(void **state)
+{
+    struct desk *d = *state;
+    const uint64_t hour_ms = 3600000;
+    desk_stop(d);
+    d->remember_ms = 7 * 24 * hour_ms;
+    desk_start(d);
+    struct buf users;
+    buf_init(&users, 1000);
+    mp_put_str(&users, bytes_of("ann"));
+    struct msg m = create_of(&users, 1);
+    m.create.key = BYTES("key");
+    ask(d, m);
+    for (int day = 1; day <= 7; day++) { /* commits, each of which forgets something */
+        d->now.wall_ms += 24 * hour_ms;
+        create_one(d, "bob", TYPE_activity, 0);
+        assert_int_equal(ask(d, m).created.first_seq, 1);
+    }
+    d->now.wall_ms += 25 * hour_ms;
+    assert_int_equal(ask(d, m).created.first_seq, 9);
+    buf_fini(&users);
+}
+
 static void time_never_goes_back_in_the_log(void **state)
 {
     struct desk *d = *state;
@@ -404,6 +427,7 @@ int main(void)
         OVER_BOTH(a_repeat_changes_nothing_and_answers_the_same),
         OVER_BOTH(in_one_commit_a_repeat_is_one_too),
         OVER_BOTH(old_keys_are_forgotten),
+        OVER_BOTH(keys_are_known_as_long_as_was_said),
         OVER_BOTH(time_never_goes_back_in_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
