@@ -5,7 +5,8 @@
  *
  * The rows are those of store/: the log's entry at its end, the item's row in the index, the
  * inbox's own row, the idempotency key's; the same keys, and values of the same length. Users come
- * in turn, as in bench-load. What is there stays there, so that the trees grow from run to run. */
+ * in turn and are new in each run, as in bench-load. What is there stays there, and trees that have
+ * grown are slower: --count writes as many as Belfry did, so that both keep the same size. */
 #include "bench/common/report.h"
 #include "lib/clock.h"
 #include "lib/ensure.h"
@@ -32,14 +33,15 @@ struct floor {
     MDB_dbi tables[TABLES];
     MDB_txn *txn;
     uint64_t seq, at_ms;
+    uint64_t first; /* what `seq` was when this run began */
+    uint64_t run;   /* in names and keys, so that runs do not meet */
     struct buf row;
-    uint64_t run; /* in the keys, so that runs do not meet */
 };
 
 static struct options {
     const char *dir;
-    uint64_t group, seconds, users, key, json;
-} opt = {"", 64, 10, 1000, 1, 0};
+    uint64_t group, seconds, count, users, key, json; /* count: instead of seconds, unless 0 */
+} opt = {"", 64, 10, 0, 1000, 1, 0};
 
 static void must(int rc, const char *what)
 {
@@ -63,6 +65,12 @@ static void put(struct floor *f, int table, void *key, size_t n)
     buf_reset(&f->row);
 }
 
+/* Creates that this run's user has, with this one. */
+static uint64_t round_of(const struct floor *f)
+{
+    return (f->seq - 1 - f->first) / opt.users + 1;
+}
+
 static void put_log(struct floor *f, struct bytes topic)
 {
     static const char content[] =
@@ -74,11 +82,11 @@ static void put_log(struct floor *f, struct bytes topic)
                      (unsigned long long)f->at_ms * 1000);
     struct msg m = {.id = MSG_entry,
                     .entry = {.seq = f->seq,
-                              .prev = f->seq > opt.users ? f->seq - opt.users : 0,
+                              .prev = round_of(f) > 1 ? f->seq - opt.users : 0,
                               .topic = topic,
                               .kind = ENTRY_created,
                               .at_ms = f->at_ms,
-                              .unread = f->seq / opt.users + 1,
+                              .unread = round_of(f),
                               .type = 2,
                               .pos = f->seq,
                               .content = {text, (size_t)n}}};
@@ -93,16 +101,16 @@ static void put_index(struct floor *f, uint64_t user)
     const uint64_t numbers[] = {f->at_ms, 2, 0, 0, f->seq}; /* type, expires, read, rev */
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         mp_put_u64(&f->row, numbers[i]);
-    number_key(key, user + 1); /* the seq of the inbox's first entry */
+    number_key(key, f->first + user + 1); /* the seq of the inbox's first entry */
     number_key(key + 8, f->seq);
     put(f, INDEX, key, sizeof key);
 }
 
 static void put_topic(struct floor *f, char *topic, size_t n, uint64_t user)
 {
-    uint64_t count = f->seq / opt.users + 1;
+    uint64_t count = round_of(f);
     /* no, head, unread, quiet, newest_pos, read_upto, next_expiry, items */
-    const uint64_t numbers[] = {user + 1, f->seq, count, 0, f->seq, 0, 0, count};
+    const uint64_t numbers[] = {f->first + user + 1, f->seq, count, 0, f->seq, 0, 0, count};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         mp_put_u64(&f->row, numbers[i]);
     put(f, TOPICS, topic, n);
@@ -124,7 +132,7 @@ static void put_idem(struct floor *f)
 static void put_create(struct floor *f)
 {
     char user[64], topic[TOPIC_MAX + 1];
-    uint64_t number = f->seq++ % opt.users;
+    uint64_t number = (f->seq++ - f->first) % opt.users;
     int n = snprintf(user, sizeof user, "b%08x-%llu", (unsigned)f->run, (unsigned long long)number);
     size_t length = topic_of_user((struct bytes){user, (size_t)n}, topic);
     put_log(f, (struct bytes){topic, length});
@@ -147,7 +155,7 @@ static void open_env(struct floor *f)
         must(mdb_dbi_open(f->txn, table_names[i], MDB_CREATE, &f->tables[i]), "table");
     MDB_stat st;
     must(mdb_stat(f->txn, f->tables[LOG], &st), "stat");
-    f->seq = st.ms_entries;
+    f->seq = f->first = st.ms_entries;
     must(mdb_txn_commit(f->txn), "commit");
     secret_random(&f->run, sizeof f->run);
     buf_init(&f->row, ROW_MAX);
@@ -168,11 +176,8 @@ static void options_read(int argc, char **argv)
     const struct {
         const char *name;
         uint64_t *value;
-    } numbers[] = {{"--group", &opt.group},
-                   {"--seconds", &opt.seconds},
-                   {"--users", &opt.users},
-                   {"--key", &opt.key},
-                   {"--json", &opt.json}};
+    } numbers[] = {{"--group", &opt.group}, {"--seconds", &opt.seconds}, {"--count", &opt.count},
+                   {"--users", &opt.users}, {"--key", &opt.key},         {"--json", &opt.json}};
     for (int i = 1; i < argc; i += 2) {
         bool known = i + 1 < argc && strcmp(argv[i], "--dir") == 0;
         if (known)
@@ -183,7 +188,8 @@ static void options_read(int argc, char **argv)
                 known = true;
             }
         if (!known)
-            refuse("%s: allowed: --dir DIR --group N --seconds N --users N --key 0|1 --json 0|1",
+            refuse("%s: allowed: --dir DIR --group N --seconds N --count N --users N --key 0|1 "
+                   "--json 0|1",
                    argv[i]);
     }
     if (!opt.dir[0] || !opt.group || !opt.seconds || !opt.users)
@@ -198,7 +204,7 @@ int main(int argc, char **argv)
     options_read(argc, argv);
     open_env(&f);
     uint64_t from = clock_ns(), now = from, until = from + opt.seconds * 1000000000, done = 0;
-    while (now < until) {
+    while (opt.count ? done < opt.count : now < until) {
         f.at_ms = clock_wall_ms();
         must(mdb_txn_begin(f.env, NULL, 0, &f.txn), "begin");
         for (uint64_t i = 0; i < opt.group; i++)
