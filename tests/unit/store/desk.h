@@ -314,8 +314,8 @@ static inline unsigned entries_of(struct mp_list list, struct msg_entry *entries
     return n;
 }
 
-/* Recount everything; the number of drifts, and the first one. */
-static inline unsigned recount(struct desk *d, struct msg_drift *first)
+/* Recount everything: how many drifts, or how many that say `what`. */
+static inline unsigned recount(struct desk *d, const char *what)
 {
     char after[TOPIC_MAX];
     size_t n = 0;
@@ -328,8 +328,7 @@ static inline unsigned recount(struct desk *d, struct msg_drift *first)
         struct mp_in in = list_in(a.checked.drifts);
         struct msg m;
         while (msg_read(&in, &m)) {
-            if (drifts++ == 0 && first)
-                *first = m.drift;
+            drifts += !what || bytes_is(m.drift.what, what);
             print_message("drift %.*s: %.*s kept=%llu found=%llu\n", (int)m.drift.topic.n,
                           m.drift.topic.p, (int)m.drift.what.n, m.drift.what.p,
                           (unsigned long long)m.drift.kept, (unsigned long long)m.drift.found);
