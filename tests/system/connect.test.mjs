@@ -248,3 +248,35 @@ check('a wrong since in a join is refused, naming it', async () => {
   await raw.close();
 });
 
+
+check('refs are given back as they came', async () => {
+  const raw = await RawSocket.open(belfry.base, belfry.token('refs'));
+  for (const ref of ['7', 'a"\\ü', null]) {
+    raw.send([ref, ref, topicOf('refs'), 'phx_join', {}]);
+    const reply = await raw.frame('the reply', (frame) => frame[3] === 'phx_reply');
+    assert.deepEqual([reply[0], reply[1]], [ref, ref]);
+    raw.send([ref, ref, topicOf('refs'), 'phx_leave', {}]);
+    await raw.frame('the close', (frame) => frame[3] === 'phx_close');
+  }
+  raw.send(['1', '1', 'x'.repeat(5000), 'phx_join', {}]);
+  assert.equal((await raw.reply('1'))[4].response.reason, 'unmatched topic');
+  await raw.close();
+});
+
+check('WebSocket itself: ping is answered, pieces are put together, what is not UTF-8 closes with 1007', async () => {
+  const raw = await RawSocket.open(belfry.base, belfry.token('ann'));
+  const pong = new Promise((resolve) => raw.ws.once('pong', (data) => resolve(data.toString())));
+  raw.ws.send('[null,"9","phoenix",', { fin: false });
+  raw.ws.ping('are you there'); // between the pieces, as RFC 6455 allows
+  raw.ws.send('"heartbeat",{}]', { fin: true });
+  assert.equal(await pong, 'are you there');
+  assert.equal((await raw.reply('9'))[4].status, 'ok');
+  raw.ws.send(Buffer.from([0x5b, 0xff, 0xfe, 0x5d]), { binary: false });
+  assert.equal((await raw.closed).code, 1007);
+});
+
+check('a close by the client is answered with the same code', async () => {
+  const raw = await RawSocket.open(belfry.base, belfry.token('ann'));
+  raw.ws.close(4321, 'bye');
+  assert.equal((await raw.closed).code, 4321);
+});

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A client that takes nothing for a while: it suffers alone, and is told everything or one sync. */
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+
+import { Belfry, checked } from '../lib/belfry.mjs';
+import { closing, openTab, transports } from '../lib/phoenix.mjs';
+import { RawPoll } from '../lib/raw.mjs';
+
+let belfry;
+const check = checked(() => belfry);
+before(async () => {
+  belfry = await Belfry.start({ env: { BELFRY_SESSION_OUTPUT_BYTES: '20000' } });
+});
+after(() => belfry?.stop());
+
+const BIG = { text: 'x'.repeat(15000) };
+
+check('a WebSocket that does not read gets a sync when it does; others are not kept waiting', async (t) => {
+  const user = 'slow';
+  const tabs = await Promise.all([openTab(belfry, user), ...transports.map((transport) => openTab(belfry, user, { transport }))]);
+  closing(t, ...tabs);
+  const [slow, ...others] = tabs;
+  slow.socket.conn._socket.pause();
+  const count = 500; // more than the kernel keeps for a socket
+  for (let i = 0; i < count; i += 10)
+    await Promise.all(Array.from({ length: 10 }, (_, k) => belfry.create(user, `n${i + k}`, { data: BIG })));
+  for (const tab of others) {
+    await tab.until('all', () => tab.badge === count);
+    assert.deepEqual(tab.broken(), []);
+  }
+  slow.socket.conn._socket.resume();
+  await slow.until('all', () => slow.badge === count && slow.inbox.seq === others[0].inbox.seq);
+  assert.deepEqual(slow.broken(), []);
+  const syncs = slow.events('notifications:sync').length; // one of this size may have to wait itself
+  assert.ok(syncs >= 1 && syncs <= 3, `${syncs} syncs`);
+  assert.equal(slow.wire.closes.length, 0);
+  await belfry.create(user, 'and on it goes');
+  await slow.until('one more', () => slow.badge === count + 1);
+  assert.deepEqual(slow.broken(), []);
+});
+
+check('a long-poll that does not poll: bounded, then one sync', async () => {
+  const user = 'absent';
+  const topic = `user:${user}:notifications`;
+  const poll = new RawPoll(belfry.base, belfry.token(user));
+  await poll.start();
+  await poll.post([['1', '1', topic, 'phx_join', {}]]);
+  await poll.frames((frame) => frame[1] === '1');
+  const count = 60;
+  let last;
+  for (let i = 0; i < count; i++) last = await belfry.create(user, `n${i}`, { data: BIG });
+  const frames = await poll.frames((frame) => frame[4].seq === last.seq);
+  const events = frames.filter((frame) => frame[3] !== 'phx_reply');
+  assert.equal(events.at(-1)[3], 'notifications:sync');
+  assert.equal(events.filter((frame) => frame[3] === 'notifications:sync').length, 1);
+  assert.equal(events.at(-1)[4].count, count);
+  for (let i = 1; i < events.length - 1; i++) assert.equal(events[i][4].prev, events[i - 1][4].seq);
+  assert.ok(events.length < 5, `${events.length} frames were kept`);
+});
