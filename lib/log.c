@@ -22,8 +22,8 @@ void log_line(const char *format, ...)
 
 const char *log_safe(struct bytes bytes)
 {
-    static char ring[4][64];
-    static unsigned turn;
+    static _Thread_local char ring[4][64];
+    static _Thread_local unsigned turn;
     char *out = ring[turn++ % 4];
     size_t n = bytes.n < sizeof ring[0] - 1 ? bytes.n : sizeof ring[0] - 1;
     for (size_t i = 0; i < n; i++)

@@ -5,8 +5,7 @@
  *         else is done or told; an action reads all it needs before it writes, so that a damaged
  *         record refuses that action and nothing is half done.
  * Read    an item is read by its own read_ms, or by the first mark at or above its pos. A mark is
- *         one row, however many items it covers: marking all costs nothing per item.
- * Source  the rules R1-R12 of docs/decisions.md. */
+ *         one row, however many items it covers: marking all costs nothing per item. */
 #pragma once
 
 #include "proto/messages.h"
