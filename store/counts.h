@@ -16,6 +16,8 @@
     X(idem_repeats, total, "actions known by their key, answered as the first time")               \
     X(refused_full, total, "requests refused because the queue was full")                          \
     X(refused_space, total, "actions refused because the disk was full")                           \
+    X(disk_full, gauge,                                                                            \
+      "1 while the disk has less room than store/reserve_mb: writes are refused")                  \
     X(late, total, "requests dropped because whoever asked no longer waits")                       \
     X(malformed, total, "messages that were not ours")                                             \
     X(damaged, total, "records met whose checksum was wrong")                                      \

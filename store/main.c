@@ -156,6 +156,9 @@ static void beat(struct store *s, struct instant now)
     if (now.wall_ms - s->counters.head->beat_wall_ms < BEAT_MS)
         return; /* a clock that steps back beats at once */
     s->counters.head->beat_wall_ms = now.wall_ms;
+    s->counters.rows[COUNT_disk_full].value = engine_room(s->engine,
+                                                          s->settings.reserve_mb << 20) ==
+                                              ERR_NO_SPACE; /* for /readyz */
     if (s->beats++ % SWEEP_BEATS == 0)
         engine_lmdb_sweep(s->engine);
 }
