@@ -298,17 +298,21 @@ static void killed_itself_it_takes_all_along(void **state)
 static void only_one_here(void **state)
 {
     (void)state;
-    assert_int_equal(
-        shell("%s/belfry serve --data %s --listen 127.0.0.1:0 2>/dev/null", w.bin, w.data), 111);
-    /* SO_REUSEPORT would let them share the port */
-    assert_int_equal(shell("%s/belfry serve --data %s/other --listen 127.0.0.1:%d 2>/dev/null",
-                           w.bin, w.folder, w.port),
+    assert_int_equal(shell("timeout 10 %s/belfry serve --data %s --listen 127.0.0.1:0 2>/dev/null",
+                           w.bin, w.data),
                      111);
-    assert_int_equal(shell("%s/belfry serve --dev --data %s/other --listen 0.0.0.0:0 2>/dev/null",
-                           w.bin, w.folder),
-                     100);
+    /* SO_REUSEPORT would let them share the port */
     assert_int_equal(
-        shell("%s/belfry serve --data %s/other --listen nonsense 2>/dev/null", w.bin, w.folder),
+        shell("timeout 10 %s/belfry serve --data %s/other --listen 127.0.0.1:%d 2>/dev/null", w.bin,
+              w.folder, w.port),
+        111);
+    assert_int_equal(
+        shell("timeout 10 %s/belfry serve --dev --data %s/other --listen 0.0.0.0:0 2>/dev/null",
+              w.bin, w.folder),
+        100);
+    assert_int_equal(
+        shell("timeout 10 %s/belfry serve --data %s/other --listen nonsense 2>/dev/null", w.bin,
+              w.folder),
         100);
 }
 
