@@ -75,6 +75,15 @@ const char *phx_read_text(struct phx_in *in, struct bytes text, enum phx_vsn vsn
     return vsn == PHX_V1 ? read_v1(in, text, scratch) : read_v2(in, text, scratch);
 }
 
+/* May stand in a JSON string as it is. */
+static bool plain(struct bytes text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] < ' ' || text.p[i] == '"' || text.p[i] == '\\')
+            return false;
+    return utf8_valid(text);
+}
+
 /* `text` as a raw JSON string, like the refs of a text frame. */
 static struct bytes quoted(struct bytes text, struct arena *scratch)
 {
@@ -104,8 +113,7 @@ const char *phx_read_binary(struct phx_in *in, struct bytes bytes, struct arena 
         at += n;
     }
     for (size_t i = 0; i < 2; i++)
-        if (part[i].n + 2 > REF_MAX || memchr(part[i].p, '"', part[i].n) ||
-            memchr(part[i].p, '\\', part[i].n) || !utf8_valid(part[i]))
+        if (part[i].n + 2 > REF_MAX || !plain(part[i]))
             return "a ref is not a short string";
     in->join_ref = part[0].n ? quoted(part[0], scratch) : PHX_NULL;
     in->ref = part[1].n ? quoted(part[1], scratch) : PHX_NULL;
