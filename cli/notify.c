@@ -65,7 +65,7 @@ static long post(const char *url, const char *key, struct bytes body, struct buf
 {
     CURL *curl = curl_easy_init();
     ENSURE(curl != NULL);
-    char bearer[SECRET_SIZE * 2 + 8];
+    char bearer[SECRET_TEXT + 8];
     snprintf(bearer, sizeof bearer, "Bearer %s", key);
     struct curl_slist *headers = header(NULL, "Authorization", bearer);
     headers = header(headers, "Content-Type", "application/json");
@@ -116,7 +116,7 @@ int notify_command(const struct args *a)
 {
     struct settings s = args_settings(a);
     struct paths paths = paths_of(&s);
-    char key[SECRET_SIZE * 2], address[ADDRESS_SIZE], url[ADDRESS_SIZE + 32];
+    char key[SECRET_TEXT], address[ADDRESS_SIZE], url[ADDRESS_SIZE + 32];
     if (access(paths.api_key, F_OK) != 0)
         refuse("belfry notify: %s: %s; is --data right? `belfry serve` makes it", paths.api_key,
                strerror(errno));

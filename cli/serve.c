@@ -75,7 +75,7 @@ static void lock_take(const char *run)
 /* So that `belfry token` and `notify` work as soon as we are ready. */
 static void secrets_make(const struct paths *paths)
 {
-    char key[SECRET_SIZE * 2];
+    char key[SECRET_TEXT];
     if (!secret_load(paths->token_key, key))
         refuse("serve.secret file=%s error=\"%s\"", paths->token_key, strerror(errno));
     if (!secret_load(paths->api_key, key))

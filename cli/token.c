@@ -34,7 +34,7 @@ int token_command(const struct args *a)
 
     struct settings s = args_settings(a);
     struct paths paths = paths_of(&s);
-    char key[SECRET_SIZE * 2];
+    char key[SECRET_TEXT];
     /* Not made here: a token signed with the key of a mistyped folder opens nothing. */
     if (access(paths.token_key, F_OK) != 0)
         refuse("belfry token: %s: %s; is --data right? `belfry serve` makes it", paths.token_key,

@@ -4,7 +4,7 @@
 
 #include "lib/buf.h"
 
-enum { SECRET_SIZE = 32, SECRET_TEXT = 2 * SECRET_SIZE, MAC_SIZE = 32 };
+enum { SECRET_SIZE = 32, SECRET_TEXT = 4 * SECRET_SIZE, MAC_SIZE = 32 };
 
 void secret_random(void *out, size_t n);
 

@@ -378,6 +378,8 @@ void conns_sweep(struct session *s)
     const struct settings *set = s->settings;
     for (uint32_t id = 0; id < s->conns->fresh; id++) {
         struct conn *c = &s->conns->slots[id];
+        if (c->kind != CONN_free && conn_open(c) && c->token_exp_s <= s->wall_ms / 1000)
+            conn_close(s, c, CLOSE_expired);
         if (c->kind == CONN_longpoll)
             longpoll_sweep(s, c);
         if (c->kind != CONN_websocket)

@@ -19,6 +19,7 @@
     X(gone, 1001, "the client left")                                                               \
     X(drain, 1012, "the process is leaving")                                                       \
     X(idle, 1001, "nothing came for too long")                                                     \
+    X(expired, 1008, "its token has come to its end: come back with a fresh one")                  \
     X(protocol, 1008, "the client broke the protocol")                                             \
     X(slow_reader, 1013, "the client did not read")
 
@@ -44,11 +45,11 @@ struct conn {
     int fd; /* -1: none */
     uint16_t joined;
     uint8_t kind, vsn;
-    bool dirty;     /* on the list to be flushed */
-    bool congested; /* over the soft limit; until the output is empty */
-    bool closing;   /* a goodbye is queued: nothing more is read or sent */
-    bool shut;      /* the goodbye is written: waiting for the client's end */
-    uint64_t token_exp_s;
+    bool dirty;           /* on the list to be flushed */
+    bool congested;       /* over the soft limit; until the output is empty */
+    bool closing;         /* a goodbye is queued: nothing more is read or sent */
+    bool shut;            /* the goodbye is written: waiting for the client's end */
+    uint64_t token_exp_s; /* wall clock */
 };
 
 struct conns;

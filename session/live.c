@@ -195,7 +195,9 @@ static void replaced(struct session *s, struct member *m)
 
 static void carry_out(struct session *s, struct member *m, struct view_effect fx, struct news *news)
 {
+    static struct news nothing; /* an effect without news has none to look at */
     struct buf *out = &s->live->json;
+    news = news ? news : &nothing;
     buf_reset(out);
     switch (fx.kind) {
     case FX_subscribe: /* done by whoever made the member, who knows what to wait for */

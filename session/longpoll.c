@@ -54,7 +54,7 @@ struct longpolls *longpolls_new(struct session *s, void *zmq)
     ENSURE(l != NULL);
     char endpoint[ENDPOINT_SIZE];
     path_session(s->settings, s->index, endpoint);
-    hub_open(&l->hub, zmq, endpoint, TEXT_MAX);
+    hub_open(&l->hub, zmq, endpoint, TEXT_MAX + FRAME_MAX); /* a body and what is around it */
     l->zmq = zmq;
     buf_init(&l->body, TEXT_MAX);
     arena_init(&l->lines, s->settings->body_bytes + 64);

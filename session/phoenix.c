@@ -7,7 +7,8 @@
 
 static bool a_ref(struct bytes value)
 {
-    return value.n <= REF_MAX && (json_kind(value) == '"' || phx_is_null(value));
+    char kind = json_kind(value);
+    return value.n <= REF_MAX && (kind == '"' || kind == '0' || phx_is_null(value));
 }
 
 static bool names(struct phx_in *in, struct bytes topic, struct bytes event, struct arena *scratch)
@@ -30,7 +31,7 @@ static const char *read_v2(struct phx_in *in, struct bytes text, struct arena *s
     if (!json_end(&j) || n < 5)
         return "not an array of five";
     if (!a_ref(part[0]) || !a_ref(part[1]))
-        return "a ref is not a short string";
+        return "a ref is not a short string or number";
     if (!names(in, part[2], part[3], scratch))
         return "topic and event are not strings";
     in->join_ref = part[0];
@@ -62,7 +63,7 @@ static const char *read_v1(struct phx_in *in, struct bytes text, struct arena *s
     if (!topic.n || !event.n || !in->payload.n || !in->ref.n)
         return "topic, event, payload and ref must be there";
     if (!a_ref(in->join_ref) || !a_ref(in->ref))
-        return "a ref is not a short string";
+        return "a ref is not a short string or number";
     if (!names(in, topic, event, scratch))
         return "topic and event are not strings";
     return NULL;
@@ -114,7 +115,7 @@ const char *phx_read_binary(struct phx_in *in, struct bytes bytes, struct arena 
     }
     for (size_t i = 0; i < 2; i++)
         if (part[i].n + 2 > REF_MAX || !plain(part[i]))
-            return "a ref is not a short string";
+            return "a ref is not a short string or number";
     in->join_ref = part[0].n ? quoted(part[0], scratch) : PHX_NULL;
     in->ref = part[1].n ? quoted(part[1], scratch) : PHX_NULL;
     in->topic = part[2];

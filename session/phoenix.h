@@ -19,7 +19,7 @@ enum { REF_MAX = 64, WS_HEADER_MAX = 10 };
 enum phx_vsn { PHX_V1 = 1, PHX_V2 = 2 };
 
 struct phx_in {
-    struct bytes join_ref, ref; /* raw JSON: "6" with its quotes, or null */
+    struct bytes join_ref, ref; /* raw JSON: "6" with its quotes, a number, or null */
     struct bytes topic, event;  /* plain text */
     struct bytes topic_raw;     /* the topic as it may be written into a frame again */
     struct bytes payload;       /* checked JSON; of a binary push its bytes */

@@ -10,6 +10,7 @@
 
 #include "lib/arena.h"
 #include "lib/counters.h"
+#include "lib/secret.h"
 #include "proto/settings.h"
 
 #define SESSION_COUNTERS(X)                                                                        \
@@ -43,6 +44,7 @@
     X(close_gone, total, "connections that the client ended")                                      \
     X(close_drain, total, "closed because the process leaves")                                     \
     X(close_idle, total, "closed because nothing came for too long")                               \
+    X(close_expired, total, "closed because their token had come to its end")                      \
     X(close_protocol, total, "closed because the client broke the protocol")                       \
     X(close_slow_reader, total, "closed because the client did not read")
 
@@ -57,7 +59,7 @@ struct session {
     int epoll;
     uint64_t seed; /* of the hash tables that clients fill */
     bool draining;
-    char token_key[64], api_key[64];
+    char token_key[SECRET_TEXT], api_key[SECRET_TEXT];
 
     struct conns *conns;
     struct live *live;

@@ -17,7 +17,7 @@ enum { SERVER_PROCESSES = 80 };
 struct server {
     struct sockaddr_in at;
     const char *data;
-    char secret[SECRET_SIZE * 2];
+    char secret[SECRET_TEXT];
 };
 
 /* What every process had used when it was read. */
