@@ -8,11 +8,12 @@
 
 enum { NAME_SIZE = 128 };
 
-static const struct conf_setting *find(const struct conf_table *t, const char *path)
+static const struct conf_setting *find(const struct conf_setting *rows, size_t count,
+                                       const char *path)
 {
-    for (size_t i = 0; i < t->count; i++)
-        if (strcmp(t->rows[i].path, path) == 0)
-            return &t->rows[i];
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].path, path) == 0)
+            return &rows[i];
     return NULL;
 }
 
@@ -45,14 +46,14 @@ static bool put_u64(const struct conf_setting *s, const char *value, void *at)
     return true;
 }
 
-bool conf_set(const struct conf_table *t, const char *path, const char *value, const char *origin,
-              void *out, struct buf *why)
+static bool set(const struct conf_setting *rows, size_t count, const char *path, const char *value,
+                const char *origin, void *out, struct buf *why)
 {
-    const struct conf_setting *s = find(t, path);
+    const struct conf_setting *s = find(rows, count, path);
     if (!s) {
         buf_format(why, "%s: \"%s\" is not a setting; allowed:", origin, path);
-        for (size_t i = 0; i < t->count; i++)
-            buf_format(why, " %s", t->rows[i].path);
+        for (size_t i = 0; i < count; i++)
+            buf_format(why, " %s", rows[i].path);
         return false;
     }
     char *at = (char *)out + s->offset;
@@ -69,6 +70,12 @@ bool conf_set(const struct conf_table *t, const char *path, const char *value, c
         describe(s, why);
     }
     return good;
+}
+
+bool conf_set(const struct conf_table *t, const char *path, const char *value, const char *origin,
+              void *out, struct buf *why)
+{
+    return set(t->rows, t->count, path, value, origin, out, why);
 }
 
 /* "name = value # comment", or "name" alone; a value may stand in quotes. */
@@ -132,23 +139,86 @@ static bool is_section(const struct conf_table *t, const char *name)
     return false;
 }
 
-/* `section` is what the line stands under, and what the next one may: "" or a name. */
-static bool load_line(const struct conf_table *t, const struct line *line, const char *origin,
-                      char section[NAME_SIZE], void *out, struct buf *why)
+static const struct conf_list *find_list(const struct conf_table *t, const char *name)
 {
-    char path[2 * NAME_SIZE];
-    if (!line->indented)
-        section[0] = '\0';
-    if (!line->indented && !line->value && is_section(t, line->name)) {
-        snprintf(section, NAME_SIZE, "%s", line->name);
+    for (size_t i = 0; i < t->lists_n; i++)
+        if (strcmp(t->lists[i].section, name) == 0)
+            return &t->lists[i];
+    return NULL;
+}
+
+/* Where the file's reader stands. */
+struct place {
+    const struct conf_table *table;
+    void *out;
+    struct buf *why;
+    char section[NAME_SIZE];      /* "": none */
+    const struct conf_list *list; /* the section is an item of it */
+    void *item;
+    char item_origin[512]; /* the line that began it */
+};
+
+/* The item that the reader stands in is whole. */
+static bool end_item(struct place *at)
+{
+    const struct conf_list *list = at->list;
+    struct buf reason;
+    at->list = NULL;
+    if (!list || !list->check)
         return true;
-    }
-    if (line->indented && !section[0]) {
-        buf_format(why, "%s: \"%s\" stands under no section", origin, line->name);
+    buf_init(&reason, 1024);
+    bool good = list->check(at->item, &reason);
+    if (!good)
+        buf_format(at->why, "%s: %s: %.*s", at->item_origin, list->section, (int)reason.n,
+                   reason.p);
+    buf_fini(&reason);
+    return good;
+}
+
+static bool begin_item(struct place *at, const struct conf_list *list, const char *origin)
+{
+    uint64_t *n = (uint64_t *)(void *)((char *)at->out + list->n);
+    if (*n == list->items_max) {
+        buf_format(at->why, "%s: there may be at most %zu of \"%s\"", origin, list->items_max,
+                   list->section);
         return false;
     }
-    snprintf(path, sizeof path, "%s%s%s", section, section[0] ? "/" : "", line->name);
-    return conf_set(t, path, line->value ? line->value : "", origin, out, why);
+    at->list = list;
+    at->item = (char *)at->out + list->items + *n * list->item_size;
+    ++*n;
+    snprintf(at->item_origin, sizeof at->item_origin, "%s", origin);
+    for (size_t i = 0; i < list->count; i++)
+        if (!set(list->rows, list->count, list->rows[i].path, list->rows[i].standard, "default",
+                 at->item, at->why))
+            return false;
+    return true;
+}
+
+static bool load_line(struct place *at, const struct line *line, const char *origin)
+{
+    const struct conf_table *t = at->table;
+    const char *value = line->value ? line->value : "";
+    char path[2 * NAME_SIZE];
+    if (!line->indented) {
+        at->section[0] = '\0';
+        if (!end_item(at))
+            return false;
+    }
+    if (!line->indented && !line->value) {
+        const struct conf_list *list = find_list(t, line->name);
+        if (list || is_section(t, line->name)) {
+            snprintf(at->section, NAME_SIZE, "%s", line->name);
+            return !list || begin_item(at, list, origin);
+        }
+    }
+    if (line->indented && !at->section[0]) {
+        buf_format(at->why, "%s: \"%s\" stands under no section", origin, line->name);
+        return false;
+    }
+    if (at->list)
+        return set(at->list->rows, at->list->count, line->name, value, origin, at->item, at->why);
+    snprintf(path, sizeof path, "%s%s%s", at->section, at->section[0] ? "/" : "", line->name);
+    return conf_set(t, path, value, origin, at->out, at->why);
 }
 
 /* Read here and not by czmq's zconfig, which forgets the lines' numbers and tells what is wrong
@@ -160,7 +230,8 @@ static bool load_file(const struct conf_table *t, const char *file, void *out, s
         buf_format(why, "%s: %s", file, strerror(errno));
         return false;
     }
-    char *text = NULL, section[NAME_SIZE] = "", origin[512];
+    struct place at = {.table = t, .out = out, .why = why};
+    char *text = NULL, origin[512];
     size_t room = 0;
     bool good = true;
     for (int number = 1; good && getline(&text, &room, f) >= 0; number++) {
@@ -173,11 +244,11 @@ static bool load_file(const struct conf_table *t, const char *file, void *out, s
                        "stands under a section",
                        origin);
         else if (*line.name)
-            good = load_line(t, &line, origin, section, out, why);
+            good = load_line(&at, &line, origin);
     }
     free(text);
     fclose(f);
-    return good;
+    return good && end_item(&at);
 }
 
 static void env_name(const struct conf_table *t, const char *path, char *out, size_t size)
@@ -189,6 +260,8 @@ static void env_name(const struct conf_table *t, const char *path, char *out, si
 
 bool conf_load(const struct conf_table *t, const char *file, void *out, struct buf *why)
 {
+    for (size_t i = 0; i < t->lists_n; i++)
+        *(uint64_t *)(void *)((char *)out + t->lists[i].n) = 0;
     for (size_t i = 0; i < t->count; i++)
         if (!conf_set(t, t->rows[i].path, t->rows[i].standard, "default", out, why))
             return false;
@@ -222,5 +295,17 @@ void conf_print(const struct conf_table *t, struct buf *out)
         describe(s, out);
         buf_format(out, "; %s\n%s%s = \"%s\"\n", name, indent, slash ? slash + 1 : s->path,
                    s->standard);
+    }
+    for (size_t k = 0; k < t->lists_n; k++) {
+        const struct conf_list *list = &t->lists[k];
+        buf_format(
+            out,
+            "\n# As often as needed, the first that matches is taken; none by default:\n# %s\n",
+            list->section);
+        for (size_t i = 0; i < list->count; i++) {
+            buf_format(out, "#     # %s\n#     # ", list->rows[i].help);
+            describe(&list->rows[i], out);
+            buf_format(out, "\n#     %s = \"%s\"\n", list->rows[i].path, list->rows[i].standard);
+        }
     }
 }

@@ -4,6 +4,9 @@
  * Shape   a struct of the caller's; each row says where in it a setting lies and what is allowed.
  *         `limits/body_bytes` is in the file "body_bytes = N" under "limits", four spaces in, and
  *         in the environment PREFIX_LIMITS_BODY_BYTES.
+ *         A section that may be repeated makes an item of a list each time, in the file's order:
+ *             topic
+ *                 pattern = "channel:{id}"
  * Errors  the first wrong or unknown thing, as text with file and line and what is allowed.
  * Source  ZPL: RFC 4/ZPL of ZeroMQ, with one level of sections. */
 #pragma once
@@ -21,10 +24,23 @@ struct conf_setting {
     const char *help;
 };
 
+/* A section that may be repeated. Its items are in the file only. */
+struct conf_list {
+    const char *section;
+    const struct conf_setting *rows; /* paths without the section; offsets within an item */
+    size_t count;
+    size_t items, item_size, items_max; /* where the array lies; how many it takes */
+    size_t n;                           /* where the u64 lies that counts them */
+    /* An item is whole; false, and why, when its settings do not go together. NULL: they do. */
+    bool (*check)(void *item, struct buf *why);
+};
+
 struct conf_table {
     const char *prefix; /* of the environment variables */
     const struct conf_setting *rows;
     size_t count;
+    const struct conf_list *lists;
+    size_t lists_n;
 };
 
 /* Fill `out`; `file` may be NULL. False: `why` says what is wrong and where. */

@@ -20,7 +20,14 @@
      .help = (says)},
 static const struct conf_setting rows[] = {SETTINGS(SETTING_ROW)};
 
-const struct conf_table settings_table = {"BELFRY_", rows, sizeof rows / sizeof *rows};
+static const struct conf_list lists[] = {
+    {"topic", class_rows, CLASS_ROWS, offsetof(struct settings, classes),
+     sizeof(struct topic_class), CLASSES_MAX, offsetof(struct settings, classes_n), class_check},
+    {"rule", rule_rows, RULE_ROWS, offsetof(struct settings, rules), sizeof(struct topic_rule),
+     RULES_MAX, offsetof(struct settings, rules_n), rule_check},
+};
+
+const struct conf_table settings_table = {"BELFRY_", rows, sizeof rows / sizeof *rows, lists, 2};
 
 static void set_or_leave(struct settings *s, const char *path, const char *value,
                          const char *option)
