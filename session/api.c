@@ -73,6 +73,9 @@ static void answer_error(struct session *s, struct request *r, enum err e)
     case ERR_CONFLICT:
         http_problem(s, r, 422, "", "this key was used for another request");
         break;
+    case ERR_FORBIDDEN:
+        http_problem(s, r, 403, "", err_text(e));
+        break;
     case ERR_NO_SPACE:
         http_problem(s, r, 507, "", err_text(e));
         break;

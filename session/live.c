@@ -70,11 +70,12 @@ static void member_leave(struct session *s, struct member *m)
     gauge_down(s, COUNT_views);
 }
 
-static void send_event(struct session *s, struct member *m, const char *event, struct bytes payload)
+static void send_event(struct session *s, struct member *m, struct bytes event,
+                       struct bytes payload)
 {
     conn_send(s, m->conn,
               phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL, member_topic(m),
-                        bytes_of(event), payload));
+                        event, payload));
 }
 
 static void reply(struct session *s, struct member *m, struct bytes ref, const char *status,
@@ -163,7 +164,7 @@ static void send_changes(struct session *s, struct member *m, const struct msg_c
         if (e.entry.seq <= since)
             continue;
         buf_reset(&s->live->event);
-        const char *event = event_write(&s->live->event, &e.entry);
+        struct bytes event = event_write(&s->live->event, &e.entry);
         send_event(s, m, event, buf_all(&s->live->event));
     }
     show(m, changes_shown(changes));
@@ -238,7 +239,7 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         inbox_write_sync(out, news->inbox);
         show(m, inbox_shown(news->inbox));
         count_one(s, COUNT_syncs);
-        send_event(s, m, "notifications:sync", buf_all(out));
+        send_event(s, m, BYTES("notifications:sync"), buf_all(out));
         break;
     case FX_resumed:
         resumed(s, m, news);
