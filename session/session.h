@@ -40,7 +40,8 @@
     X(behind, total, "times that a client took too little")                                        \
     X(heads_missed, total, "heads that did not follow the last ones")                              \
     X(asks, total, "requests to the store")                                                        \
-    X(asks_failed, total, "requests to the store without an answer in time")                       \
+    X(peer_asks, total, "requests to other session processes, polls among them")                   \
+    X(asks_failed, total, "requests to the store or a process without an answer in time")          \
     X(close_gone, total, "connections that the client ended")                                      \
     X(close_drain, total, "closed because the process leaves")                                     \
     X(close_idle, total, "closed because nothing came for too long")                               \
@@ -69,6 +70,7 @@ struct session {
     struct http *http;
     struct websockets *websockets;
     struct longpolls *longpolls;
+    struct peers *peers; /* the other session processes */
     struct pages *pages; /* NULL: none are served */
 };
 
