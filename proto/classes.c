@@ -70,8 +70,7 @@ static bool read_access(const char *text, enum access *out)
     return false;
 }
 
-/* Braces in pairs, a name in each, two placeholders not side by side; at most CAPTURES_MAX. */
-static bool pattern_valid(const char *pattern)
+bool pattern_valid(const char *pattern)
 {
     size_t n = 0;
     for (const char *p = pattern; *p; p++) {

@@ -49,6 +49,9 @@ struct capture {
     struct bytes name, value;
 };
 
+/* Braces in pairs, a name in each, no two side by side; at most CAPTURES_MAX. */
+bool pattern_valid(const char *pattern);
+
 /* True: the topic matches whole; `captures` has *n of them (NULL: not wanted). */
 bool pattern_match(const char *pattern, struct bytes topic, struct capture captures[CAPTURES_MAX],
                    size_t *n);

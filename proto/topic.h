@@ -33,6 +33,9 @@ _Static_assert((int)BUS_CONFIRM > (int)BUS_TOPIC && (int)BUS_CONFIRM > (int)BUS_
 bool user_valid(struct bytes user);
 bool topic_valid(struct bytes topic);
 
+/* An event that may be published: 1 to EVENT_MAX bytes as of a topic, and none of the protocol's. */
+bool event_valid(struct bytes event);
+
 /* `user:{id}:notifications`, with a NUL; gives its length. The user must be valid. */
 size_t topic_of_user(struct bytes user, char out[TOPIC_MAX + 1]);
 

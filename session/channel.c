@@ -4,12 +4,15 @@
 #include "lib/ensure.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "proto/event.h"
 #include "proto/topic.h"
+#include "session/access.h"
 #include "session/actions.h"
 #include "session/asks.h"
 #include "session/inbox.h"
 #include "session/live.h"
 #include "session/phoenix.h"
+#include "session/publish.h"
 
 #include <stdlib.h>
 
@@ -85,7 +88,15 @@ static void pushed(struct ask_waiter w, const struct msg *answer, enum err e)
     struct phx_in in = {.join_ref = {p->text, p->join_ref_n},
                         .ref = {p->text + p->join_ref_n, p->ref_n},
                         .topic_raw = {p->text + p->join_ref_n + p->ref_n, p->topic_n}};
-    if (c && e == ERR_OK && answer->id == (w.tag == MSG_snapshot ? MSG_inbox : MSG_changed)) {
+    if (c && e == ERR_OK && answer->id == MSG_published) {
+        char room[100];
+        struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+        buf_format(&out, "{\"seq\":%llu,\"at\":", (unsigned long long)answer->published.seq);
+        time_write(&out, answer->published.at_ms);
+        buf_byte(&out, '}');
+        reply(s, c, &in, in.join_ref, "ok", buf_all(&out));
+    } else if (c && e == ERR_OK &&
+               answer->id == (w.tag == MSG_snapshot ? MSG_inbox : MSG_changed)) {
         struct buf out;
         buf_init(&out, TEXT_MAX);
         write_answer(&out, w.tag, answer);
@@ -110,7 +121,7 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
 {
     struct problem why = {0};
     struct msg request;
-    struct bytes user = bytes_of(c->user);
+    struct bytes user = user_name(c->user);
     uint64_t since, epoch;
     if (in->binary) {
         reply_error(s, c, in, in->join_ref, "an inbox takes no binary payload");
@@ -133,6 +144,65 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
         reply_problem(s, c, in, &why);
 }
 
+static struct visitor visitor(const struct conn *c)
+{
+    return (struct visitor){user_name(c->user),
+                            c->topics ? bytes_of(c->topics) : (struct bytes){0}};
+}
+
+/* A push without history is answered at once; bytes are answered with bytes. */
+static void published_now(struct session *s, struct conn *c, const struct phx_in *in, bool sent)
+{
+    if (!sent)
+        reply_error(s, c, in, in->join_ref, "not now: the broker is away");
+    else if (in->binary && c->kind == CONN_websocket && c->vsn == PHX_V2)
+        conn_send(s, c,
+                  phx_binary_reply(in->join_ref, in->ref, in->topic, "ok", (struct bytes){0}));
+    else
+        reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
+}
+
+/* handle_event of a topic: publishing, or coming back. */
+static void topic_event(struct session *s, struct conn *c, struct member *m,
+                        const struct phx_in *in)
+{
+    const struct topic_class *class = m->topic->class;
+    struct visitor who = visitor(c);
+    struct problem why = {0};
+    char self[CONN_NAME];
+    uint64_t since, epoch;
+    if (bytes_is(in->event, "reconnect") && !in->binary) {
+        if (action_since(in->payload, &since, &epoch, &why))
+            live_reconnect(s, m, in->ref, since, epoch);
+        else
+            reply_problem(s, c, in, &why);
+        return;
+    }
+    enum allowed allowed = access_allows(class->publish, class, in->topic, &who);
+    struct publication p = {.class = class,
+                            .topic = in->topic,
+                            .event = in->event,
+                            .payload = in->payload,
+                            .binary = in->binary,
+                            .user = who.user,
+                            .members_only = allowed == ALLOWED_member};
+    if (!class->echo)
+        p.except = conn_name(s, c, self);
+    if (allowed == ALLOWED_no || !class_takes(class, in->event)) {
+        count_one(s, COUNT_publishes_refused);
+        reply_error(s, c, in, in->join_ref,
+                    allowed == ALLOWED_no ? "unauthorized"
+                                          : "this event may not be published here");
+    } else if (!publication_valid(&p, &why)) {
+        count_one(s, COUNT_publishes_refused);
+        reply_problem(s, c, in, &why);
+    } else if (class->history > 0) {
+        publish_kept(s, &p, (struct ask_waiter){pushed, s, push_new(c, in), MSG_publish});
+    } else {
+        published_now(s, c, in, publish_now(s, &p));
+    }
+}
+
 static void refuse_join(struct session *s, struct conn *c, const struct phx_in *in,
                         struct bytes join_ref, const char *reason)
 {
@@ -140,15 +210,30 @@ static void refuse_join(struct session *s, struct conn *c, const struct phx_in *
     reply_error(s, c, in, join_ref, reason);
 }
 
+/* NULL: this visitor may join; else why not. `class` stays NULL for an inbox. */
+static const char *join_refused(const struct session *s, const struct conn *c, struct bytes topic,
+                                const struct topic_class **class)
+{
+    struct visitor who = visitor(c);
+    struct bytes user;
+    if (!topic_valid(topic))
+        return "unmatched topic";
+    if (topic_user(topic, &user))
+        return bytes_equal(user, who.user) ? NULL : "unauthorized";
+    *class = class_of(s->settings->classes, s->settings->classes_n, topic);
+    if (!*class)
+        return "unmatched topic";
+    return access_allows((*class)->join, *class, topic, &who) ? NULL : "unauthorized";
+}
+
 static void join(struct session *s, struct conn *c, const struct phx_in *in, struct member *old)
 {
     struct problem why = {0};
     struct join join = {.topic = in->topic, .join_ref = in->join_ref, .ref = in->ref};
-    struct bytes user;
-    if (!topic_valid(in->topic) || !topic_user(in->topic, &user)) {
-        refuse_join(s, c, in, PHX_NULL, "unmatched topic");
-    } else if (!bytes_is(user, c->user)) {
-        refuse_join(s, c, in, in->join_ref, "unauthorized");
+    const char *refused = join_refused(s, c, in->topic, &join.class);
+    if (refused) {
+        bool unmatched = strcmp(refused, "unmatched topic") == 0;
+        refuse_join(s, c, in, unmatched ? PHX_NULL : in->join_ref, refused);
     } else if (!old && c->joined >= s->settings->topics) {
         refuse_join(s, c, in, in->join_ref, "too many channels joined");
     } else if (in->binary) {
@@ -164,6 +249,8 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
             join.replaces = (struct bytes){room, ref.n};
             live_leave(s, old);
         }
+        if (join.class && join.class->history == 0)
+            join.since = 0; /* nothing is numbered that could have been missed */
         live_join(s, c, &join);
     }
 }
@@ -200,9 +287,12 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
             leave(s, c, in, m);
         else
             reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
-    } else if (m) {
+    } else if (m && m->topic->class && m->view.state != VIEW_joining &&
+               m->view.state != VIEW_mounting) {
+        topic_event(s, c, m, in);
+    } else if (m && !m->topic->class) {
         inbox_event(s, c, m, in);
-    } else {
+    } else { /* not joined, or not yet */
         reply_error(s, c, in, PHX_NULL, "unmatched topic");
     }
 }
@@ -215,7 +305,7 @@ void channel_receive(struct session *s, struct conn *c, struct bytes message, bo
     const char *wrong = binary ? phx_read_binary(&in, message, &s->scratch)
                                : phx_read_text(&in, message, (enum phx_vsn)c->vsn, &s->scratch);
     if (wrong) {
-        log_line("session.message id=%u user=%s error=\"%s\"", c->id, log_safe(bytes_of(c->user)),
+        log_line("session.message id=%u user=%s error=\"%s\"", c->id, log_safe(user_name(c->user)),
                  wrong);
         conn_close(s, c, CLOSE_protocol);
     } else if (in.topic_raw.n <= UINT8_MAX) {

@@ -134,17 +134,15 @@ void longpoll_flush(struct session *s, struct conn *c)
         hand_out(s, c);
 }
 
-void longpoll_open(struct session *s, struct request *r, const struct longpoll_hello *hello)
+void longpoll_open(struct session *s, struct request *r, const struct hello *hello)
 {
     struct poller who = {.request = r};
-    struct conn *c = conn_new(s, CONN_longpoll, -1, hello->user);
+    struct conn *c = conn_new(s, CONN_longpoll, -1, hello);
     if (!c) {
         count_one(s, COUNT_refused_full);
         answer_status(s, &who, 500);
         return;
     }
-    c->vsn = hello->vsn;
-    c->token_exp_s = hello->token_exp_s;
     c->poll = calloc(1, sizeof *c->poll);
     ENSURE(c->poll != NULL);
     secret_random(&c->poll->generation, sizeof c->poll->generation);

@@ -22,12 +22,7 @@ struct longpolls *longpolls_new(struct session *s);
 void longpolls_free(struct longpolls **slot);
 
 /* A new session, for a GET without a token; answers it. */
-struct longpoll_hello {
-    struct bytes user;
-    uint64_t token_exp_s;
-    uint8_t vsn;
-};
-void longpoll_open(struct session *s, struct request *r, const struct longpoll_hello *hello);
+void longpoll_open(struct session *s, struct request *r, const struct hello *hello);
 
 /* A GET or POST with a token; answers it, now or later. */
 void longpoll_request(struct session *s, struct request *r, struct bytes token, bool post,

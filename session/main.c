@@ -95,6 +95,7 @@ static void open_all(struct process *p, int argc, char **argv)
     s->store = asks_new(p->zmq, p->paths.store, &s->counts[COUNT_asks].value,
                         &s->counts[COUNT_asks_failed].value);
     bus_new(s, p->zmq, &p->paths);
+    users_init(&s->users, s->seed);
     live_new(s);
     heads_new(s);
     websockets_new(s);
@@ -245,6 +246,7 @@ static void close_all(struct process *p)
     live_free(&s->live);
     bus_free(&s->bus);
     conns_free(&s->conns);
+    users_fini(&s->users);
     zmq_ctx_term(p->zmq);
     close(s->epoll);
     arena_fini(&s->scratch);

@@ -30,6 +30,8 @@ struct member {
 };
 
 struct topic {
+    const struct topic_class *class; /* NULL: an inbox */
+    const struct kind *kind;
     struct member **members;
     uint32_t n, cap;
     uint16_t bucket;

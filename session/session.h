@@ -10,6 +10,7 @@
 
 #include "lib/arena.h"
 #include "lib/counters.h"
+#include "lib/map.h"
 #include "lib/secret.h"
 #include "proto/settings.h"
 
@@ -32,6 +33,8 @@
     X(frames_out, total, "frames queued for clients")                                              \
     X(bytes_out, total, "bytes written to WebSockets")                                             \
     X(flushes, total, "writes to WebSockets")                                                      \
+    X(publishes, total, "events published by clients and back ends")                               \
+    X(publishes_refused, total, "events that a client may not publish")                            \
     X(joins, total, "joins answered ok")                                                           \
     X(joins_refused, total, "joins answered with an error")                                        \
     X(broadcasts, total, "broadcasts received that someone here wanted")                           \
@@ -45,6 +48,7 @@
     X(close_gone, total, "connections that the client ended")                                      \
     X(close_drain, total, "closed because the process leaves")                                     \
     X(close_idle, total, "closed because nothing came for too long")                               \
+    X(close_kicked, total, "closed by the back end")                                               \
     X(close_expired, total, "closed because their token had come to its end")                      \
     X(close_protocol, total, "closed because the client broke the protocol")                       \
     X(close_slow_reader, total, "closed because the client did not read")
@@ -62,6 +66,7 @@ struct session {
     bool draining;
     char token_key[SECRET_TEXT], api_key[SECRET_TEXT];
 
+    struct map users; /* by name: users.h */
     struct conns *conns;
     struct live *live;
     struct heads *heads;
