@@ -14,6 +14,10 @@ struct problem {
     char detail[200];
 };
 
+/* Say it; false, for the caller to return. */
+bool problem_set(struct problem *why, const char *field, const char *detail);
+bool problem_unknown(struct problem *why, struct bytes key, const char *allowed);
+
 /* Marks everything that there is. */
 #define UP_TO_NEWEST UINT64_MAX
 

@@ -8,15 +8,6 @@
 #include "proto/topic.h"
 #include "session/bus.h"
 
-#include <stdio.h>
-
-static bool wrong(struct problem *why, const char *field, const char *detail)
-{
-    snprintf(why->field, sizeof why->field, "%s", field);
-    snprintf(why->detail, sizeof why->detail, "%s", detail);
-    return false;
-}
-
 /* What a message is told with stands in its payload too. */
 static bool reserved(struct bytes key)
 {
@@ -30,7 +21,7 @@ static bool reserved(struct bytes key)
 static bool payload_valid(const struct publication *p, struct problem *why)
 {
     if (p->payload.n == 0 || !json_valid(p->payload) || p->payload.p[0] != '{')
-        return wrong(why, "payload", "must be a JSON object");
+        return problem_set(why, "payload", "must be a JSON object");
     if (p->class->history == 0)
         return true;
     struct json in = json_over(p->payload);
@@ -38,21 +29,21 @@ static bool payload_valid(const struct publication *p, struct problem *why)
     json_enter(&in, '{');
     while (json_member(&in, &key, &value))
         if (reserved(key))
-            return wrong(why, "payload", "may not use the names " EVENT_RESERVED);
+            return problem_set(why, "payload", "may not use the names " EVENT_RESERVED);
     return true;
 }
 
 bool publication_valid(const struct publication *p, struct problem *why)
 {
     if (!event_valid(p->event))
-        return wrong(
+        return problem_set(
             why, "event",
             "must be 1 to 64 bytes without space, control characters, and , \" \\, and not "
             "begin with phx_ or presence");
     if (p->payload.n > CONTENT_MAX)
-        return wrong(why, "payload", "must have at most 32768 bytes");
+        return problem_set(why, "payload", "must have at most 32768 bytes");
     if (p->binary && p->class->history > 0)
-        return wrong(why, "payload", "must be JSON: a topic with history keeps no bytes");
+        return problem_set(why, "payload", "must be JSON: a topic with history keeps no bytes");
     return p->binary || payload_valid(p, why);
 }
 
