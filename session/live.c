@@ -70,19 +70,23 @@ static void member_leave(struct session *s, struct member *m)
     gauge_down(s, COUNT_views);
 }
 
-static void send_event(struct session *s, struct member *m, const char *event, struct bytes payload)
+/* `pos`: the highest in it. */
+static void send_event(struct session *s, struct member *m, const char *event, struct bytes payload,
+                       uint64_t pos)
 {
-    conn_send(s, m->conn,
-              phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL, member_topic(m),
-                        bytes_of(event), payload));
+    struct frame *f = phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL,
+                                member_topic(m), bytes_of(event), payload);
+    f->mark = pos;
+    conn_send(s, m->conn, f);
 }
 
 static void reply(struct session *s, struct member *m, struct bytes ref, const char *status,
-                  struct bytes response)
+                  struct bytes response, uint64_t pos)
 {
-    conn_send(s, m->conn,
-              phx_reply((enum phx_vsn)m->conn->vsn, member_join_ref(m), ref, member_topic(m),
-                        status, response));
+    struct frame *f = phx_reply((enum phx_vsn)m->conn->vsn, member_join_ref(m), ref,
+                                member_topic(m), status, response);
+    f->mark = pos;
+    conn_send(s, m->conn, f);
 }
 
 /* A snapshot, or the changes, came from the store. */
@@ -142,16 +146,19 @@ static void fetch_changes(struct session *s, struct member *m, uint64_t since, u
 static struct frame *broadcast_frame(const struct member *m, struct news *news)
 {
     struct frame **f = &news->frames[m->conn->vsn];
-    if (!*f)
+    if (!*f) {
         *f = phx_frame((enum phx_vsn)m->conn->vsn, PHX_NULL, PHX_NULL, news->broadcast->topic,
                        news->broadcast->event, news->broadcast->payload);
+        (*f)->mark = news->broadcast->pos;
+    }
     return frame_ref(*f);
 }
 
-static void show(struct member *m, uint64_t pos)
+/* What a client has been shown that had everything up to `since` and gets these. */
+static uint64_t shown_with(const struct msg_changes *changes, uint64_t since)
 {
-    if (pos > m->shown)
-        m->shown = pos;
+    uint64_t pos = changes_shown(changes);
+    return pos > since ? pos : since;
 }
 
 static void send_changes(struct session *s, struct member *m, const struct msg_changes *changes,
@@ -164,9 +171,9 @@ static void send_changes(struct session *s, struct member *m, const struct msg_c
             continue;
         buf_reset(&s->live->event);
         const char *event = event_write(&s->live->event, &e.entry);
-        send_event(s, m, event, buf_all(&s->live->event));
+        uint64_t pos = e.entry.kind == ENTRY_created ? e.entry.pos : since;
+        send_event(s, m, event, buf_all(&s->live->event), pos);
     }
-    show(m, changes_shown(changes));
 }
 
 /* The client's reconnect is answered behind what it missed: the changes, or one sync. */
@@ -178,7 +185,8 @@ static void resumed(struct session *s, struct member *m, const struct news *news
     buf_format(out, "{\"resumed\":%s,\"unread_count\":%llu,\"seq\":%llu,\"epoch\":%llu}",
                news->changes ? "true" : "false", (unsigned long long)unread,
                (unsigned long long)m->view.seq, (unsigned long long)m->epoch);
-    reply(s, m, member_third(m), "ok", buf_all(out));
+    /* Whoever has everything up to a seq has every pos up to it. */
+    reply(s, m, member_third(m), "ok", buf_all(out), news->changes ? m->view.seq : 0);
 }
 
 /* The join is answered: now the one that it replaced may be told that it is over. */
@@ -210,25 +218,22 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         break;
     case FX_reply_snapshot:
         inbox_write_page(out, news->inbox);
-        show(m, inbox_shown(news->inbox));
         count_one(s, COUNT_joins);
-        reply(s, m, member_ref(m), "ok", buf_all(out));
+        reply(s, m, member_ref(m), "ok", buf_all(out), inbox_shown(news->inbox));
         replaced(s, m);
         break;
     case FX_reply_changes:
         inbox_write_changes(out, news->changes, fx.seq);
-        show(m, changes_shown(news->changes));
         count_one(s, COUNT_joins);
-        reply(s, m, member_ref(m), "ok", buf_all(out));
+        reply(s, m, member_ref(m), "ok", buf_all(out), shown_with(news->changes, fx.seq));
         replaced(s, m);
         break;
     case FX_refuse:
         count_one(s, COUNT_joins_refused);
-        reply(s, m, member_ref(m), "error", BYTES("{\"reason\":\"unavailable\"}"));
+        reply(s, m, member_ref(m), "error", BYTES("{\"reason\":\"unavailable\"}"), 0);
         replaced(s, m);
         break;
     case FX_send:
-        show(m, news->broadcast->pos);
         conn_send(s, m->conn, broadcast_frame(m, news));
         break;
     case FX_send_changes:
@@ -236,9 +241,8 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         break;
     case FX_send_sync:
         inbox_write_sync(out, news->inbox);
-        show(m, inbox_shown(news->inbox));
         count_one(s, COUNT_syncs);
-        send_event(s, m, "notifications:sync", buf_all(out));
+        send_event(s, m, "notifications:sync", buf_all(out), inbox_shown(news->inbox));
         break;
     case FX_resumed:
         resumed(s, m, news);
