@@ -428,6 +428,20 @@ check('mark_all_read without up_to means what this connection was told of', asyn
   await raw.close();
 });
 
+check('a join is not answered before the broker has confirmed the subscription', async () => {
+  const user = someone();
+  const raw = await RawSocket.open(belfry.base, belfry.token(user));
+  const pid = await belfry.signal('broker', 'SIGSTOP');
+  try {
+    raw.send(['1', '1', topicOf(user), 'phx_join', {}]);
+    for (let beat = 0; beat < 20; beat++) assert.deepEqual(await raw.rest(), []); // the session answers others
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  assert.equal((await raw.reply('1'))[4].status, 'ok');
+  await raw.close();
+});
+
 check('a connection that resumed with nothing new can still mark all that it has', async () => {
   const user = someone();
   const topic = topicOf(user);
