@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { NAME_SIZE = 128 };
 
@@ -155,38 +156,31 @@ struct place {
     char section[NAME_SIZE];      /* "": none */
     const struct conf_list *list; /* the section is an item of it */
     void *item;
-    char item_origin[512]; /* the line that began it */
+    uint64_t number; /* of the line */
 };
 
-/* The item that the reader stands in is whole. */
-static bool end_item(struct place *at)
+static uint64_t *u64_at(void *out, size_t offset)
 {
-    const struct conf_list *list = at->list;
-    struct buf reason;
-    at->list = NULL;
-    if (!list || !list->check)
-        return true;
-    buf_init(&reason, 1024);
-    bool good = list->check(at->item, &reason);
-    if (!good)
-        buf_format(at->why, "%s: %s: %.*s", at->item_origin, list->section, (int)reason.n,
-                   reason.p);
-    buf_fini(&reason);
-    return good;
+    return (uint64_t *)(void *)((char *)out + offset);
+}
+
+static void *item_at(const struct conf_list *list, void *out, uint64_t i)
+{
+    return (char *)out + list->items + i * list->item_size;
 }
 
 static bool begin_item(struct place *at, const struct conf_list *list, const char *origin)
 {
-    uint64_t *n = (uint64_t *)(void *)((char *)at->out + list->n);
+    uint64_t *n = u64_at(at->out, list->n);
     if (*n == list->items_max) {
         buf_format(at->why, "%s: there may be at most %zu of \"%s\"", origin, list->items_max,
                    list->section);
         return false;
     }
     at->list = list;
-    at->item = (char *)at->out + list->items + *n * list->item_size;
+    at->item = item_at(list, at->out, *n);
     ++*n;
-    snprintf(at->item_origin, sizeof at->item_origin, "%s", origin);
+    *u64_at(at->item, list->line) = at->number;
     for (size_t i = 0; i < list->count; i++)
         if (!set(list->rows, list->count, list->rows[i].path, list->rows[i].standard, "default",
                  at->item, at->why))
@@ -201,8 +195,7 @@ static bool load_line(struct place *at, const struct line *line, const char *ori
     char path[2 * NAME_SIZE];
     if (!line->indented) {
         at->section[0] = '\0';
-        if (!end_item(at))
-            return false;
+        at->list = NULL;
     }
     if (!line->indented && !line->value) {
         const struct conf_list *list = find_list(t, line->name);
@@ -221,6 +214,24 @@ static bool load_line(struct place *at, const struct line *line, const char *ori
     return conf_set(t, path, value, origin, at->out, at->why);
 }
 
+static bool check_items(const struct conf_table *t, const char *file, void *out, struct buf *why)
+{
+    struct buf reason;
+    bool good = true;
+    buf_init(&reason, 1024);
+    for (const struct conf_list *list = t->lists; good && list < t->lists + t->lists_n; list++)
+        for (uint64_t i = 0; good && list->check && i < *u64_at(out, list->n); i++) {
+            void *item = item_at(list, out, i);
+            good = list->check(out, item, &reason);
+            if (!good)
+                buf_format(why, "%s:%llu: %s: %.*s", file,
+                           (unsigned long long)*u64_at(item, list->line), list->section,
+                           (int)reason.n, reason.p);
+        }
+    buf_fini(&reason);
+    return good;
+}
+
 /* Read here and not by czmq's zconfig, which forgets the lines' numbers and tells what is wrong
  * with one to standard output. */
 static bool load_file(const struct conf_table *t, const char *file, void *out, struct buf *why)
@@ -234,9 +245,9 @@ static bool load_file(const struct conf_table *t, const char *file, void *out, s
     char *text = NULL, origin[512];
     size_t room = 0;
     bool good = true;
-    for (int number = 1; good && getline(&text, &room, f) >= 0; number++) {
+    while (good && getline(&text, &room, f) >= 0) {
         struct line line;
-        snprintf(origin, sizeof origin, "%s:%d", file, number);
+        snprintf(origin, sizeof origin, "%s:%llu", file, (unsigned long long)++at.number);
         good = cut_line(text, &line);
         if (!good)
             buf_format(why,
@@ -248,7 +259,7 @@ static bool load_file(const struct conf_table *t, const char *file, void *out, s
     }
     free(text);
     fclose(f);
-    return good && end_item(&at);
+    return good && check_items(t, file, out, why);
 }
 
 static void env_name(const struct conf_table *t, const char *path, char *out, size_t size)
@@ -258,15 +269,34 @@ static void env_name(const struct conf_table *t, const char *path, char *out, si
         *p = *p == '/' ? '_' : (char)toupper((unsigned char)*p);
 }
 
-bool conf_load(const struct conf_table *t, const char *file, void *out, struct buf *why)
+/* A variable with our prefix that is no setting is a setting misspelt. */
+static bool known_variable(const struct conf_table *t, const char *variable, struct buf *why)
 {
-    for (size_t i = 0; i < t->lists_n; i++)
-        *(uint64_t *)(void *)((char *)out + t->lists[i].n) = 0;
-    for (size_t i = 0; i < t->count; i++)
-        if (!conf_set(t, t->rows[i].path, t->rows[i].standard, "default", out, why))
+    size_t n = strcspn(variable, "=");
+    char name[256];
+    if (strncmp(variable, t->prefix, strlen(t->prefix)) != 0)
+        return true;
+    for (const char *const *other = t->others; other && *other; other++)
+        if (strlen(*other) == n && strncmp(variable, *other, n) == 0)
+            return true;
+    for (size_t i = 0; i < t->count; i++) {
+        env_name(t, t->rows[i].path, name, sizeof name);
+        if (strlen(name) == n && strncmp(variable, name, n) == 0)
+            return true;
+    }
+    buf_format(why, "environment: \"%.*s\" is not a setting; allowed:", (int)n, variable);
+    for (size_t i = 0; i < t->count; i++) {
+        env_name(t, t->rows[i].path, name, sizeof name);
+        buf_format(why, " %s", name);
+    }
+    return false;
+}
+
+static bool load_environment(const struct conf_table *t, void *out, struct buf *why)
+{
+    for (char **variable = environ; *variable; variable++)
+        if (!known_variable(t, *variable, why))
             return false;
-    if (file && !load_file(t, file, out, why))
-        return false;
     for (size_t i = 0; i < t->count; i++) {
         char name[256];
         env_name(t, t->rows[i].path, name, sizeof name);
@@ -277,35 +307,53 @@ bool conf_load(const struct conf_table *t, const char *file, void *out, struct b
     return true;
 }
 
+bool conf_load(const struct conf_table *t, const char *file, void *out, struct buf *why)
+{
+    for (size_t i = 0; i < t->lists_n; i++)
+        *u64_at(out, t->lists[i].n) = 0;
+    for (size_t i = 0; i < t->count; i++)
+        if (!conf_set(t, t->rows[i].path, t->rows[i].standard, "default", out, why))
+            return false;
+    if (file && !load_file(t, file, out, why))
+        return false;
+    return load_environment(t, out, why);
+}
+
+static void print_setting(const struct conf_table *t, const struct conf_setting *s, struct buf *out)
+{
+    const char *slash = strchr(s->path, '/'), *indent = slash ? "    " : "";
+    char name[256];
+    env_name(t, s->path, name, sizeof name);
+    buf_format(out, "%s# %s\n%s# ", indent, s->help, indent);
+    describe(s, out);
+    buf_format(out, "; %s\n%s%s = \"%s\"\n", name, indent, slash ? slash + 1 : s->path,
+               s->standard);
+}
+
+static void print_list(const struct conf_list *list, struct buf *out)
+{
+    buf_format(out, "\n# %s\n# Up to %zu of them, none by default.\n#%s\n", list->help,
+               list->items_max, list->section);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct conf_setting *s = &list->rows[i];
+        buf_format(out, "#    # %s\n#    # ", s->help);
+        describe(s, out);
+        buf_format(out, "\n#    %s = \"%s\"\n", s->path, s->standard);
+    }
+}
+
 void conf_print(const struct conf_table *t, struct buf *out)
 {
-    char section[64] = "";
-    for (size_t i = 0; i < t->count; i++) {
-        const struct conf_setting *s = &t->rows[i];
+    char section[NAME_SIZE] = "";
+    for (const struct conf_setting *s = t->rows; s < t->rows + t->count; s++) {
         const char *slash = strchr(s->path, '/');
         size_t n = slash ? (size_t)(slash - s->path) : 0;
         if (n > 0 && (strlen(section) != n || strncmp(section, s->path, n) != 0)) {
             snprintf(section, sizeof section, "%.*s", (int)n, s->path);
             buf_format(out, "\n%s\n", section);
         }
-        const char *indent = slash ? "    " : "";
-        char name[256];
-        env_name(t, s->path, name, sizeof name);
-        buf_format(out, "%s# %s\n%s# ", indent, s->help, indent);
-        describe(s, out);
-        buf_format(out, "; %s\n%s%s = \"%s\"\n", name, indent, slash ? slash + 1 : s->path,
-                   s->standard);
+        print_setting(t, s, out);
     }
-    for (size_t k = 0; k < t->lists_n; k++) {
-        const struct conf_list *list = &t->lists[k];
-        buf_format(
-            out,
-            "\n# As often as needed, the first that matches is taken; none by default:\n# %s\n",
-            list->section);
-        for (size_t i = 0; i < list->count; i++) {
-            buf_format(out, "#     # %s\n#     # ", list->rows[i].help);
-            describe(&list->rows[i], out);
-            buf_format(out, "\n#     %s = \"%s\"\n", list->rows[i].path, list->rows[i].standard);
-        }
-    }
+    for (size_t i = 0; i < t->lists_n; i++)
+        print_list(&t->lists[i], out);
 }

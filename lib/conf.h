@@ -7,7 +7,8 @@
  *         A section that may be repeated makes an item of a list each time, in the file's order:
  *             topic
  *                 pattern = "channel:{id}"
- * Errors  the first wrong or unknown thing, as text with file and line and what is allowed.
+ * Errors  the first wrong or unknown thing, as text with file and line (or the variable) and what is
+ *         allowed. Items are checked in the order of the lists when the whole file is read.
  * Source  ZPL: RFC 4/ZPL of ZeroMQ, with one level of sections. */
 #pragma once
 
@@ -26,17 +27,20 @@ struct conf_setting {
 
 /* A section that may be repeated. Its items are in the file only. */
 struct conf_list {
-    const char *section;
+    const char *section, *help;
     const struct conf_setting *rows; /* paths without the section; offsets within an item */
     size_t count;
     size_t items, item_size, items_max; /* where the array lies; how many it takes */
     size_t n;                           /* where the u64 lies that counts them */
-    /* An item is whole; false, and why, when its settings do not go together. NULL: they do. */
-    bool (*check)(void *item, struct buf *why);
+    size_t line;                        /* where in an item the u64 lies that says its line */
+    /* Whether an item's settings go together, and with all the others in `out`, of which the lists
+     * before this one are checked; else `why`. NULL: they do. */
+    bool (*check)(void *out, void *item, struct buf *why);
 };
 
 struct conf_table {
-    const char *prefix; /* of the environment variables */
+    const char *prefix;        /* of the environment variables */
+    const char *const *others; /* variables with that prefix that are no settings; ends in NULL */
     const struct conf_setting *rows;
     size_t count;
     const struct conf_list *lists;

@@ -13,6 +13,7 @@ struct frame *frame_new(size_t n)
     ENSURE(f != NULL);
     atomic_init(&f->owners, 1);
     f->n = (uint32_t)n;
+    f->mark = 0;
     return f;
 }
 

@@ -12,6 +12,7 @@
 struct frame {
     _Atomic uint32_t owners;
     uint32_t n;
+    uint64_t mark; /* a number of its maker's, set before it is shared; 0 at first */
     char p[];
 };
 

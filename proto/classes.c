@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/classes.h"
 
-#include "lib/ensure.h"
+#include "lib/json.h"
 #include "proto/topic.h"
 #include "proto/types.h"
 
@@ -60,6 +60,8 @@ static const char *const accesses[] = {
 #define AS_NAME(name, doc) #name,
     ACCESSES(AS_NAME)};
 
+#define ACCESS_WORDS "nobody, anyone, authenticated, owner, member, token"
+
 static bool read_access(const char *text, enum access *out)
 {
     for (unsigned i = 0; i < ACCESS_COUNT; i++)
@@ -70,91 +72,100 @@ static bool read_access(const char *text, enum access *out)
     return false;
 }
 
-bool pattern_valid(const char *pattern)
+/* The next name of a list with commas between; false at its end. Nothing between two commas is an
+ * empty name. */
+static bool next_name(const char **list, struct bytes *name)
 {
-    size_t n = 0;
-    for (const char *p = pattern; *p; p++) {
-        if (*p == '}' || *p == ' ' || *p == ',' || *p == '"')
-            return false;
-        if (*p != '{')
-            continue;
-        const char *end = strchr(p, '}');
-        if (!end || end == p + 1 || memchr(p + 1, '{', (size_t)(end - p - 1)) || end[1] == '{' ||
-            ++n > CAPTURES_MAX)
-            return false;
-        p = end;
-    }
-    return pattern[0] != '\0';
+    const char *p = *list + strspn(*list, " ");
+    size_t n = strcspn(p, ",");
+    if (!*p)
+        return false;
+    *list = p[n] ? p + n + 1 : p + n;
+    while (n > 0 && p[n - 1] == ' ')
+        n--;
+    *name = (struct bytes){p, n};
+    return true;
 }
 
-bool class_check(void *item, struct buf *why)
+static bool events_valid(const char *list)
 {
-    struct topic_class *c = item;
+    struct bytes name;
+    bool good = true;
+    if (strcmp(list, "*") == 0)
+        return true;
+    while (good && next_name(&list, &name))
+        good = event_valid(name);
+    return good;
+}
+
+bool class_check(struct topic_class *c, struct buf *why)
+{
     if (!pattern_valid(c->pattern))
         buf_text(why, "pattern must be a topic with names in braces, like channel:{id}");
-    else if (strcmp(c->pattern, "phoenix") == 0 || strncmp(c->pattern, "user:{", 6) == 0)
-        buf_text(why,
-                 "pattern is taken: the topics \"phoenix\" and user:{id}:... are Belfry's own");
+    else if (strcmp(c->pattern, "phoenix") == 0 || strncmp(c->pattern, "user:", 5) == 0)
+        buf_text(why, "pattern is taken: the topics \"phoenix\" and user:... are Belfry's own");
     else if (!read_access(c->join_text, &c->join))
-        buf_format(
-            why, "join = \"%s\" is not one of nobody, anyone, authenticated, owner, member, token",
-            c->join_text);
+        buf_format(why, "join = \"%s\" is not one of " ACCESS_WORDS, c->join_text);
     else if (!read_access(c->publish_text, &c->publish))
-        buf_format(
-            why,
-            "publish = \"%s\" is not one of nobody, anyone, authenticated, owner, member, token",
-            c->publish_text);
+        buf_format(why, "publish = \"%s\" is not one of " ACCESS_WORDS, c->publish_text);
     else if ((c->join == ACCESS_owner || c->publish == ACCESS_owner) &&
              !strstr(c->pattern, "{user}"))
         buf_text(why, "owner needs {user} in the pattern");
+    else if (!events_valid(c->events))
+        buf_format(why,
+                   "events must be * or names with commas between, each of 1 to %d bytes without "
+                   "spaces, and none that begins with phx_ or presence",
+                   EVENT_MAX);
     else if (!c->echo && c->history > 0)
         buf_text(why, "echo = 0 is for topics without history: what is numbered goes to everybody");
+    else if (c->history_h > 0 && c->history == 0)
+        buf_text(why, "history_h needs history: how many messages are kept at most");
     return why->n == 0;
 }
 
-bool rule_check(void *item, struct buf *why)
+/* The first class that has all of a pattern's topics leaves none for those behind it. */
+static bool history_possible(const char *pattern, const struct topic_class *classes, uint64_t n)
 {
-    struct topic_rule *r = item;
+    for (uint64_t i = 0; i < n; i++) {
+        if (classes[i].history > 0 && pattern_overlap(classes[i].pattern, pattern))
+            return true;
+        if (pattern_same(classes[i].pattern, pattern))
+            return false;
+    }
+    return false;
+}
+
+static void check_template(const char *name, const char *text, const char *pattern, struct buf *why)
+{
+    struct bytes unknown = template_unknown(text, pattern, "from");
+    if (unknown.n > 0)
+        buf_format(why, "%s names {%.*s}, which is neither in \"%s\" nor {from}", name,
+                   (int)unknown.n, unknown.p, pattern);
+    else if (!utf8_valid(bytes_of(text)))
+        buf_format(why, "%s is not UTF-8", name);
+}
+
+bool rule_check(struct topic_rule *r, const struct topic_class *classes, uint64_t n,
+                struct buf *why)
+{
     enum notification_type type = type_named(bytes_of(r->type));
     r->type_number = type;
-    if (!r->event[0])
-        buf_text(why, "event must be there");
+    if (!event_valid(bytes_of(r->event)))
+        buf_text(why, "event must be the name of one, like message.create");
     else if (!pattern_valid(r->topic))
-        buf_text(why, "topic must be a pattern, like channel:{id}");
-    else if (!r->title[0])
-        buf_text(why, "title must be there");
+        buf_text(why, "topic must be a topic with names in braces, like channel:{id}");
+    else if (!history_possible(r->topic, classes, n))
+        buf_format(why, "no class with history has topics like \"%s\": its events are not kept",
+                   r->topic);
     else if (type == TYPE_COUNT || !type_row(type)->stored)
         buf_format(why, "type = \"%s\" is not one of activity, alert, system", r->type);
+    else if (!r->title[0])
+        buf_text(why, "title must be there");
+    else
+        check_template("title", r->title, r->topic, why);
+    if (why->n == 0)
+        check_template("body", r->body, r->topic, why);
     return why->n == 0;
-}
-
-bool pattern_match(const char *pattern, struct bytes topic, struct capture captures[CAPTURES_MAX],
-                   size_t *n)
-{
-    const char *p = topic.p, *end = topic.p + topic.n;
-    size_t found = 0;
-    while (*pattern) {
-        if (*pattern != '{') {
-            if (p == end || *p++ != *pattern++)
-                return false;
-            continue;
-        }
-        const char *close = strchr(pattern, '}');
-        ENSURE(close != NULL);
-        const char *from = p;
-        /* up to what follows the braces, but never over a colon */
-        while (p < end && *p != ':' && (close[1] == '\0' || *p != close[1]))
-            p++;
-        if (p == from)
-            return false;
-        if (captures && found < CAPTURES_MAX)
-            captures[found++] = (struct capture){{pattern + 1, (size_t)(close - pattern - 1)},
-                                                 {from, (size_t)(p - from)}};
-        pattern = close + 1;
-    }
-    if (n)
-        *n = found;
-    return p == end;
 }
 
 const struct topic_class *class_of(const struct topic_class *classes, uint64_t n,
@@ -169,36 +180,13 @@ const struct topic_class *class_of(const struct topic_class *classes, uint64_t n
 bool class_takes(const struct topic_class *c, struct bytes event)
 {
     const char *list = c->events;
+    struct bytes name;
+    if (!event_valid(event))
+        return false;
     if (strcmp(list, "*") == 0)
         return true;
-    while (*list) {
-        list += strspn(list, " ,");
-        size_t here = strcspn(list, ",");
-        size_t end = here;
-        while (end > 0 && list[end - 1] == ' ')
-            end--;
-        if (end == event.n && end > 0 && memcmp(list, event.p, end) == 0)
+    while (next_name(&list, &name))
+        if (bytes_equal(name, event))
             return true;
-        list += here;
-    }
     return false;
-}
-
-void template_write(struct buf *out, const char *text, const struct capture *captures, size_t n)
-{
-    while (*text) {
-        const char *close = *text == '{' ? strchr(text, '}') : NULL;
-        size_t i = 0;
-        if (close) {
-            struct bytes name = {text + 1, (size_t)(close - text - 1)};
-            while (i < n && !bytes_equal(captures[i].name, name))
-                i++;
-        }
-        if (close && i < n) {
-            buf_bytes(out, captures[i].value);
-            text = close + 1;
-        } else {
-            buf_byte(out, (uint8_t)*text++);
-        }
-    }
 }

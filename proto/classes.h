@@ -2,13 +2,12 @@
 /* classes.h -- what the configuration says of topics: classes of them, and rules about their events.
  *
  * A topic belongs to the first class whose pattern matches it whole; one that matches none does not
- * exist. In a pattern `{name}` stands for one or more bytes without a colon, the rest for itself.
- * `{user}` is the user that the topic belongs to ("owner").
+ * exist. `{user}` in a pattern is the user that the topic belongs to ("owner").
  * Pure; the items are filled by lib/conf and do not change afterwards. */
 #pragma once
 
 #include "lib/conf.h"
-#include "proto/limits.h"
+#include "proto/pattern.h"
 
 #define ACCESSES(X)                                                                                \
     X(nobody, "back ends only, by HTTP")                                                           \
@@ -22,7 +21,7 @@
 enum access { ACCESSES(AS_ACCESS) ACCESS_COUNT };
 #undef AS_ACCESS
 
-enum { CLASSES_MAX = 64, RULES_MAX = 64, EVENTS_TEXT = 500, ACCESS_TEXT = 16, CAPTURES_MAX = 8 };
+enum { CLASSES_MAX = 64, RULES_MAX = 64, EVENTS_TEXT = 500, ACCESS_TEXT = 16 };
 
 struct topic_class {
     char pattern[TOPIC_MAX + 1];
@@ -34,6 +33,7 @@ struct topic_class {
     uint64_t presence_max;     /* above so many, counts instead of lists */
     uint64_t echo;             /* 0: the publisher does not get its own (only without history) */
     enum access join, publish; /* read from the texts */
+    uint64_t line;             /* of the file */
 };
 
 /* On `event` of a topic that matches, a notification for every member but the author. */
@@ -43,18 +43,8 @@ struct topic_rule {
     char type[16];
     char title[256], body[512]; /* {name}: a capture of the pattern; {from}: the author */
     uint64_t type_number;       /* enum notification_type, read from the text */
+    uint64_t line;              /* of the file */
 };
-
-struct capture {
-    struct bytes name, value;
-};
-
-/* Braces in pairs, a name in each, no two side by side; at most CAPTURES_MAX. */
-bool pattern_valid(const char *pattern);
-
-/* True: the topic matches whole; `captures` has *n of them (NULL: not wanted). */
-bool pattern_match(const char *pattern, struct bytes topic, struct capture captures[CAPTURES_MAX],
-                   size_t *n);
 
 /* The class of a topic, or NULL. */
 const struct topic_class *class_of(const struct topic_class *classes, uint64_t n,
@@ -63,11 +53,10 @@ const struct topic_class *class_of(const struct topic_class *classes, uint64_t n
 /* Clients may publish this event in it. */
 bool class_takes(const struct topic_class *c, struct bytes event);
 
-/* {name} in the text replaced. Unknown names stay as they are. */
-void template_write(struct buf *out, const char *text, const struct capture *captures, size_t n);
-
-/* For lib/conf: the lists `topic` and `rule`; the items checked and their texts read. */
+/* For lib/conf: the lists `topic` and `rule`; an item checked and its texts read. A rule is checked
+ * against the classes: the topics of some that has history must be able to match it. */
 enum { CLASS_ROWS = 9, RULE_ROWS = 5 };
 extern const struct conf_setting class_rows[CLASS_ROWS], rule_rows[RULE_ROWS];
-bool class_check(void *item, struct buf *why);
-bool rule_check(void *item, struct buf *why);
+bool class_check(struct topic_class *c, struct buf *why);
+bool rule_check(struct topic_rule *r, const struct topic_class *classes, uint64_t n,
+                struct buf *why);

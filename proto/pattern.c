@@ -8,6 +8,7 @@
 static struct bytes placeholder(const char *p, const char **behind)
 {
     const char *close = *p == '{' ? strchr(p, '}') : NULL;
+    *behind = p;
     if (!close || close == p + 1)
         return (struct bytes){0};
     *behind = close + 1;
@@ -158,16 +159,20 @@ void template_write(struct buf *out, const char *text, const struct capture *cap
     }
 }
 
+static bool has_placeholder(const char *pattern, struct bytes name)
+{
+    const char *behind;
+    while (*pattern && !bytes_equal(placeholder(pattern, &behind), name))
+        pattern++;
+    return *pattern;
+}
+
 struct bytes template_unknown(const char *text, const char *pattern, const char *also)
 {
     for (; *text; text++) {
-        const char *behind, *p = pattern;
-        struct bytes name = placeholder(text, &behind), has = {0};
-        while (name.n > 0 && *p && !bytes_equal(has, name)) {
-            has = placeholder(p, &behind);
-            p++;
-        }
-        if (name.n > 0 && !bytes_equal(has, name) && !bytes_is(name, also))
+        const char *behind;
+        struct bytes name = placeholder(text, &behind);
+        if (name.n > 0 && !bytes_is(name, also) && !has_placeholder(pattern, name))
             return name;
     }
     return (struct bytes){0};

@@ -17,7 +17,8 @@ struct ask {
     struct frame *request; /* encoded with its number; NULL once it must not be sent again */
     struct ask_waiter waiter;
     bool again;
-    bool sent;
+    bool sent;  /* to the peer that is there now */
+    bool tried; /* sent once, to whomever: it may have been done */
 };
 
 struct asks {
@@ -95,7 +96,7 @@ static void send_one(struct asks *a, struct ask *one)
         a->unsent = true; /* the next flush makes room */
         return;
     }
-    one->sent = true;
+    one->sent = one->tried = true;
     if (!one->again)
         frame_unref(&one->request);
 }
@@ -207,7 +208,7 @@ static void expire(struct asks *a, uint64_t now_ms)
     a->sweep_ms = now_ms + ASKS_SWEEP_MS;
     for (uint32_t id = 0; id < a->cap; id++)
         if (a->slots[id].number != 0 && a->slots[id].deadline_ms <= now_ms)
-            fail(a, &a->slots[id], a->slots[id].sent ? ERR_UNKNOWN : ERR_LATER);
+            fail(a, &a->slots[id], a->slots[id].tried ? ERR_UNKNOWN : ERR_LATER);
 }
 
 void asks_read(struct asks *a, uint64_t now_ms)

@@ -129,7 +129,7 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
         if (action_mark_read(&request, user, in->payload, &s->scratch, &why))
             ask_for(s, c, in, &request);
     } else if (bytes_is(in->event, "mark_all_read")) {
-        if (action_mark_all_read(&request, user, m->shown, in->payload, &s->scratch, &why))
+        if (action_mark_all_read(&request, user, c->shown, in->payload, &s->scratch, &why))
             ask_for(s, c, in, &request);
     } else if (bytes_is(in->event, "list")) {
         if (action_list(&request, user, in->payload, &s->scratch, &why))

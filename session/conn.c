@@ -178,6 +178,13 @@ struct frame *conn_waiting_at(const struct conn *c, unsigned i)
     return c->out->ring[(c->out->first + i) & (c->out->cap - 1)];
 }
 
+void conn_written(struct conn *c, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (conn_waiting_at(c, i)->mark > c->shown)
+            c->shown = conn_waiting_at(c, i)->mark;
+}
+
 void conn_forget(struct session *s, struct conn *c, unsigned n)
 {
     ENSURE(n <= conn_waiting(c));
@@ -311,6 +318,7 @@ static void written(struct session *s, struct conn *c, size_t n)
     size_t at = c->out_at + n;
     while (whole < conn_waiting(c) && at >= conn_waiting_at(c, whole)->n)
         at -= conn_waiting_at(c, whole++)->n;
+    conn_written(c, whole);
     conn_forget(s, c, whole);
     c->out_at = (uint32_t)at;
     count_one(s, COUNT_flushes);

@@ -41,6 +41,7 @@ struct conn {
         struct receiver *receiver; /* WebSocket: in the middle of a message; else NULL */
         struct longpoll *poll;     /* long-poll */
     };
+    uint64_t shown;      /* highest pos written to the client: what "all" of its inbox means */
     uint64_t heard_ms;   /* when the client last sent something */
     uint64_t blocked_ms; /* since when the socket takes nothing; 0: it does */
     uint32_t out_bytes;  /* waiting */
@@ -84,7 +85,8 @@ struct conn *conn_at(struct session *s, uint32_t id);
 enum { CONN_NAME = 64 };
 struct bytes conn_name(const struct session *s, const struct conn *c, char out[CONN_NAME]);
 
-/* Queue a frame; takes the caller's reference. Dropped when the connection is closing. */
+/* Queue a frame; takes the caller's reference. Dropped when the connection is closing. Its mark is
+ * the highest pos in it. */
 void conn_send(struct session *s, struct conn *c, struct frame *f);
 
 static inline bool conn_open(const struct conn *c)
@@ -122,3 +124,4 @@ void conns_drop_all(struct session *s);
 unsigned conn_waiting(const struct conn *c);
 struct frame *conn_waiting_at(const struct conn *c, unsigned i);
 void conn_forget(struct session *s, struct conn *c, unsigned n); /* the first n */
+void conn_written(struct conn *c, unsigned n);                   /* they were: the first n */

@@ -71,20 +71,23 @@ static void member_leave(struct session *s, struct member *m)
     gauge_down(s, COUNT_views);
 }
 
+/* `pos`: the highest in it, of an inbox. */
 static void send_event(struct session *s, struct member *m, struct bytes event,
-                       struct bytes payload)
+                       struct bytes payload, uint64_t pos)
 {
-    conn_send(s, m->conn,
-              phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL, member_topic(m),
-                        event, payload));
+    struct frame *f = phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL,
+                                member_topic(m), event, payload);
+    f->mark = pos;
+    conn_send(s, m->conn, f);
 }
 
 static void reply(struct session *s, struct member *m, struct bytes ref, const char *status,
-                  struct bytes response)
+                  struct bytes response, uint64_t pos)
 {
-    conn_send(s, m->conn,
-              phx_reply((enum phx_vsn)m->conn->vsn, member_join_ref(m), ref, member_topic(m),
-                        status, response));
+    struct frame *f = phx_reply((enum phx_vsn)m->conn->vsn, member_join_ref(m), ref,
+                                member_topic(m), status, response);
+    f->mark = pos;
+    conn_send(s, m->conn, f);
 }
 
 /* A snapshot, or the changes, came from the store. */
@@ -148,6 +151,7 @@ static struct frame *broadcast_frame(const struct member *m, struct news *news)
         *f = phx_binary_broadcast(b->topic, b->event, b->data);
     else if (!*f)
         *f = phx_frame((enum phx_vsn)c->vsn, PHX_NULL, PHX_NULL, b->topic, b->event, b->payload);
+    (*f)->mark = b->pos;
     return frame_ref(*f);
 }
 
@@ -162,10 +166,14 @@ static void send_broadcast(struct session *s, struct member *m, struct news *new
         conn_send(s, m->conn, f);
 }
 
-static void show(struct member *m, uint64_t pos)
+/* What a client has been shown of an inbox, that had everything up to `since` and gets these. */
+static uint64_t shown_with(const struct member *m, const struct msg_changes *changes,
+                           uint64_t since)
 {
-    if (pos > m->shown)
-        m->shown = pos;
+    uint64_t pos = changes_shown(changes);
+    if (m->topic->class)
+        return 0;
+    return pos > since ? pos : since;
 }
 
 static void send_changes(struct session *s, struct member *m, const struct msg_changes *changes,
@@ -178,9 +186,9 @@ static void send_changes(struct session *s, struct member *m, const struct msg_c
             continue;
         buf_reset(&s->live->event);
         struct bytes event = event_write(&s->live->event, &e.entry);
-        send_event(s, m, event, buf_all(&s->live->event));
+        uint64_t pos = e.entry.kind == ENTRY_created ? e.entry.pos : 0;
+        send_event(s, m, event, buf_all(&s->live->event), pos);
     }
-    show(m, changes_shown(changes));
 }
 
 /* The client's reconnect is answered behind what it missed: the changes, or one sync. */
@@ -195,7 +203,9 @@ static void resumed(struct session *s, struct member *m, const struct msg *answe
         buf_format(out, ",\"unread_count\":%llu",
                    (unsigned long long)(changes ? answer->changes.unread : answer->inbox.unread));
     buf_byte(out, '}');
-    reply(s, m, member_third(m), "ok", buf_all(out));
+    /* Whoever has everything up to a seq has every pos up to it. */
+    uint64_t pos = changes && !m->topic->class ? m->view.seq : 0;
+    reply(s, m, member_third(m), "ok", buf_all(out), pos);
 }
 
 /* The join is answered: now the one that it replaced may be told that it is over. */
@@ -210,10 +220,10 @@ static void replaced(struct session *s, struct member *m)
                         BYTES("{}")));
 }
 
-static void joined(struct session *s, struct member *m, struct buf *out)
+static void joined(struct session *s, struct member *m, struct buf *out, uint64_t pos)
 {
     count_one(s, COUNT_joins);
-    reply(s, m, member_ref(m), "ok", buf_all(out));
+    reply(s, m, member_ref(m), "ok", buf_all(out), pos);
     replaced(s, m);
 }
 
@@ -222,7 +232,8 @@ static void refused(struct session *s, struct member *m, enum err why)
     count_one(s, COUNT_joins_refused);
     reply(s, m, member_ref(m), "error",
           why == ERR_FORBIDDEN ? BYTES("{\"reason\":\"unauthorized\"}")
-                               : BYTES("{\"reason\":\"unavailable\"}"));
+                               : BYTES("{\"reason\":\"unavailable\"}"),
+          0);
     replaced(s, m);
 }
 
@@ -255,21 +266,18 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         break;
     case FX_reply_snapshot:
         kind->write_joined(out, answer);
-        show(m, answer_shown(answer));
-        joined(s, m, out);
+        joined(s, m, out, answer_shown(answer));
         break;
     case FX_reply_changes:
         kind->write_resumed(out, &answer->changes, fx.seq);
-        joined(s, m, out);
+        joined(s, m, out, shown_with(m, &answer->changes, fx.seq));
         if (kind->changes_follow && !m->gone)
             send_changes(s, m, &answer->changes, fx.seq);
-        show(m, answer_shown(answer));
         break;
     case FX_refuse:
         refused(s, m, news->why);
         break;
     case FX_send:
-        show(m, news->broadcast->pos);
         send_broadcast(s, m, news);
         break;
     case FX_send_changes:
@@ -277,9 +285,8 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         break;
     case FX_send_sync:
         kind->write_sync(out, answer);
-        show(m, answer_shown(answer));
         count_one(s, COUNT_syncs);
-        send_event(s, m, bytes_of(kind->sync_event), buf_all(out));
+        send_event(s, m, bytes_of(kind->sync_event), buf_all(out), answer_shown(answer));
         break;
     case FX_resumed:
         resumed(s, m, answer);

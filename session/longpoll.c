@@ -124,6 +124,7 @@ static void hand_out(struct session *s, struct conn *c)
 {
     struct longpoll *p = c->poll;
     p->sent = batch(c);
+    conn_written(c, p->sent);
     p->polled_ms = s->now_ms;
     answer(s, &p->poller, write_body(s, c, 200, p->sent));
 }

@@ -21,8 +21,7 @@ struct member {
     uint64_t confirm;                     /* waits for this confirmation */
     uint64_t fetch;                       /* number of the request to the store; 0: none */
     uint64_t epoch;                       /* that view.seq belongs to */
-    uint64_t shown; /* highest pos that this client was sent: what "all" means to it */
-    uint32_t at;    /* place among the topic's members */
+    uint32_t at;                          /* place among the topic's members */
     uint8_t join_ref_n, ref_n, third_n;
     bool replaces; /* the third of refs is the join_ref of a join that this one replaced */
     bool gone;     /* has left */

@@ -8,6 +8,9 @@ import { after, before } from 'node:test';
 
 import { bearer, Belfry, checked, signed } from '../lib/belfry.mjs';
 import { handshake } from '../lib/http.mjs';
+import { both, closing, openTab, transports } from '../lib/phoenix.mjs';
+import { RawPoll, RawSocket } from '../lib/raw.mjs';
+import { within } from '../lib/until.mjs';
 
 let belfry; // without --dev
 let open; // with it
@@ -115,6 +118,57 @@ check('belfry notify prints the answer', async () => {
   assert.notEqual(wrong.code, 0);
   assert.match(wrong.stderr + wrong.stdout, /type/);
 });
+
+const SHORT_S = 2; // of a token; sockets are looked over once a second
+const ENDED_MS = (SHORT_S + 2) * 1000;
+
+check('a WebSocket ends with its token, with 1008, and a fresh one resumes', async () => {
+  const topic = 'user:eve:notifications';
+  await belfry.create('eve', 'before');
+  const raw = await RawSocket.open(belfry.base, belfry.token('eve', { ttl: SHORT_S }));
+  const { seq, epoch } = await raw.join(topic);
+  const { code } = await within('closed', raw.closed, ENDED_MS);
+  assert.equal(code, 1008);
+  const missed = await belfry.create('eve', 'missed');
+  const again = await RawSocket.open(belfry.base, belfry.token('eve'));
+  const { resumed, changes } = await again.join(topic, '1', { since: seq, epoch });
+  assert.equal(resumed, true);
+  assert.deepEqual(changes.map((one) => one.payload.seq), [missed.seq]);
+  await again.close();
+});
+
+check('a long-poll ends with its token: 500 at once, and for every poll behind it', async () => {
+  const poll = new RawPoll(belfry.base, belfry.token('fay', { ttl: SHORT_S }));
+  await poll.start();
+  await poll.post([['1', '1', 'user:fay:notifications', 'phx_join', {}]]);
+  await poll.frames((frame) => frame[1] === '1');
+  const from = Date.now();
+  assert.equal((await poll.get()).json.status, 500);
+  assert.ok(Date.now() - from < ENDED_MS);
+  await belfry.create('fay', 'not for this session');
+  assert.equal((await poll.get()).json.status, 500);
+  assert.equal((await poll.post([['1', '2', 'user:fay:notifications', 'list', {}]])).json.status, 410);
+});
+
+for (const version of both)
+  for (const transport of transports)
+    check(`phoenix.js comes back with a fresh token and resumes, ${version}, ${transport}`, async (t) => {
+      const user = `gus-${version}-${transport}`;
+      const first = await belfry.create(user, 'before');
+      let tokens = 0;
+      const token = () => belfry.token(user, { ttl: tokens++ ? 3600 : SHORT_S });
+      const tab = await openTab(belfry, user, { version, transport, token });
+      closing(t, tab);
+      assert.equal(tab.inbox.seq, first.seq);
+      await tab.until('its end', () => tab.wire.closes.length > 0, ENDED_MS);
+      const missed = await belfry.create(user, 'meanwhile');
+      await tab.until('back', () => tab.joins === 2 && tab.badge === 2);
+      const [, back] = tab.seen.filter((one) => one.what === 'joined').map((one) => one.payload);
+      assert.equal(back.resumed, true);
+      const told = [...back.changes.map((one) => one.payload.seq), ...tab.events('notification:new').map((one) => one.payload.seq)];
+      assert.deepEqual(told, [missed.seq]);
+      assert.deepEqual(tab.broken(), []);
+    });
 
 check('the secrets are readable by their owner only', () => {
   for (const name of ['token.key', 'api.key'])

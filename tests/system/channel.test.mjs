@@ -5,7 +5,7 @@ import { after, before } from 'node:test';
 
 import { Belfry, checked } from '../lib/belfry.mjs';
 import { answered, both, closing, openSocket, openTab, transports } from '../lib/phoenix.mjs';
-import { RawSocket } from '../lib/raw.mjs';
+import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { until } from '../lib/until.mjs';
 
 let belfry;
@@ -426,6 +426,54 @@ check('mark_all_read without up_to means what this connection was told of', asyn
   const { response } = (await raw.reply('10'))[4];
   assert.deepEqual([response.up_to, response.unread_count], [second.seq, 0]);
   await raw.close();
+});
+
+check('a join is not answered before the broker has confirmed the subscription', async () => {
+  const user = someone();
+  const raw = await RawSocket.open(belfry.base, belfry.token(user));
+  const pid = await belfry.signal('broker', 'SIGSTOP');
+  try {
+    raw.send(['1', '1', topicOf(user), 'phx_join', {}]);
+    for (let beat = 0; beat < 20; beat++) assert.deepEqual(await raw.rest(), []); // the session answers others
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  assert.equal((await raw.reply('1'))[4].status, 'ok');
+  await raw.close();
+});
+
+check('a connection that resumed with nothing new can still mark all that it has', async () => {
+  const user = someone();
+  const topic = topicOf(user);
+  const { seq } = await belfry.create(user, 'known from before');
+  const { epoch } = await belfry.inbox(user);
+  const raw = await RawSocket.open(belfry.base, belfry.token(user));
+  assert.deepEqual((await raw.join(topic, '1', { since: seq, epoch })).changes, []);
+  raw.send(['1', '9', topic, 'mark_all_read', {}]);
+  const { response } = (await raw.reply('9'))[4];
+  assert.deepEqual([response.up_to, response.unread_count], [seq, 0]);
+  await raw.close();
+});
+
+check('mark_all_read without up_to leaves what a long-poll was not handed', async () => {
+  const user = someone();
+  const topic = topicOf(user);
+  const first = await belfry.create(user, 'seen');
+  const poll = new RawPoll(belfry.base, belfry.token(user));
+  await poll.start();
+  await poll.post([['1', '1', topic, 'phx_join', {}]]);
+  await poll.frames((frame) => frame[1] === '1');
+  const other = await joinedRaw(user);
+  const second = await belfry.create(user, 'waits for a poll');
+  await other.frame('the second', (frame) => frame[4].notification?.id === second.id);
+  await poll.post([['1', '9', topic, 'mark_all_read', {}]]);
+  const frames = await poll.frames((frame) => frame[1] === '9');
+  const { response } = frames.find((frame) => frame[1] === '9')[4];
+  assert.deepEqual([response.up_to, response.unread_count], [first.seq, 1]);
+  await poll.post([['1', '10', topic, 'mark_all_read', {}]]);
+  const all = await poll.frames((frame) => frame[1] === '10');
+  assert.equal(all.find((frame) => frame[1] === '10')[4].response.unread_count, 0);
+  await other.close();
 });
 
 check('an op_id is seen by the other tabs, and a repeat changes nothing', async () => {

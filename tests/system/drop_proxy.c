@@ -2,8 +2,9 @@
 /* drop_proxy IN OUT -- stands between the notifier and the broker and loses a message when told.
  *
  * Binds IN, where the notifier publishes (setting notifier/publish_to), and connects to OUT, the
- * broker. Each USR1 loses the next message that has broadcasts; heads pass. Says `ready`, and
- * `dropped` after each, on standard output. TERM ends it. */
+ * broker. Each USR1 loses the next message that has broadcasts, each USR2 that and the next heads
+ * too. Says `ready`, and `dropped` or `dropped heads` after each, on standard output. TERM ends
+ * it. */
 #include "lib/sock.h"
 #include "proto/topic.h"
 
@@ -12,14 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static volatile sig_atomic_t to_drop, leave;
+static volatile sig_atomic_t to_drop, heads_too, leave;
 
 static void on_signal(int number)
 {
-    if (number == SIGUSR1)
-        to_drop = 1;
-    else
+    if (number == SIGTERM)
         leave = 1;
+    else
+        to_drop = 1;
+    if (number == SIGUSR2)
+        heads_too = 1;
 }
 
 static void say(const char *word)
@@ -28,12 +31,10 @@ static void say(const char *word)
     fflush(stdout);
 }
 
-static bool has_broadcasts(zmq_msg_t *m)
+static bool begins(zmq_msg_t *m, char kind)
 {
-    char key[BUS_KEY];
-    bus_key(0, key);
     struct bytes b = sock_bytes(m);
-    return b.n >= BUS_KEY && b.p[0] == key[0];
+    return b.n > 0 && b.p[0] == kind;
 }
 
 static void pass(void *in, void *out)
@@ -41,9 +42,12 @@ static void pass(void *in, void *out)
     zmq_msg_t m;
     zmq_msg_init(&m);
     while (sock_read(in, &m)) {
-        if (to_drop && has_broadcasts(&m)) {
+        if (to_drop && begins(&m, BUS_TOPIC)) {
             to_drop = 0;
             say("dropped");
+        } else if (heads_too && !to_drop && begins(&m, BUS_HEADS)) {
+            heads_too = 0;
+            say("dropped heads");
         } else {
             sock_send(out, sock_bytes(&m), 0);
         }
@@ -59,6 +63,7 @@ int main(int argc, char **argv)
     }
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGUSR2, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
 
     void *ctx = zmq_ctx_new();

@@ -35,14 +35,15 @@ after(async () => {
   fs.rmSync(dir, { recursive: true, force: true });
 });
 
-const dropped = () => said.split('dropped').length - 1;
+const dropped = (what) => said.split('\n').filter((line) => line === what).length;
 
-/** The next broadcast that act() causes is lost. */
-async function losing(act) {
-  const before = dropped();
-  proxy.kill('SIGUSR1');
+/** The next broadcast that act() causes is lost; with `headsToo` the heads that would tell of it as well. */
+async function losing(act, headsToo = false) {
+  const what = headsToo ? 'dropped heads' : 'dropped';
+  const before = dropped(what);
+  proxy.kill(headsToo ? 'SIGUSR2' : 'SIGUSR1');
   const result = await act();
-  await until('the proxy has lost it', () => dropped() === before + 1);
+  await until('the proxy has lost it', () => dropped(what) === before + 1);
   return result;
 }
 
@@ -76,6 +77,17 @@ for (const version of both)
       assert.deepEqual(tab.broken(), []);
     });
   }
+
+for (const transport of transports)
+  check(`the last one comes although its heads were lost, too, ${transport}`, async (t) => {
+    const user = `heads-${transport}`;
+    const tab = await openTab(belfry, user, { transport });
+    closing(t, tab);
+    const { seq } = await losing(() => belfry.create(user, 'lost'), true);
+    await tab.until('told', () => tab.badge === 1, HEALED_MS);
+    assert.deepEqual(tab.events('notification:new').map((one) => one.payload.seq), [seq]);
+    assert.deepEqual(tab.broken(), []);
+  });
 
 check('a connection sees an unbroken chain although every third message is lost', async () => {
   const user = 'chain';

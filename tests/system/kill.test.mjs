@@ -27,6 +27,7 @@ let belfry;
 const check = checked(() => belfry);
 const tabs = [];
 const acknowledged = new Map(USERS.map((user) => [user, new Map()])); // user -> id -> seq
+const marked = new Set(); // ids whose reading was acknowledged
 let writing = true; // whether the stream runs
 let ended = false;
 const busy = new Set(); // of the stream: who is in the middle of something
@@ -75,7 +76,8 @@ async function readOne() {
   const everything = random() < 0.1;
   const path = everything ? '/api/notifications/mark-all-read' : '/api/notifications/mark-read';
   const body = everything ? { up_to: seq, op_id } : { ids: [id], op_id };
-  await acknowledge('reads', () => belfry.post(path, body, belfry.token(user), { ms: 3000 }));
+  const done = await acknowledge('reads', () => belfry.post(path, body, belfry.token(user), { ms: 3000 }));
+  if (done) for (const [one, at] of all) if (one === id || (everything && at <= seq)) marked.add(one);
 }
 
 /** What a tab was told of each notification, from all the ways it can be told. */
@@ -172,6 +174,7 @@ for (let round = 1; round <= ROUNDS + SEVERAL; round++) {
       const ids = new Set(notifications.map((one) => one.id));
       assert.equal(ids.size, notifications.length, 'each once');
       assert.deepEqual([...ids].sort(), [...acknowledged.get(user).keys()].sort(), `${user}: what was acknowledged, and no more`);
+      assert.deepEqual(notifications.filter((one) => !one.read_at && marked.has(one.id)), [], `${user}: what was acknowledged as read is`);
       assert.equal(unread_count, notifications.filter((one) => !one.read_at && one.type !== 'system').length);
       for (const tab of tabs.filter((one) => one.user === user)) {
         assert.deepEqual(tab.broken().slice(0, 3), [], `${user}: each change once, in order`);

@@ -20,7 +20,8 @@ static const struct conf_setting rows[] = {
     {"part/deep", CONF_u64, AT(deep), 0, UINT64_MAX, "7", "far down"},
     {"part/where", CONF_str, AT(where), 0, 32, "", "where; empty: nowhere"},
 };
-static const struct conf_table table = {"SAMPLE_", rows, sizeof rows / sizeof *rows};
+static const struct conf_table table = {
+    .prefix = "SAMPLE_", .rows = rows, .count = sizeof rows / sizeof *rows};
 
 static char file[64];
 

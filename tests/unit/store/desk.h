@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* desk.h -- the store's core in one thread: a message in, its answer out, over either engine. */
 #pragma once
-#ifndef _GNU_SOURCE
-#endif
 
 #include "lib/clock.h"
 #include "lib/ensure.h"
