@@ -290,6 +290,53 @@ struct mp_list {
     F(u64, req, 0, "the poll whose client has left")                                               \
     F(u64, slot, 0, "its long-poll session")
 
+/* Presence. An owner is a session process: `owner` is its instance, a number that it drew at its
+ * start, `index` its place among the processes. What it owns of a topic changes in steps numbered
+ * like the log's: `prev` is the topic's step before; 0: before it the owner had nothing there. */
+#define PRESENCE_OWNER(F)                                                                          \
+    F(u64, owner, 0, "instance of the process")                                                    \
+    F(u64, index, 0, "of the process")
+#define PRESENCE_ENTRY_FIELDS(F)                                                                   \
+    F(str, ref, PRESENCE_REF_MAX, "phx_ref: no other entry has it, ever")                          \
+    F(str, prev, PRESENCE_REF_MAX, "phx_ref that this one took the place of, or empty")            \
+    F(str, user, USER_MAX, "")                                                                     \
+    F(str, meta, PRESENCE_META_MAX, "JSON object: the meta without its refs")
+#define PRESENCE_DELTA_FIELDS(F)                                                                   \
+    PRESENCE_OWNER(F)                                                                              \
+    F(u64, seq, 0, "the owner's step")                                                             \
+    F(u64, prev, 0, "the topic's step before it; 0: `joins` is all that the owner has there")      \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(list, joins, PRESENCE_BATCH, "presence_entry")                                               \
+    F(list, leaves, PRESENCE_BATCH, "str: refs")
+#define PRESENCE_HEADS_FIELDS(F)                                                                   \
+    PRESENCE_OWNER(F)                                                                              \
+    F(u64, from, 0, "exclusive: the `to` of the heads before")                                     \
+    F(u64, to, 0, "inclusive: every topic that changed between is in the list")                    \
+    F(list, topics, CHANGES_MAX, "head: topic, and the owner's step of its last change")
+#define PRESENCE_ASK_FIELDS(F)                                                                     \
+    ASK(F)                                                                                         \
+    F(u64, owner, 0, "the instance whose steps `topics` tells; 0: none is known")                  \
+    F(u64, counts, 0, "1: how many, not who")                                                      \
+    F(list, topics, CHANGES_MAX, "head: topic, and the step that the asker has of it; 0: none")
+#define PRESENCE_PARTS_FIELDS(F)                                                                   \
+    ANSWER(F)                                                                                      \
+    PRESENCE_OWNER(F)                                                                              \
+    F(list, parts, CHANGES_MAX,                                                                    \
+      "presence_part: of the topics asked for, in their order; those at the end may be missing")
+#define PRESENCE_PART_FIELDS(F)                                                                    \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(u64, seq, 0, "the owner's step that this is true at")                                        \
+    F(u64, same, 0, "1: the asker has it already")                                                 \
+    F(u64, count, 0, "of the owner's entries there")                                               \
+    F(list, entries, PRESENCE_PART_MAX, "presence_entry: all of them, but for `same` and `counts`")
+#define PRESENCE_USER_FIELDS(F)                                                                    \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "")
+#define PRESENCE_USER_INFO_FIELDS(F)                                                               \
+    ANSWER(F)                                                                                      \
+    F(u64, connections, 0, "of the user, to this process")                                         \
+    F(u64, since_ms, 0, "wall clock since when there is at least one; 0: there is none")
+
 #define MESSAGES(M)                                                                                \
     M(1, entry, ENTRY_FIELDS, "a committed action: a record of the log, and in lists")             \
     M(2, item, ITEM_FIELDS, "a notification, in lists")                                            \
@@ -336,7 +383,15 @@ struct mp_list {
     M(42, disconnect, DISCONNECT_FIELDS, "session -> sessions: close what this user has open")     \
     M(50, poll, POLL_FIELDS, "session -> session: a long-poll request for one of yours")           \
     M(51, polled, POLLED_FIELDS, "session -> session")                                             \
-    M(52, poll_gone, POLL_GONE_FIELDS, "session -> session")
+    M(52, poll_gone, POLL_GONE_FIELDS, "session -> session")                                       \
+    M(80, presence_entry, PRESENCE_ENTRY_FIELDS, "one connection on one topic, in lists")          \
+    M(81, presence_part, PRESENCE_PART_FIELDS, "what one process has of a topic, in lists")        \
+    M(82, presence_delta, PRESENCE_DELTA_FIELDS, "session -> sessions: who came and went")         \
+    M(83, presence_heads, PRESENCE_HEADS_FIELDS, "session -> sessions, twice a second")            \
+    M(84, presence_ask, PRESENCE_ASK_FIELDS, "session -> session: what you have of topics")        \
+    M(85, presence_parts, PRESENCE_PARTS_FIELDS, "session -> session")                             \
+    M(86, presence_user, PRESENCE_USER_FIELDS, "session -> session: is this user connected?")      \
+    M(87, presence_user_info, PRESENCE_USER_INFO_FIELDS, "session -> session")
 
 /* What happened to an inbox. Kept in the log: append only. */
 #define ENTRY_KINDS(X)                                                                             \
