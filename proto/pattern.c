@@ -4,7 +4,8 @@
 #include "lib/ensure.h"
 #include "proto/topic.h"
 
-/* The name in the braces at `p`; *behind is what follows them. n is 0 when it is no placeholder. */
+/* The name in the braces at `p`, and what follows them; when it is no placeholder n is 0, and *behind
+ * is p. */
 static struct bytes placeholder(const char *p, const char **behind)
 {
     const char *close = *p == '{' ? strchr(p, '}') : NULL;
@@ -83,21 +84,19 @@ bool pattern_match(const char *pattern, struct bytes topic, struct capture captu
 }
 
 /* A pattern with its names away: bytes, and for each placeholder ONE and MORE. */
-enum { END = 256, ONE, MORE, STEPS_MAX = TOPIC_MAX + 1 };
+enum { END = 256, ONE, MORE, STEPS_MAX = TOPIC_MAX + 2 };
 
 static size_t steps_of(const char *pattern, uint16_t out[STEPS_MAX])
 {
     size_t n = 0;
     for (const char *p = pattern; *p;) {
-        const char *behind = p + 1;
         ENSURE(n + 2 < STEPS_MAX); /* {x} takes three bytes and gives two */
-        if (placeholder(p, &behind).n > 0) {
+        if (placeholder(p, &p).n > 0) {
             out[n++] = ONE;
             out[n++] = MORE;
         } else {
-            out[n++] = (uint8_t)*p;
+            out[n++] = (uint8_t)*p++;
         }
-        p = behind;
     }
     out[n] = END;
     return n;
