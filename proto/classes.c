@@ -94,7 +94,7 @@ static bool events_valid(const char *list)
     if (strcmp(list, "*") == 0)
         return true;
     while (good && next_name(&list, &name))
-        good = event_valid(name);
+        good = event_valid(name) && !memchr(name.p, '*', name.n);
     return good;
 }
 
@@ -114,7 +114,7 @@ bool class_check(struct topic_class *c, struct buf *why)
     else if (!events_valid(c->events))
         buf_format(why,
                    "events must be * or names with commas between, each of 1 to %d bytes without "
-                   "spaces, and none that begins with phx_ or presence",
+                   "spaces and *, and none that begins with phx_ or presence",
                    EVENT_MAX);
     else if (!c->echo && c->history > 0)
         buf_text(why, "echo = 0 is for topics without history: what is numbered goes to everybody");

@@ -74,6 +74,11 @@ static void wrong_settings_stop_every_program(void **state)
         {"# first\n\nsessions = 65\n", ":3:", "a whole number from 1 to 64"},
         {"session\n    idle_ms = soon\n", ":2:", "a whole number from 1000"},
         {"dev = yes\n", ":1:", "0 or 1"},
+        {"dev = 1\n\ntopic\n    pattern = channel:{id}\n    join = friends\n", ":3: topic: join",
+         "one of nobody, anyone, authenticated, owner, member, token"},
+        {"topic\n    pattern = channel:{id}\nrule\n    event = e\n    topic = channel:{id}\n"
+         "    title = t\n",
+         ":3: rule:", "no class with history has topics like \"channel:{id}\""},
     };
     static const char *const programs[] = {"belfry serve", "belfry-store", "belfry-broker",
                                            "belfry-notifier", "belfry-session"};
@@ -89,6 +94,11 @@ static void wrong_settings_stop_every_program(void **state)
         for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
             EXPECT(programs[i], args, 100, place, rows[r].allowed);
     }
+    setenv("BELFRY_SESION_IDLE_MS", "5000", 1);
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        EXPECT(programs[i], "--data /tmp/none", 100, "\"BELFRY_SESION_IDLE_MS\" is not a setting",
+               "BELFRY_SESSION_IDLE_MS");
+    unsetenv("BELFRY_SESION_IDLE_MS");
     folder_remove(folder);
 }
 
