@@ -55,6 +55,8 @@ static bool known(const struct msg_entry *e)
         return false;
     if (e->at_ms >> 48 || e->expires_ms >> 48)
         return false;
+    if (e->kind == ENTRY_message)
+        return event_valid(e->event) && e->content.n >= 2;
     return e->kind != ENTRY_created || (e->type < TYPE_COUNT && e->content.n > 2);
 }
 

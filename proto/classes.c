@@ -51,7 +51,8 @@ const struct conf_setting class_rows[CLASS_ROWS] = {CLASS_SETTINGS(CLASS_ROW)};
       "of a topic like channel:{id} (its class must have history),")                               \
     S(str, type, "type", 1, 15, "activity",                                                        \
       "a notification of this type (a stored one) to each member but the author")                  \
-    S(str, title, "title", 0, 255, "", "its title; {id} is the pattern's, {from} the author")      \
+    S(str, title, "title", 0, 255, "",                                                             \
+      "its title; {id} is the pattern's, {from} the author, someone for a back end")               \
     S(str, body, "body", 0, 511, "", "its body, the same way")
 
 const struct conf_setting rule_rows[RULE_ROWS] = {RULE_SETTINGS(RULE_ROW)};
@@ -135,14 +136,22 @@ static bool history_possible(const char *pattern, const struct topic_class *clas
     return false;
 }
 
+static bool plain(const char *text)
+{
+    for (const char *p = text; *p; p++)
+        if ((unsigned char)*p < ' ')
+            return false;
+    return utf8_valid(bytes_of(text));
+}
+
 static void check_template(const char *name, const char *text, const char *pattern, struct buf *why)
 {
     struct bytes unknown = template_unknown(text, pattern, "from");
     if (unknown.n > 0)
         buf_format(why, "%s names {%.*s}, which is neither in \"%s\" nor {from}", name,
                    (int)unknown.n, unknown.p, pattern);
-    else if (!utf8_valid(bytes_of(text)))
-        buf_format(why, "%s is not UTF-8", name);
+    else if (!plain(text))
+        buf_format(why, "%s must be UTF-8 without control characters", name);
 }
 
 bool rule_check(struct topic_rule *r, const struct topic_class *classes, uint64_t n,

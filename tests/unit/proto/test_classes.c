@@ -232,7 +232,8 @@ static void what_is_refused(void **state)
          ":4: rule: body names {room}, which is neither in \"channel:{id}\" nor {from}"},
         {CHANNEL "rule\n    event = e\n    topic = channel:{c}\n    title = \"{from}: {c} {id}\"\n",
          ":4: rule: title names {id}, which is neither in \"channel:{c}\" nor {from}"},
-        {RULE "    body = \"\xff\"\n", ":4: rule: body is not UTF-8"},
+        {RULE "    body = \"\xff\"\n", ":4: rule: body must be UTF-8 without control characters"},
+        {RULE "    body = \"\x01\"\n", ":4: rule: body must be UTF-8 without control characters"},
         /* a rule of topics that are not kept */
         {"rule\n    event = e\n    topic = channel:{id}\n    title = t\n",
          ":1: rule: " LOST("channel:{id}")},
