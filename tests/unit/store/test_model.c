@@ -26,7 +26,7 @@ struct model_message {
 };
 
 struct model_topic {
-    char name[16];
+    char name[20];
     struct model_message messages[MESSAGES_MAX];
     unsigned count;
     uint64_t keep, keep_ms; /* of the last publish */
