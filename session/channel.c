@@ -12,6 +12,7 @@
 #include "session/inbox.h"
 #include "session/live.h"
 #include "session/phoenix.h"
+#include "session/presence_live.h"
 #include "session/publish.h"
 
 #include <stdlib.h>
@@ -162,6 +163,20 @@ static void published_now(struct session *s, struct conn *c, const struct phx_in
         reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
 }
 
+/* Another meta for who is listed. */
+static void presence_event(struct session *s, struct conn *c, struct member *m,
+                           const struct phx_in *in)
+{
+    struct problem why = {0};
+    struct bytes meta;
+    if (!presence_meta(in->payload, &meta, &why))
+        reply_problem(s, c, in, &why);
+    else if (presence_change(s, m, meta))
+        reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
+    else
+        reply_error(s, c, in, in->join_ref, "not listed here");
+}
+
 /* handle_event of a topic: publishing, or coming back. */
 static void topic_event(struct session *s, struct conn *c, struct member *m,
                         const struct phx_in *in)
@@ -176,6 +191,10 @@ static void topic_event(struct session *s, struct conn *c, struct member *m,
             live_reconnect(s, m, in->ref, since, epoch);
         else
             reply_problem(s, c, in, &why);
+        return;
+    }
+    if (class->presence && bytes_is(in->event, "presence:update") && !in->binary) {
+        presence_event(s, c, m, in);
         return;
     }
     enum allowed allowed = access_allows(class->publish, class, in->topic, &who);
@@ -239,6 +258,10 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
     } else if (in->binary) {
         refuse_join(s, c, in, in->join_ref, "a join takes no binary payload");
     } else if (!action_since(in->payload, &join.since, &join.epoch, &why)) {
+        count_one(s, COUNT_joins_refused);
+        reply_problem(s, c, in, &why);
+    } else if (join.class && join.class->presence &&
+               !presence_meta(in->payload, &join.meta, &why)) {
         count_one(s, COUNT_joins_refused);
         reply_problem(s, c, in, &why);
     } else {

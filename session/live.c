@@ -10,6 +10,7 @@
 #include "session/inbox.h"
 #include "session/kind.h"
 #include "session/phoenix.h"
+#include "session/presence_live.h"
 
 #include <stdlib.h>
 
@@ -66,6 +67,7 @@ static void member_leave(struct session *s, struct member *m)
     struct topic *t = m->topic;
     if (m->fetch)
         ask_cancel(s->store, m->fetch);
+    presence_left(s, m);
     roster_leave(&s->live->roster, m);
     tidy(s, t);
     gauge_down(s, COUNT_views);
@@ -223,8 +225,13 @@ static void replaced(struct session *s, struct member *m)
 static void joined(struct session *s, struct member *m, struct buf *out, uint64_t pos)
 {
     count_one(s, COUNT_joins);
+    if (m->presence && presence_counting(s, member_topic(m))) {
+        buf_cut(out, out->n - 1);
+        buf_format(out, "%s\"presence\":\"count\"}", out->n > 1 ? "," : "");
+    }
     reply(s, m, member_ref(m), "ok", buf_all(out), pos);
     replaced(s, m);
+    presence_joined(s, m);
 }
 
 static void refused(struct session *s, struct member *m, enum err why)
@@ -326,6 +333,8 @@ void live_join(struct session *s, struct conn *c, const struct join *join)
     m->topic->class = join->class;
     m->topic->kind = kind_of(join->class);
     m->epoch = join->epoch;
+    if (join->class && join->class->presence)
+        presence_enter(s, m, join->meta);
     m->replaces = join->replaces.n > 0;
     if (m->replaces)
         member_third_set(m, join->replaces);

@@ -17,6 +17,7 @@ struct join {
     struct bytes topic, join_ref, ref;
     struct bytes replaces; /* join_ref of the earlier join of the same topic, or empty */
     uint64_t since, epoch; /* 0: nothing yet */
+    struct bytes meta;     /* of a topic with presence: JSON object, or empty */
 };
 
 /* Starts a view; the answer to the join comes from it. */

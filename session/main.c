@@ -15,6 +15,7 @@
 #include "session/longpoll.h"
 #include "session/pages.h"
 #include "session/peers.h"
+#include "session/presence_live.h"
 #include "session/websocket.h"
 
 #include <errno.h>
@@ -97,6 +98,7 @@ static void open_all(struct process *p, int argc, char **argv)
     bus_new(s, p->zmq, &p->paths);
     users_init(&s->users, s->seed);
     live_new(s);
+    presence_live_new(s);
     heads_new(s);
     websockets_new(s);
     peers_new(s, p->zmq);
@@ -165,6 +167,7 @@ static uint64_t deadline_ms(const struct process *p)
     const struct session *s = &p->s;
     uint64_t first = p->sweep_ms;
     first = sooner(first, live_deadline_ms(s));
+    first = sooner(first, presence_live_deadline_ms(s));
     first = sooner(first, asks_deadline_ms(s->store));
     first = sooner(first, peers_deadline_ms(s));
     first = sooner(first, http_deadline_ms(s));
@@ -186,6 +189,7 @@ static void sweep(struct process *p)
 /* Everything that came in this turn is handled; now everything that it produced leaves. */
 static void send_all(struct session *s)
 {
+    presence_live_tick(s);
     live_tick(s);
     heads_tick(s);
     conns_flush(s);
@@ -244,6 +248,7 @@ static void close_all(struct process *p)
     websockets_free(&s->websockets);
     heads_free(&s->heads);
     live_free(&s->live);
+    presence_live_free(&s->presence);
     bus_free(&s->bus);
     conns_free(&s->conns);
     users_fini(&s->users);

@@ -6,6 +6,7 @@
 #include "lib/loop.h"
 #include "session/asks.h"
 #include "session/longpoll.h"
+#include "session/presence_live.h"
 
 #include <stdlib.h>
 
@@ -79,6 +80,8 @@ static void receive(struct session *s, const struct hub_peer *from, const struct
         longpoll_asked(s, from, &m->poll);
     else if (m->id == MSG_poll_gone)
         longpoll_gone(s, from, &m->poll_gone);
+    else if (m->id == MSG_presence_ask || m->id == MSG_presence_user)
+        presence_question(s, from, m);
     else
         log_line("session.peers message=%s error=\"not for a session\"", msg_name(m->id));
 }

@@ -163,11 +163,11 @@ bool presence_update(struct presence *p, struct watcher *w, struct bytes meta, u
     return true;
 }
 
-void presence_unwatch(struct presence *p, struct watcher *w, uint64_t now_ms)
+void presence_unwatch(struct presence *p, struct watcher *w, bool stays, uint64_t now_ms)
 {
     p->now_ms = now_ms;
     struct room *r = w->room;
-    if (w->entry)
+    if (w->entry && !stays)
         untrack(p, r, w->entry);
     room_unwatch(w);
     if (r->watchers_n == 0)

@@ -82,7 +82,8 @@ struct watcher *presence_watch(struct presence *p, void *member, struct bytes to
                                struct bytes user, struct bytes meta, uint64_t now_ms);
 /* False: it is not listed. */
 bool presence_update(struct presence *p, struct watcher *w, struct bytes meta, uint64_t now_ms);
-void presence_unwatch(struct presence *p, struct watcher *w, uint64_t now_ms);
+/* `stays`: its entry is listed until this owner is gone. */
+void presence_unwatch(struct presence *p, struct watcher *w, bool stays, uint64_t now_ms);
 
 /* From the broker. */
 void presence_delta(struct presence *p, const struct msg_presence_delta *d, uint64_t now_ms);

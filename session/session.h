@@ -41,6 +41,11 @@
     X(holes, total, "holes found in a topic and read from the log")                                \
     X(syncs, total, "notifications:sync sent")                                                     \
     X(behind, total, "times that a client took too little")                                        \
+    X(presence_entries, gauge, "entries of this process on topics with presence now")              \
+    X(presence_topics, gauge, "topics with presence now")                                          \
+    X(presence_holes, total, "presence that was missed and asked for")                             \
+    X(presence_gone, total, "session processes found gone or replaced")                            \
+    X(presence_unlisted, total, "joins above a limit of presence, which are not listed")           \
     X(heads_missed, total, "heads that did not follow the last ones")                              \
     X(asks, total, "requests to the store")                                                        \
     X(peer_asks, total, "requests to other session processes, polls among them")                   \
@@ -76,6 +81,7 @@ struct session {
     struct websockets *websockets;
     struct longpolls *longpolls;
     struct peers *peers; /* the other session processes */
+    struct presence_live *presence;
     struct pages *pages; /* NULL: none are served */
 };
 

@@ -155,7 +155,7 @@ static int end(void **state)
     (void)state;
     for (int i = 0; i < MEMBERS; i++)
         if (it.watchers[i])
-            presence_unwatch(it.p, it.watchers[i], it.now_ms);
+            presence_unwatch(it.p, it.watchers[i], false, it.now_ms);
     presence_free(&it.p);
     return 0;
 }
@@ -186,7 +186,7 @@ static void joins(int member, const char *user)
 
 static void leaves(int member)
 {
-    presence_unwatch(it.p, it.watchers[member], it.now_ms);
+    presence_unwatch(it.p, it.watchers[member], false, it.now_ms);
     it.watchers[member] = NULL;
 }
 
