@@ -350,6 +350,9 @@ static void the_recount_finds_what_is_planted(void **state)
     plant(d, "room:7", offsetof(struct topic_row, gone), UINT64_MAX);
     assert_true(recount(d, NULL) > 0);
     plant(d, "room:7", offsetof(struct topic_row, gone), 1);
+    plant(d, "room:8", offsetof(struct topic_row, gone), 1); /* though nothing of it is */
+    assert_int_equal(recount(d, "deleted up to"), 1);
+    plant(d, "room:8", offsetof(struct topic_row, gone), UINT64_MAX);
     plant(d, "room:empty", offsetof(struct topic_row, members), 1);
     assert_int_equal(recount(d, "members"), 1);
     plant(d, "room:empty", offsetof(struct topic_row, members), UINT64_MAX);
