@@ -280,14 +280,14 @@ void presence_answered(struct presence *p, unsigned index, const struct msg_pres
     struct owner *o = &p->owners[index];
     o->asking = false;
     bool good = answer && answer->index == index && owner_at(p, index, answer->owner) && !o->gone;
+    if (!good || answer->parts.count == 0)
+        o->retry_ms = now_ms + PRESENCE_RETRY_MS;
     if (good) {
         struct mp_in in = list_in(answer->parts);
         struct msg m;
         while (msg_read(&in, &m))
             if (m.id == MSG_presence_part)
                 take(p, index, &m.presence_part);
-    } else {
-        o->retry_ms = now_ms + PRESENCE_RETRY_MS;
     }
     ring_move(&o->suspects, &o->asked); /* what was not answered is asked again */
 }
@@ -328,6 +328,8 @@ void presence_asked(struct presence *p, const struct msg_presence_ask *ask, stru
         buf_reset(&p->text);
         if (r && !same && !ask->counts)
             part.presence_part.entries = list_of(&p->text, write_own(p, r, &p->text));
+        if (p->text.overflowed)
+            break; /* many left and have not been told yet: asked again, it fits */
         part.presence_part.entries.raw = buf_all(&p->text);
         part.presence_part.count = r ? r->own : 0;
         msg_write(&p->list, &part);
