@@ -71,7 +71,7 @@ enum err idem_repeat(struct work *w, const struct idem_key *k, uint64_t req, str
         return ERR_NOT_FOUND;
     if (k->body_hash.n != HASH_SIZE)
         return ERR_INVALID;
-    struct bytes kept;
+    struct bytes kept = {0};
     enum err e = find(w, k, &kept);
     if (e)
         return e;
