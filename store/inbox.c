@@ -324,14 +324,16 @@ void inbox_flush(struct work *w)
     }
 }
 
-/* One row of TABLE_due. False: it leads nowhere, and would be met again and again. */
+/* One row of TABLE_due. False: it leads nowhere, and would be met again and again. The key is
+ * borrowed only until the first write. */
 static bool expire_inbox(struct work *w, struct bytes key, struct bytes value)
 {
+    uint64_t due_ms = key_number(key, 0), no = key_number(key, 1);
     struct bytes topic;
     struct inbox *in;
     return record_read(w->txn, TABLE_due, key, value, NULL, 0, &topic) == ERR_OK && topic.n > 0 &&
            topic.n <= TOPIC_MAX && inbox_open(w, topic, &in) == ERR_OK &&
-           in->row.no == key_number(key, 1) && in->due_ms == key_number(key, 0);
+           in->row.no == no && in->due_ms == due_ms;
 }
 
 void inbox_expire_due(struct work *w, uint64_t *next_ms)

@@ -151,7 +151,7 @@ static void beat(struct store *s, struct instant now)
 {
     struct engine_stats stats = engine_stats(s->engine);
     s->counters.rows[COUNT_map_bytes].value = stats.map_bytes;
-    s->counters.rows[COUNT_sync_us_total].value = stats.sync_us_total;
+    s->counters.rows[COUNT_sync_us].value = stats.sync_us_total;
     s->counters.rows[COUNT_dropped].value = s->hub.dropped;
     if (now.wall_ms - s->counters.head->beat_wall_ms < BEAT_MS)
         return; /* a clock that steps back beats at once */
