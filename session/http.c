@@ -98,7 +98,8 @@ static void watch(struct http *h, struct request *r)
         r->id = h->watched_n++;
     }
     h->watched[r->id] = r;
-    r->generation = ++h->generation & 0xfffffff;
+    h->generation = h->generation % 0xfffffff + 1; /* 28 bits, never 0: that is nobody's */
+    r->generation = h->generation;
     struct epoll_event ev = {.events = EPOLLRDHUP,
                              .data.u64 = wake_pack(WAKE_http_watch, r->generation, r->id)};
     if (epoll_ctl(h->s->epoll, EPOLL_CTL_ADD, info->connect_fd, &ev) != 0)

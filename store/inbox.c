@@ -332,8 +332,8 @@ static bool expire_inbox(struct work *w, struct bytes key, struct bytes value)
     struct bytes topic;
     struct inbox *in;
     return record_read(w->txn, TABLE_due, key, value, NULL, 0, &topic) == ERR_OK && topic.n > 0 &&
-           topic.n <= TOPIC_MAX && inbox_open(w, topic, &in) == ERR_OK &&
-           in->row.no == no && in->due_ms == due_ms;
+           topic.n <= TOPIC_MAX && inbox_open(w, topic, &in) == ERR_OK && in->row.no == no &&
+           in->due_ms == due_ms;
 }
 
 void inbox_expire_due(struct work *w, uint64_t *next_ms)
