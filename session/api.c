@@ -33,6 +33,12 @@ static bool authorised(struct session *s, struct request *r, struct who *who)
     return who->kind != WHO_nobody;
 }
 
+bool api_admit(struct session *s, struct request *r)
+{
+    struct who who;
+    return authorised(s, r, &who);
+}
+
 static bool json_body(struct session *s, struct request *r)
 {
     const char *type = request_header(r, "Content-Type");

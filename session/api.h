@@ -7,6 +7,8 @@
 
 #include "session/http.h"
 
+/* As routes_admit(), of a POST: somebody known sends it. */
+bool api_admit(struct session *s, struct request *r);
 void api_create(struct session *s, struct request *r);
 void api_list(struct session *s, struct request *r);
 void api_count(struct session *s, struct request *r);

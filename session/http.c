@@ -228,10 +228,12 @@ static enum MHD_Result begin(struct session *s, struct MHD_Connection *mhd, cons
     const char *why;
     *slot = r;
     unsigned status = guard_request(mhd, s->settings->body_bytes, &why);
-    if (status == 0)
+    arena_reset(&s->scratch);
+    if (status != 0)
+        http_problem(s, r, status, "", why);
+    else if (routes_admit(s, r))
         return MHD_YES;
     r->refused = true;
-    http_problem(s, r, status, "", why);
     MHD_add_response_header(r->response, "Connection", "close");
     return queue(r);
 }
@@ -248,7 +250,8 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
     if (r->response)
         return r->refused ? MHD_YES : queue(r); /* resumed with an answer */
     if (*data_n > 0) {
-        buf_add(&r->body, data, *data_n);
+        if (r->method == HTTP_POST)
+            buf_add(&r->body, data, *data_n);
         *data_n = 0;
         return MHD_YES;
     }
