@@ -2,7 +2,7 @@
 /* api.h -- the HTTP API: for back ends (API key, service token) and for pages (user token).
  *
  * A request is checked here, becomes one request to the store, and is answered with what the store
- * answers. Source: docs/protocol.md "HTTP". */
+ * answers. Source: docs/api.md "HTTP". */
 #pragma once
 
 #include "session/http.h"
