@@ -41,6 +41,7 @@ struct http {
     struct request **watched; /* suspended polls, by id */
     uint32_t watched_n, watched_cap, *free_ids, free_n;
     uint32_t generation;
+    uint32_t asking; /* suspended requests that are no polls */
 };
 
 static uint64_t bytes_received(int fd)
@@ -126,6 +127,7 @@ static void answered(struct session *s, struct request *r, unsigned status,
     r->status = status;
     if (r->suspended) {
         r->suspended = false;
+        s->http->asking -= !r->poll;
         unwatch(s->http, r);
         MHD_resume_connection(r->mhd);
         s->http->dirty = true;
@@ -143,6 +145,8 @@ void http_answer(struct session *s, struct request *r, unsigned status, const ch
     MHD_add_response_header(response, "Cache-Control", "no-store");
     for (; headers && headers[0]; headers += 2)
         MHD_add_response_header(response, headers[0], headers[1]);
+    if (s->draining) /* the next request is for the process after us */
+        MHD_add_response_header(response, "Connection", "close");
     answered(s, r, status, response);
 }
 
@@ -264,6 +268,7 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
     if (r->response)
         return queue(r);
     r->suspended = true;
+    s->http->asking += !r->poll;
     MHD_suspend_connection(mhd);
     if (r->poll)
         watch(s->http, r);
@@ -378,7 +383,10 @@ void http_free(struct http **slot)
     struct http *h = *slot;
     if (!h)
         return;
-    http_run(h->s); /* whoever was suspended has been answered: nothing may be when it stops */
+    /* Whoever was suspended has been answered: nothing may be when it stops, and it needs more than
+     * one run to have written all of it. */
+    for (int i = 0; i < RUNS_PER_TURN && (i == 0 || http_deadline_ms(h->s) <= h->s->now_ms); i++)
+        http_run(h->s);
     MHD_stop_daemon(h->daemon);
     door_free(&h->door);
     free(h->watched);
@@ -425,6 +433,11 @@ uint64_t http_deadline_ms(const struct session *s)
     if (MHD_get_timeout(s->http->daemon, &wait_ms) != MHD_YES)
         return LOOP_NEVER;
     return s->now_ms + wait_ms;
+}
+
+bool http_asking(const struct session *s)
+{
+    return s->http->asking > 0;
 }
 
 /* libmicrohttpd's time-out is for idleness, so that a byte a second would live for ever. */

@@ -445,6 +445,21 @@ bound('drain: who is connected and does not answer the goodbye does not hold it 
   deaf.ws.terminate();
 });
 
+bound('drain: a request that is under way is answered first', { drain_ms: 500 }, async (b) => {
+  const { belfry } = b;
+  const pid = await belfry.pid('session.0');
+  await belfry.signal('store', 'SIGSTOP');
+  const from = await b.counter('asks');
+  const created = belfry.post('/api/notifications', { to: 'late', title: 't' }, belfry.apiKey);
+  await until('asked', async () => (await b.counter('asks')) >= from + 1);
+  process.kill(pid, 'SIGTERM');
+  await until('draining', () => belfry.log.some((line) => /session\.drain/.test(line)));
+  await belfry.signal('store', 'SIGCONT');
+  assert.equal((await created).status, 201);
+  await belfry.back('session.0', pid);
+  assert.equal((await belfry.count('late')).unread_count, 1);
+});
+
 bound('a session process that is TERMed alone is started again, and its clients return', { drain_ms: 200 }, async (b, t) => {
   const { belfry } = b;
   const tabs = [];
