@@ -77,6 +77,7 @@ test:
 SOURCES = $(wildcard */*.[ch] bench/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 lint:
 	tools/need lint
+	@mkdir -p build
 	clang-format --dry-run -Werror $(SOURCES)
 	printf '%s\n' $(filter %.c,$(SOURCES)) | \
 	    xargs -P $(shell nproc) -I@ clang-tidy --quiet @ -- $(filter-out -M%,$(CFLAGS)) 2>build/tidy.log

@@ -36,7 +36,7 @@ const struct command commands[] = {
      notify_command,
      {{"--type", "T", "transient, toast, activity, alert or system; activity"},
       {"--body", "B", "text under the title"},
-      {"--data", "JSON", "an object or array for the application, {...} or [...]"},
+      {"--data", "JSON", "an object for the application, {...}"},
       {"--expires-in", "S", "seconds until it ends"}}},
     {"check", "", 0, "recount every inbox against its counts", check_command, {{0}}},
     {"conf", "", 0, "print every setting with its default", conf_command, {{0}}},

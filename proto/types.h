@@ -2,7 +2,7 @@
 /* types.h -- the notification types, as the table that says what each one is. Nothing else in the
  * code tests a type's name or number.
  *
- * Source  docs/tour.md "Notifications". The numbers are kept in the log: append only. */
+ * Source  docs/api.md "What there is". The numbers are kept in the log: append only. */
 #pragma once
 
 #include "lib/buf.h"

@@ -32,6 +32,12 @@ bool api_authorised(struct session *s, struct request *r, struct who *who)
     return who->kind != WHO_nobody;
 }
 
+bool api_admit(struct session *s, struct request *r)
+{
+    struct who who;
+    return api_authorised(s, r, &who);
+}
+
 bool api_json_body(struct session *s, struct request *r)
 {
     const char *type = request_header(r, "Content-Type");
@@ -126,7 +132,10 @@ static void answered(struct ask_waiter w, const struct msg *answer, enum err e)
 static void ask_for(struct session *s, struct request *r, struct msg *m, uint64_t tag)
 {
     struct ask_waiter w = {answered, s, r, tag};
-    ask(s->store, m, s->now_ms, s->settings->request_ms, true, w);
+    /* "All" would be another all the second time: it may have been done, and more have come since. */
+    bool again = m->id != MSG_mark_all_read || m->mark_all_read.up_to != UP_TO_NEWEST ||
+                 m->mark_all_read.op_id.n > 0;
+    ask(s->store, m, s->now_ms, s->settings->request_ms, again, w);
 }
 
 /* ---- creating ---- */

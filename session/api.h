@@ -2,7 +2,7 @@
 /* api.h -- the HTTP API: for back ends (API key, service token) and for pages (user token).
  *
  * A request is checked here, becomes one request to the store, and is answered with what the store
- * answers. Source: docs/protocol.md "HTTP". */
+ * answers. Source: docs/api.md "HTTP". */
 #pragma once
 
 #include "lib/err.h"
@@ -18,6 +18,8 @@ bool api_query_number(struct session *s, struct request *r, const char *name, ui
 /* What the store's refusal is in HTTP. */
 void api_error(struct session *s, struct request *r, enum err e);
 
+/* As routes_admit(), of a POST: somebody known sends it. */
+bool api_admit(struct session *s, struct request *r);
 void api_create(struct session *s, struct request *r);
 void api_list(struct session *s, struct request *r);
 void api_count(struct session *s, struct request *r);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* channel.h -- one connection's side of Phoenix Channels: joins, leaves, pushes, heartbeats.
  *
- * The same for WebSocket and long-poll. Source: docs/protocol.md "Messages of a client"; the order of
- * the rules is that of Phoenix.Socket. */
+ * The same for WebSocket and long-poll. Source: docs/api.md "The socket"; the order of the rules is
+ * that of Phoenix.Socket. */
 #pragma once
 
 #include "session/conn.h"

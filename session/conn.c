@@ -321,6 +321,8 @@ static void written(struct session *s, struct conn *c, size_t n)
     conn_written(c, whole);
     conn_forget(s, c, whole);
     c->out_at = (uint32_t)at;
+    if (c->blocked_ms > 0)
+        c->blocked_ms = s->now_ms; /* slow, but it takes something */
     count_one(s, COUNT_flushes);
     count_add(s, COUNT_bytes_out, n);
 }

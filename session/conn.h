@@ -43,7 +43,7 @@ struct conn {
     };
     uint64_t shown;      /* highest pos written to the client: what "all" of its inbox means */
     uint64_t heard_ms;   /* when the client last sent something */
-    uint64_t blocked_ms; /* since when the socket takes nothing; 0: it does */
+    uint64_t blocked_ms; /* the socket is full, and has taken nothing since then; 0: it is not */
     uint32_t out_bytes;  /* waiting */
     uint32_t out_at;     /* of the first waiting frame, already written */
     uint32_t id, generation;

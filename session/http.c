@@ -41,6 +41,7 @@ struct http {
     struct request **watched; /* suspended polls, by id */
     uint32_t watched_n, watched_cap, *free_ids, free_n;
     uint32_t generation;
+    uint32_t asking; /* suspended requests that are no polls */
 };
 
 static uint64_t bytes_received(int fd)
@@ -98,7 +99,8 @@ static void watch(struct http *h, struct request *r)
         r->id = h->watched_n++;
     }
     h->watched[r->id] = r;
-    r->generation = ++h->generation & 0xfffffff;
+    h->generation = h->generation % 0xfffffff + 1; /* 28 bits, never 0: that is nobody's */
+    r->generation = h->generation;
     struct epoll_event ev = {.events = EPOLLRDHUP,
                              .data.u64 = wake_pack(WAKE_http_watch, r->generation, r->id)};
     if (epoll_ctl(h->s->epoll, EPOLL_CTL_ADD, info->connect_fd, &ev) != 0)
@@ -125,6 +127,7 @@ static void answered(struct session *s, struct request *r, unsigned status,
     r->status = status;
     if (r->suspended) {
         r->suspended = false;
+        s->http->asking -= !r->poll;
         unwatch(s->http, r);
         MHD_resume_connection(r->mhd);
         s->http->dirty = true;
@@ -142,6 +145,8 @@ void http_answer(struct session *s, struct request *r, unsigned status, const ch
     MHD_add_response_header(response, "Cache-Control", "no-store");
     for (; headers && headers[0]; headers += 2)
         MHD_add_response_header(response, headers[0], headers[1]);
+    if (s->draining) /* the next request is for the process after us */
+        MHD_add_response_header(response, "Connection", "close");
     answered(s, r, status, response);
 }
 
@@ -229,10 +234,12 @@ static enum MHD_Result begin(struct session *s, struct MHD_Connection *mhd, cons
     const char *why;
     *slot = r;
     unsigned status = guard_request(mhd, s->settings->body_bytes, &why);
-    if (status == 0)
+    arena_reset(&s->scratch);
+    if (status != 0)
+        http_problem(s, r, status, "", why);
+    else if (routes_admit(s, r))
         return MHD_YES;
     r->refused = true;
-    http_problem(s, r, status, "", why);
     MHD_add_response_header(r->response, "Connection", "close");
     return queue(r);
 }
@@ -249,7 +256,8 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
     if (r->response)
         return r->refused ? MHD_YES : queue(r); /* resumed with an answer */
     if (*data_n > 0) {
-        buf_add(&r->body, data, *data_n);
+        if (r->method == HTTP_POST)
+            buf_add(&r->body, data, *data_n);
         *data_n = 0;
         return MHD_YES;
     }
@@ -262,6 +270,7 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
     if (r->response)
         return queue(r);
     r->suspended = true;
+    s->http->asking += !r->poll;
     MHD_suspend_connection(mhd);
     if (r->poll)
         watch(s->http, r);
@@ -376,7 +385,10 @@ void http_free(struct http **slot)
     struct http *h = *slot;
     if (!h)
         return;
-    http_run(h->s); /* whoever was suspended has been answered: nothing may be when it stops */
+    /* Whoever was suspended has been answered: nothing may be when it stops, and it needs more than
+     * one run to have written all of it. */
+    for (int i = 0; i < RUNS_PER_TURN && (i == 0 || http_deadline_ms(h->s) <= h->s->now_ms); i++)
+        http_run(h->s);
     MHD_stop_daemon(h->daemon);
     door_free(&h->door);
     free(h->watched);
@@ -423,6 +435,11 @@ uint64_t http_deadline_ms(const struct session *s)
     if (MHD_get_timeout(s->http->daemon, &wait_ms) != MHD_YES)
         return LOOP_NEVER;
     return s->now_ms + wait_ms;
+}
+
+bool http_asking(const struct session *s)
+{
+    return s->http->asking > 0;
 }
 
 /* libmicrohttpd's time-out is for idleness, so that a byte a second would live for ever. */

@@ -59,6 +59,9 @@ void http_ready(struct session *s, enum wake kind, uint32_t id, uint32_t generat
 void http_run(struct session *s);
 uint64_t http_deadline_ms(const struct session *s);
 
+/* A request, other than a poll, waits for the store. */
+bool http_asking(const struct session *s);
+
 /* Once a second: cut who sends too slowly. */
 void http_sweep(struct session *s);
 

@@ -8,7 +8,7 @@
  * Rules       a GET body's status is 200, 204, 403, 410 or 500, whatever happens: any other stops
  *             phoenix.js for ever. An unknown token is a 500: the client comes anew and joins again.
  * Limits      output as for a WebSocket (conn.h); BATCH_BYTES a GET; one GET waits at a time.
- * Source      reference: Phoenix.Transports.LongPoll; docs/protocol.md "Long-poll". */
+ * Source      reference: Phoenix.Transports.LongPoll; docs/tour.md "Long-poll". */
 #pragma once
 
 #include "lib/hub.h"

@@ -154,7 +154,7 @@ static bool drained(struct process *p)
         conns_drain(s, conns_count(s) / turns + 1);
         p->drain_ms = s->now_ms + DRAIN_TURN_MS;
     }
-    return conns_count(s) == 0 || s->now_ms >= p->drain_end_ms;
+    return (conns_count(s) == 0 && !http_asking(s)) || s->now_ms >= p->drain_end_ms;
 }
 
 static uint64_t sooner(uint64_t a, uint64_t b)

@@ -86,25 +86,26 @@ static const struct route {
     const char *path;
     enum http_method method;
     void (*handle)(struct session *s, struct request *r);
+    bool (*admit)(struct session *s, struct request *r); /* whose body it takes; NULL: nobody's */
 } routes[] = {
-    {"/socket/websocket", HTTP_other, upgrade_websocket}, /* HTTP_other: it looks itself */
-    {"/socket/longpoll", HTTP_other, upgrade_longpoll},
-    {"/api/notifications", HTTP_POST, api_create},
-    {"/api/notifications", HTTP_GET, api_list},
-    {"/api/notifications/count", HTTP_GET, api_count},
-    {"/api/notifications/mark-read", HTTP_POST, api_mark_read},
-    {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read},
-    {"/api/topics/{}/publish", HTTP_POST, topics_publish},
-    {"/api/topics/{}/history", HTTP_GET, topics_history},
-    {"/api/topics/{}/members", HTTP_GET, topics_members},
-    {"/api/topics/{}/members", HTTP_POST, topics_members_bulk},
-    {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put},
-    {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete},
-    {"/api/users/{}/disconnect", HTTP_POST, users_disconnect},
-    {"/healthz", HTTP_GET, healthz},
-    {"/readyz", HTTP_GET, readyz},
-    {"/metrics", HTTP_GET, metrics},
-    {"/dev/token", HTTP_GET, dev_token},
+    {"/socket/websocket", HTTP_other, upgrade_websocket, NULL}, /* HTTP_other: it looks itself */
+    {"/socket/longpoll", HTTP_other, upgrade_longpoll, upgrade_admit},
+    {"/api/notifications", HTTP_POST, api_create, api_admit},
+    {"/api/notifications", HTTP_GET, api_list, NULL},
+    {"/api/notifications/count", HTTP_GET, api_count, NULL},
+    {"/api/notifications/mark-read", HTTP_POST, api_mark_read, api_admit},
+    {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read, api_admit},
+    {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit},
+    {"/api/topics/{}/history", HTTP_GET, topics_history, NULL},
+    {"/api/topics/{}/members", HTTP_GET, topics_members, NULL},
+    {"/api/topics/{}/members", HTTP_POST, topics_members_bulk, api_admit},
+    {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL},
+    {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL},
+    {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit},
+    {"/healthz", HTTP_GET, healthz, NULL},
+    {"/readyz", HTTP_GET, readyz, NULL},
+    {"/metrics", HTTP_GET, metrics, NULL},
+    {"/dev/token", HTTP_GET, dev_token, NULL},
 };
 
 /* Where `what` stands last in `text`, or NULL. */
@@ -136,10 +137,26 @@ static bool path_is(const char *pattern, struct request *r)
     return true;
 }
 
+static bool takes(const struct route *route, enum http_method method)
+{
+    return route->method == method || route->method == HTTP_other;
+}
+
 static const char *method_name(enum http_method method)
 {
     static const char *const names[] = {"GET", "POST", "PUT", "DELETE", "OPTIONS", ""};
     return names[method];
+}
+
+bool routes_admit(struct session *s, struct request *r)
+{
+    if (r->method != HTTP_POST)
+        return true; /* what comes as a body is dropped */
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (path_is(routes[i].path, r) && takes(&routes[i], HTTP_POST) && routes[i].admit)
+            return routes[i].admit(s, r);
+    routes_handle(s, r); /* whatever it is, it needs no body */
+    return false;
 }
 
 void routes_handle(struct session *s, struct request *r)
@@ -149,7 +166,7 @@ void routes_handle(struct session *s, struct request *r)
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (!path_is(routes[i].path, r))
             continue;
-        if (routes[i].method == r->method || routes[i].method == HTTP_other) {
+        if (takes(&routes[i], r->method)) {
             routes[i].handle(s, r);
             return;
         }

@@ -4,6 +4,10 @@
 
 #include "session/http.h"
 
+/* A request's headers are there: whether its body is to be read, and kept, which costs memory before
+ * anybody is known. False: it is answered. */
+bool routes_admit(struct session *s, struct request *r);
+
 /* A request is complete: answer it, or leave it to be answered later. */
 void routes_handle(struct session *s, struct request *r);
 

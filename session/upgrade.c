@@ -8,6 +8,7 @@
 #include "session/guard.h"
 #include "session/longpoll.h"
 #include "session/phoenix.h"
+#include "session/polltoken.h"
 #include "session/websocket.h"
 
 #include <ctype.h>
@@ -217,6 +218,15 @@ static struct poll_tokens tokens_of(const struct request *r)
     if (header)
         t.user = bytes_of(header);
     return t;
+}
+
+bool upgrade_admit(struct session *s, struct request *r)
+{
+    struct poll_token token;
+    if (poll_token_read(&token, tokens_of(r).session, bytes_of(s->token_key), &s->scratch))
+        return true;
+    http_answer_poll(s, r, BYTES("{\"status\":410}")); /* as of a session that is over */
+    return false;
 }
 
 static void open_session(struct session *s, struct request *r, struct bytes token)

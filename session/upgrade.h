@@ -10,5 +10,7 @@
 #include "session/http.h"
 
 void upgrade_websocket(struct session *s, struct request *r);
+/* As routes_admit(), of a long-poll's POST. */
+bool upgrade_admit(struct session *s, struct request *r);
 void upgrade_longpoll(struct session *s, struct request *r);
 void upgrade_forget(struct request *r);

@@ -56,6 +56,13 @@ static void fetch_changes(struct view *v, struct view_effects *fx)
     emit(fx, (struct view_effect){.kind = FX_fetch_changes, .seq = v->seq, .asked = ++v->asked});
 }
 
+/* Too old, or of another history: a store that was restored has less than we heard of, for ever. What
+ * we heard of before we ask it has, if it has it at all. */
+static void forget_heard(struct view *v)
+{
+    v->heard = 0;
+}
+
 static void heal(struct view *v, struct view_effects *fx)
 {
     fetch_changes(v, fx);
@@ -159,8 +166,10 @@ static void mounting(struct view *v, const struct view_event *ev, struct view_ef
         caught_up(v, ev->seq, fx);
         break;
     case EV_too_old:
-        if (ev->asked == v->asked)
-            fetch_snapshot(v, fx);
+        if (ev->asked != v->asked)
+            break;
+        forget_heard(v);
+        fetch_snapshot(v, fx);
         break;
     case EV_failed:
         if (ev->asked == v->asked)
@@ -255,8 +264,10 @@ static void healing(struct view *v, const struct view_event *ev, struct view_eff
         caught_up(v, ev->seq, fx);
         break;
     case EV_too_old:
-        if (ev->asked == v->asked)
-            sync(v, fx);
+        if (ev->asked != v->asked)
+            break;
+        forget_heard(v);
+        sync(v, fx);
         break;
     case EV_failed:
         if (ev->asked == v->asked)

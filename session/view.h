@@ -9,7 +9,7 @@
  *             two is missed. What a commit overtook is asked for again.
  * Late news   is matched by number: an answer by `asked`, a change by `seq`; never by pointer.
  * Limits      at most VIEW_EFFECTS effects a step.
- * Source      docs/tour.md "One view"; R3, R10, R18 of the inbox rules in docs/protocol.md. */
+ * Source      docs/tour.md "One view"; docs/api.md "A client that is never wrong". */
 #pragma once
 
 #include <stdbool.h>

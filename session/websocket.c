@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <wslay/wslay.h>
 
-enum { READ_SIZE = 65536, RECEIVERS_SPARE = 64, READS_PER_TURN = 4 };
+enum { READ_SIZE = 65536, RECEIVERS_SPARE = 64, READS_PER_TURN = 4, FRAGMENTS_MAX = 1000 };
 
 /* A wslay context and where it stands. `debt` counts bytes that were fed and belong to a frame that
  * is not whole yet: at 0, and between messages, the context remembers nothing. */
@@ -26,6 +26,7 @@ struct receiver {
     size_t n;
     int64_t debt;
     uint64_t frame_size; /* of the frame being read, with its header */
+    uint32_t fragments;  /* of the message being read */
     bool data_frame, final, in_fragments, broken;
 };
 
@@ -97,6 +98,9 @@ static void frame_begins(wslay_event_context_ptr ctx,
     uint64_t n = arg->payload_length;
     r->frame_size = n + (n > UINT16_MAX ? 14u : n > 125 ? 8u : 6u); /* 4 of them are the mask */
     r->data_frame = arg->opcode < 8;
+    r->fragments = r->in_fragments ? r->fragments + 1 : 0;
+    if (r->fragments > FRAGMENTS_MAX) /* wslay keeps a node for each */
+        r->broken = true;
     r->final = arg->fin != 0;
 }
 

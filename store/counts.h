@@ -25,6 +25,6 @@
     X(damaged, total, "records met whose checksum was wrong")                                      \
     X(dropped, total, "answers that a peer did not take")                                          \
     X(map_bytes, gauge, "address space set aside for the tables")                                  \
-    X(sync_us_total, total, "microseconds spent in commits")
+    X(sync_us, total, "microseconds spent in commits")
 
 enum { STORE_COUNTERS(COUNTER_INDEX) COUNT_store };

@@ -224,26 +224,29 @@ enum err inbox_mark_read(struct work *w, struct topic *in, const struct msg_mark
     return ERR_OK;
 }
 
-/* What stays unread above `up_to`. */
-static enum err count_above(struct work *w, const struct topic *in, uint64_t up_to,
+/* What stays unread when everything up to `up_to` is read. What lies below the highest mark is read
+ * already: so each item is looked at once in its life, however often its user marks. */
+static enum err count_after(struct work *w, const struct topic *in, uint64_t up_to,
                             struct topic_row *after)
 {
     *after = in->row;
-    after->unread = after->quiet = 0;
-    if (up_to >= in->row.newest_pos)
+    if (up_to >= in->row.newest_pos) {
+        after->unread = after->quiet = 0;
         return ERR_OK;
-    struct key from = key2(in->row.no, up_to + 1);
+    }
+    struct key from = key2(in->row.no, in->row.read_upto + 1);
     struct bytes key, value;
     struct item_row item;
     struct walk walk;
     enum err e = ERR_OK;
     walk_open(&walk, w->txn, TABLE_index, WALK_up, key_bytes(&from));
-    while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no) {
+    while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no &&
+           key_number(key, 1) <= up_to) {
         e = record_read(w->txn, TABLE_index, key, value, &item, FIELDS_OF(item), NULL);
         if (!e && item.type >= TYPE_COUNT)
             e = record_damaged(w->txn, TABLE_index, key);
-        if (!e && !is_read(&in->row, key_number(key, 1), &item))
-            ++*count_of(after, item.type);
+        if (!e && item.read_ms == 0)
+            uncount(after, item.type);
     }
     walk_close(&walk);
     return e ? e : w->txn->failed;
@@ -256,7 +259,7 @@ enum err inbox_mark_all_read(struct work *w, struct topic *in, uint64_t *up_to, 
     if (*up_to <= in->row.read_upto || in->row.unread + in->row.quiet == 0)
         return ERR_OK;
     struct topic_row after;
-    enum err e = count_above(w, in, *up_to, &after);
+    enum err e = count_after(w, in, *up_to, &after);
     if (e)
         return e;
     if (after.unread == in->row.unread && after.quiet == in->row.quiet)
@@ -270,14 +273,16 @@ enum err inbox_mark_all_read(struct work *w, struct topic *in, uint64_t *up_to, 
     return ERR_OK;
 }
 
-/* One row of TABLE_due. False: it leads nowhere, and would be met again and again. */
+/* One row of TABLE_due. False: it leads nowhere, and would be met again and again. The key is
+ * borrowed only until the first write. */
 static bool expire_inbox(struct work *w, struct bytes key, struct bytes value)
 {
+    uint64_t due_ms = key_number(key, 0), no = key_number(key, 1);
     struct bytes topic;
     struct topic *in;
     return record_read(w->txn, TABLE_due, key, value, NULL, 0, &topic) == ERR_OK && topic.n > 0 &&
-           topic.n <= TOPIC_MAX && inbox_open(w, topic, &in) == ERR_OK &&
-           in->row.no == key_number(key, 1) && in->due_ms == key_number(key, 0);
+           topic.n <= TOPIC_MAX && inbox_open(w, topic, &in) == ERR_OK && in->row.no == no &&
+           in->due_ms == due_ms;
 }
 
 void inbox_expire_due(struct work *w, uint64_t *next_ms)

@@ -12,6 +12,9 @@
 #include "store/engine_lmdb.h"
 #include "store/requests.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 enum {
     PARTS_BUDGET = 256, /* parts taken in one turn */
     READS_BUDGET = 200, /* reads answered in one turn: some 10 ms */
@@ -68,11 +71,39 @@ static void open_engine(struct store *s, const struct paths *paths, struct state
                paths->db);
 }
 
-static void open_counters(struct store *s)
+/* Somebody says so by a file `restored` beside the tables; or the counters of the last run, which
+ * survive it, know of a longer log than there is. */
+static bool restored(const char *mark, const char *count_path, uint64_t head)
+{
+    struct counters before;
+    bool shorter = false;
+    if (counters_read(&before, count_path)) {
+        for (uint64_t i = 0; i < before.head->count; i++)
+            if (strcmp(before.rows[i].name, "log_head") == 0)
+                shorter = before.rows[i].value > head;
+        counters_close(&before);
+    }
+    return shorter || access(mark, F_OK) == 0;
+}
+
+static void renew(const struct paths *paths, const char *count_path, struct engine *engine,
+                  struct state *state)
+{
+    char mark[PATH_SIZE + 16];
+    snprintf(mark, sizeof mark, "%s/restored", paths->db);
+    if (!restored(mark, count_path, state->head))
+        return;
+    enum err e = meta_renew(engine, clock_wall_ms(), state);
+    if (e)
+        try_again("store.open folder=%s error=\"%s\"", paths->db, err_text(e));
+    unlink(mark);
+    log_line("store.restored head=%llu epoch=%llu note=\"every client gets a full sync\"",
+             (unsigned long long)state->head, (unsigned long long)state->meta.epoch);
+}
+
+static void open_counters(struct store *s, const char *path)
 {
     static const struct counter list[] = {STORE_COUNTERS(COUNTER_ROW)};
-    char path[PATH_SIZE];
-    path_counters(&s->settings, "store", path);
     if (!counters_open(&s->counters, path, "store", list, COUNT_store))
         refuse("store.open path=%s error=\"cannot be made\"", path);
 }
@@ -87,8 +118,11 @@ static void open_all(struct store *s)
     s->ctx = zmq_ctx_new();
     ENSURE(s->ctx != NULL);
     hub_open(&s->hub, s->ctx, paths.store, FRAME_MAX); /* first: it keeps a second store out */
+    char count_path[PATH_SIZE];
+    path_counters(&s->settings, "store", count_path);
     open_engine(s, &paths, &state);
-    open_counters(s);
+    renew(&paths, count_path, s->engine, &state);
+    open_counters(s, count_path);
     commit_init(&s->commit, s->engine, &state, s->settings.reserve_mb << 20,
                 s->settings.remember_h * 3600 * 1000, seed);
     committer_start(&s->committer, s->ctx, &s->commit);
@@ -151,7 +185,7 @@ static void beat(struct store *s, struct instant now)
 {
     struct engine_stats stats = engine_stats(s->engine);
     s->counters.rows[COUNT_map_bytes].value = stats.map_bytes;
-    s->counters.rows[COUNT_sync_us_total].value = stats.sync_us_total;
+    s->counters.rows[COUNT_sync_us].value = stats.sync_us_total;
     s->counters.rows[COUNT_dropped].value = s->hub.dropped;
     if (now.wall_ms - s->counters.head->beat_wall_ms < BEAT_MS)
         return; /* a clock that steps back beats at once */

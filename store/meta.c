@@ -71,3 +71,15 @@ enum err meta_open(struct engine *engine, uint64_t now_ms, struct state *state)
         e = open_once(engine, now_ms, state);
     return e;
 }
+
+enum err meta_renew(struct engine *engine, uint64_t now_ms, struct state *state)
+{
+    struct txn *t = NULL;
+    enum err e = engine_write(engine, &t);
+    if (e)
+        return e;
+    uint64_t next = state->meta.epoch + 1;
+    state->meta.epoch = now_ms > next ? now_ms : next;
+    meta_put(t, &state->meta);
+    return txn_commit(&t);
+}

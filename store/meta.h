@@ -21,4 +21,8 @@ struct state {
 };
 
 enum err meta_open(struct engine *e, uint64_t now_ms, struct state *state);
+
+/* This is an older copy of the history that clients know: a new epoch, so that none of them goes on
+ * from a seq that now means something else. */
+enum err meta_renew(struct engine *e, uint64_t now_ms, struct state *state);
 void meta_put(struct txn *t, const struct meta *meta);

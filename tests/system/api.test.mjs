@@ -2,6 +2,7 @@
 /* The HTTP API: each call, each bad input (naming its field, nothing half done), repeats by key. */
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { bearer, Belfry, checked } from '../lib/belfry.mjs';
 import { rawBytes } from '../lib/http.mjs';
@@ -273,6 +274,20 @@ check('what is acknowledged is there after a kill of the store', async () => {
   const again = await create({ to: user, title: 'kept' }, headers);
   assert.deepEqual([again.status, again.text], [201, first.text]);
   assert.equal((await belfry.count(user)).unread_count, 1);
+});
+
+check('marking all, without saying up to where, is not repeated by us: another all would be marked', async () => {
+  const user = someone();
+  const { seq } = await belfry.create(user);
+  const mark = (body) => belfry.post('/api/notifications/mark-all-read', body, belfry.token(user));
+  const pid = await belfry.signal('store', 'SIGSTOP');
+  const answers = [mark({}), mark({ up_to: seq }), mark({ op_id: 'all-1' })];
+  await pause(300); // they wait for the store
+  process.kill(pid, 'SIGKILL');
+  const [all, upTo, named] = await Promise.all(answers);
+  problem(all, 503);
+  assert.deepEqual([upTo.status, named.status], [200, 200]);
+  await belfry.back('store', pid);
 });
 
 check('without the store: 503 in time, and nothing done; then all is well', async () => {

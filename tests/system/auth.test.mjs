@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before } from 'node:test';
 
 import { bearer, Belfry, checked, signed } from '../lib/belfry.mjs';
-import { handshake } from '../lib/http.mjs';
+import { handshake, rawBytes } from '../lib/http.mjs';
 import { both, closing, openTab, transports } from '../lib/phoenix.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { within } from '../lib/until.mjs';
@@ -69,6 +69,16 @@ check('without a token, or with a wrong one, every call is 401 and opens no sock
   const answer = await belfry.request('GET', '/api/notifications/count');
   assert.match(answer.headers['www-authenticate'] ?? '', /Bearer/);
   assert.match(answer.headers['content-type'], /^application\/problem\+json/);
+});
+
+check('of somebody unknown no body is read: the answer comes before it', async () => {
+  const head = (path_, ...more) => rawBytes(belfry.base, [`POST ${path_} HTTP/1.1`, 'Host: localhost', 'Content-Type: application/json',
+    'Content-Length: 200000', ...more, '', ''].join('\r\n'));
+  for (const path_ of ['/api/notifications', '/api/notifications/mark-read', '/api/notifications/mark-all-read'])
+    for (const more of [[], ['Authorization: Bearer nonsense']]) assert.match(await head(path_, ...more), /^HTTP\/1.1 401 /, path_);
+  assert.match(await head('/socket/longpoll?token=nonsense'), /^HTTP\/1.1 200 [^]*{"status":410}$/);
+  assert.match(await head('/nowhere'), /^HTTP\/1.1 404 /);
+  assert.match(await head('/healthz'), /^HTTP\/1.1 405 /);
 });
 
 check('a user reaches that user\'s inbox only', async () => {

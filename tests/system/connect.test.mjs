@@ -175,6 +175,15 @@ check('row 35: a message that is too large closes with 1009', async () => {
   assert.equal((await split.closed).code, 1009, 'in fragments');
 });
 
+check('a message in more than a thousand fragments closes the connection, one of a thousand does not', async () => {
+  const raw = await RawSocket.open(belfry.base, belfry.token('ann'));
+  const frame = JSON.stringify([null, '7', 'phoenix', 'heartbeat', { x: 'x'.repeat(900) }]);
+  for (const [i, letter] of [...frame].entries()) raw.ws.send(letter, { fin: i + 1 === frame.length });
+  assert.equal((await raw.reply('7'))[4].status, 'ok');
+  for (let i = 0; i < 1100; i++) raw.ws.send('[', { fin: false });
+  assert.equal((await raw.closed).code, 1008);
+});
+
 check('row 45: frames are compact JSON, the refs strings', async () => {
   const raw = await RawSocket.open(belfry.base, belfry.token('row45'));
   const topic = topicOf('row45');

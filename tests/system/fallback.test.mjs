@@ -6,6 +6,7 @@ import { after, before } from 'node:test';
 import { Belfry, checked } from '../lib/belfry.mjs';
 import { both, closing, memory, openTab, Tab } from '../lib/phoenix.mjs';
 import { blockingProxy } from '../lib/proxy.mjs';
+import { RawSocket } from '../lib/raw.mjs';
 import { until } from '../lib/until.mjs';
 
 const KEY = 'phx:fallback:LongPoll';
@@ -76,3 +77,19 @@ for (const version of both) {
     assert.equal(sessionStorage.kept.size, 0);
   });
 }
+
+/* With one process there is nobody else to take the connect: it waits in the socket that serve holds. */
+check('while a session process is away nobody is refused', async () => {
+  const one = await Belfry.start({ sessions: 1 });
+  try {
+    for (let round = 0; round < 5; round++) {
+      const pid = await one.kill('session.0');
+      const raw = await RawSocket.open(one.base, one.token('ann'));
+      await raw.join('user:ann:notifications');
+      await raw.close();
+      await one.back('session.0', pid);
+    }
+  } finally {
+    await one.stop();
+  }
+});

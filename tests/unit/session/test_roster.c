@@ -23,7 +23,7 @@ static struct model {
     struct topic *busy[TOPICS]; /* being walked; NULL: it is not */
     struct pair pairs[CONNS][TOPICS];
     struct pair *waiting[PAIRS]; /* in order */
-    unsigned waiting_n;
+    unsigned waiting_n, emptied_while_busy;
     uint64_t seed;
 } m;
 
@@ -78,6 +78,7 @@ static void not_waiting(struct pair *p)
 static void tidy(unsigned t, struct topic *topic)
 {
     bool expect = members_of(t) == 0 && !m.busy[t];
+    m.emptied_while_busy += members_of(t) == 0 && m.busy[t];
     assert_int_equal(roster_tidy(&m.roster, topic), expect);
     assert_true((roster_topic(&m.roster, name(t)) == NULL) == expect);
 }
@@ -167,16 +168,18 @@ static void check_all(void)
     assert_ptr_equal(m.roster.waiting_last, last);
 }
 
-static void one_step(void)
+/* `crowd`: so many of a hundred choices of somebody who is there end in leaving. */
+static void one_step(size_t crowd)
 {
     unsigned c = (unsigned)dice_below(&m.seed, CONNS), t = (unsigned)dice_below(&m.seed, TOPICS);
     struct pair *p = &m.pairs[c][t];
     size_t what = dice_below(&m.seed, 100);
     if (what < 50) {
-        if (!p->member)
-            join(c, t);
-        else if (what < 25)
+        bool leaves = dice_below(&m.seed, 100) < crowd;
+        if (p->member && leaves)
             leave(c, t);
+        else if (!p->member && !leaves)
+            join(c, t);
     } else if (what < 70) {
         if (p->member && !p->waits)
             wait_on(p);
@@ -210,12 +213,16 @@ static void any_order(void **state)
             memset(user, 'a', t);
         topic_of_user((struct bytes){user, t == 0 ? USER_MAX : t}, m.names[t]);
     }
+    size_t crowd = 50;
     for (int i = 0; i < STEPS; i++) {
-        one_step();
+        if (i % 1000 == 0) /* topics fill, and empty again */
+            crowd = 10 + dice_below(&m.seed, 86);
+        one_step(crowd);
         if (i % 16 == 0)
             check_all();
     }
     check_all();
+    assert_true(m.emptied_while_busy > 10); /* the run has seen it */
 
     for (unsigned t = 0; t < TOPICS; t++)
         if (m.busy[t])

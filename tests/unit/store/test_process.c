@@ -226,7 +226,7 @@ static void askers_share_commits(void **state)
     print_message("writes=%llu commits=%llu batch_max=%llu sync_us=%llu\n",
                   (unsigned long long)writes, (unsigned long long)commits,
                   (unsigned long long)counter_of(p, "batch_max"),
-                  (unsigned long long)counter_of(p, "sync_us_total"));
+                  (unsigned long long)counter_of(p, "sync_us"));
     assert_int_equal(writes, ASKERS * EACH);
     assert_true(commits * 4 <= writes);
     assert_int_equal(ask_inbox(&a[0], "ann", 0, 0).unread, ASKERS * EACH / 2);
