@@ -312,7 +312,8 @@ struct mp_list {
     PRESENCE_OWNER(F)                                                                              \
     F(u64, from, 0, "exclusive: the `to` of the heads before")                                     \
     F(u64, to, 0, "inclusive: every topic that changed between is in the list")                    \
-    F(list, topics, CHANGES_MAX, "head: topic, and the owner's step of its last change")
+    F(list, topics, CHANGES_MAX, "head: topic, and the owner's step of its last change")           \
+    F(u64, leaving, 0, "1: the process drains, and its clients go to the others")
 #define PRESENCE_ASK_FIELDS(F)                                                                     \
     ASK(F)                                                                                         \
     F(u64, owner, 0, "the instance whose steps `topics` tells; 0: none is known")                  \

@@ -137,6 +137,7 @@ static void drain(struct process *p)
     log_line("session.drain connections=%u", conns_count(s));
     s->draining = true;
     http_accept_stop(s);
+    presence_drain(s);
     p->drain_ms = s->now_ms;
     p->drain_end_ms = s->now_ms + p->settings.drain_ms + DRAIN_LAST_MS;
 }

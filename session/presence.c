@@ -16,7 +16,7 @@ struct presence *presence_new(const struct presence_hand *hand,
 {
     ENSURE(instance != 0);
     ENSURE(index < limits->owners);
-    ENSURE(limits->owners <= UINT8_MAX);
+    ENSURE(limits->owners <= UINT8_MAX); /* and one more: who has departed */
     ENSURE(limits->entries <= PRESENCE_PART_MAX);
     struct presence *p = calloc(1, sizeof *p);
     ENSURE(p != NULL);
@@ -187,6 +187,12 @@ const struct presence_counts *presence_counts(const struct presence *p)
     return &p->counts;
 }
 
+void presence_leaving(struct presence *p, uint64_t now_ms)
+{
+    p->leaving = true;
+    p->heads_ms = now_ms;
+}
+
 void presence_tick(struct presence *p, uint64_t now_ms)
 {
     p->now_ms = now_ms;
@@ -209,6 +215,8 @@ void presence_tick(struct presence *p, uint64_t now_ms)
 uint64_t presence_deadline_ms(const struct presence *p)
 {
     uint64_t first = p->heads_ms;
+    if (p->departed_ms != 0 && p->departed_ms < first)
+        first = p->departed_ms;
     if (!ring_empty(&p->soon))
         return p->now_ms;
     if (!ring_empty(&p->later)) {

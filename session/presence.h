@@ -10,7 +10,8 @@
  *             Only a process with somebody on the topic keeps the other owners' parts of it.
  * Who is gone an owner that is silent for PRESENCE_SILENT_MS while our own heads do come back to us
  *             through the broker: its entries leave. While they do not, the broker is away, and nobody
- *             is judged. A new instance in an owner's place ends the old one at once.
+ *             is judged. A new instance in an owner's place ends the old one: at once, or after
+ *             PRESENCE_GRACE_MS when the old one had said that it is leaving.
  * Telling     the first change after a quiet while is told in the same turn; what follows is gathered
  *             for PRESENCE_GATHER_MS. A watcher gets the state once, when every owner's part is known
  *             (or PRESENCE_STATE_MS have gone by), then diffs. Above `max` entries: only counts,
@@ -30,7 +31,11 @@ enum {
     PRESENCE_ECHO_MS = 1500,  /* our own heads not back for so long: the broker is away */
     PRESENCE_START_MS = 1500, /* after our start, owners that never spoke are waited for */
     PRESENCE_STATE_MS = 500,
+    PRESENCE_YOUNG_MS =
+        300, /* after our start no state is told: all who waited for us come at once */
     PRESENCE_RETRY_MS = 200,
+    PRESENCE_GRACE_MS =
+        1500, /* after a process that drained: its clients have come back elsewhere */
 };
 
 struct presence_limits {
@@ -94,6 +99,9 @@ void presence_asked(struct presence *p, const struct msg_presence_ask *ask, stru
 /* What process `index` answered; NULL: nothing. */
 void presence_answered(struct presence *p, unsigned index, const struct msg_presence_parts *answer,
                        uint64_t now_ms);
+
+/* This process drains: its clients go to the others, and should not leave before they are there. */
+void presence_leaving(struct presence *p, uint64_t now_ms);
 
 void presence_tick(struct presence *p, uint64_t now_ms);
 uint64_t presence_deadline_ms(const struct presence *p);

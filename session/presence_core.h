@@ -15,6 +15,7 @@ struct owner {
     uint64_t retry_ms;
     uint64_t buried[BURIED];
     unsigned buried_n;
+    bool leaving;         /* it drains */
     bool gone;            /* silent for too long */
     bool asking;          /* one question is under way */
     struct ring suspects; /* parts to ask for */
@@ -36,7 +37,9 @@ struct presence {
     uint64_t seq;                 /* our step */
     uint64_t heads_at, heads_ms;  /* the last heads' `to`; when the next ones are due */
     uint64_t echo_ms, echo_since; /* our heads came back last; without a pause since */
+    uint64_t departed_ms;         /* then who drained is forgotten; 0: nobody */
     uint64_t refs, news;          /* given out so far */
+    bool leaving;                 /* we drain */
 };
 
 /* Something of this room is to be told. */
@@ -48,7 +51,7 @@ bool presence_whole(const struct presence *p, const struct room *r);
 /* What we have of it may not be what its owner has. */
 void presence_suspect(struct presence *p, unsigned index, struct part *part);
 
-/* Who is silent for too long is gone. */
+/* Who is silent for too long is gone, and the grace of who drained comes to its end. */
 void presence_judge(struct presence *p);
 
 /* Ask an owner for what is suspect of it. */

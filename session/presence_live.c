@@ -262,6 +262,11 @@ void presence_question(struct session *s, const struct hub_peer *from, const str
     peer_answer(s, from, &answer);
 }
 
+void presence_drain(struct session *s)
+{
+    presence_leaving(presence_core(s), s->now_ms);
+}
+
 void presence_live_tick(struct session *s)
 {
     const struct presence_counts *c = presence_counts(presence_core(s));

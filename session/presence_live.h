@@ -6,8 +6,8 @@
  *     {"online_at":"2026-11-23T14:45:00.123Z", and what the join's or an update's `meta` says}
  * and gets presence_state, then presence_diff; or presence_count where too many are there. A socket
  * without a user looks on and is not listed.
- * While the process drains its entries stay, so that a client that comes back to another process
- * never was away; they go when the process has gone. */
+ * While the process drains its entries stay, and a little longer elsewhere, so that a client that
+ * comes back to another process never was away. */
 #pragma once
 
 #include "lib/hub.h"
@@ -38,6 +38,9 @@ bool presence_change(struct session *s, struct member *m, struct bytes meta);
 /* From the broker; from another process that asks. */
 void presence_heard(struct session *s, const struct msg *m);
 void presence_question(struct session *s, const struct hub_peer *from, const struct msg *m);
+
+/* The process begins to drain. */
+void presence_drain(struct session *s);
 
 /* Each turn: tell what is new. */
 void presence_live_tick(struct session *s);

@@ -61,6 +61,37 @@ static void sweep_owner(struct presence *p, unsigned index)
     }
 }
 
+/* It drained, and its clients are about to be somewhere else: their old entries are nobody's, until
+ * departed_ms. */
+static void depart_owner(struct presence *p, unsigned index)
+{
+    struct room *r;
+    struct presence_entry *e;
+    p->departed_ms = p->now_ms + PRESENCE_GRACE_MS;
+    for (size_t at = 0; (r = map_next(&p->rooms, &at));) {
+        if (!r->parts)
+            continue;
+        for (size_t i = 0; (e = map_next(&r->entries, &i));)
+            if (e->owner == index)
+                e->owner = (uint8_t)p->limits.owners;
+        r->parts[index].seq = r->parts[index].heard = 0;
+        r->parts[index].known = false;
+    }
+}
+
+static void sweep_departed(struct presence *p)
+{
+    struct room *r;
+    p->departed_ms = 0;
+    for (size_t at = 0; (r = map_next(&p->rooms, &at));) {
+        if (!r->parts)
+            continue;
+        room_unkeep(r, p->limits.owners);
+        room_sweep(r, p->limits.owners, p->self);
+        presence_touch(p, r);
+    }
+}
+
 static bool buried(const struct owner *o, uint64_t instance)
 {
     for (unsigned i = 0; i < BURIED; i++)
@@ -81,14 +112,16 @@ static struct owner *owner_at(struct presence *p, uint64_t index, uint64_t insta
         return NULL;
     if (o->instance != 0) {
         o->buried[o->buried_n++ % BURIED] = o->instance;
-        if (!o->gone)
+        if (!o->gone && o->leaving)
+            depart_owner(p, (unsigned)index);
+        else if (!o->gone)
             sweep_owner(p, (unsigned)index);
     }
     o->instance = instance;
     o->heard_ms = p->now_ms;
     o->at = 0;
     o->retry_ms = 0;
-    o->gone = false;
+    o->gone = o->leaving = false;
     suspect_all(p, (unsigned)index);
     return o;
 }
@@ -201,6 +234,7 @@ void presence_heads(struct presence *p, const struct msg_presence_heads *h, uint
     }
     if (h->to > o->at)
         o->at = h->to;
+    o->leaving = h->leaving;
     struct mp_in in = list_in(h->topics);
     struct msg m;
     while (msg_read(&in, &m)) {
@@ -216,6 +250,8 @@ void presence_heads(struct presence *p, const struct msg_presence_heads *h, uint
 
 void presence_judge(struct presence *p)
 {
+    if (p->departed_ms != 0 && p->now_ms >= p->departed_ms)
+        sweep_departed(p);
     if (p->echo_ms == 0 || p->now_ms - p->echo_ms > PRESENCE_ECHO_MS)
         return; /* the broker is away, or we were */
     for (unsigned i = 0; i < p->limits.owners; i++) {

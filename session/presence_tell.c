@@ -90,6 +90,8 @@ static void tell_new(struct presence *p, struct room *r)
     struct presence_news n = {.number = 0};
     if (!presence_whole(p, r) && p->now_ms - r->watched_ms < PRESENCE_STATE_MS)
         return;
+    if (p->now_ms - p->start_ms < PRESENCE_YOUNG_MS)
+        return;
     for (uint32_t i = r->told; i < r->watchers_n; i++) {
         struct watcher *w = r->watchers[i];
         if (!p->hand.ready(p->hand.about, w->member))
@@ -172,7 +174,8 @@ static void write_heads(struct presence *p, uint32_t topics, uint64_t to)
                                        .index = p->self,
                                        .from = p->heads_at,
                                        .to = to,
-                                       .topics = list_of(&p->list, topics)}};
+                                       .topics = list_of(&p->list, topics),
+                                       .leaving = p->leaving}};
     p->heads_at = to;
     p->hand.publish(p->hand.about, &m);
     buf_reset(&p->list);

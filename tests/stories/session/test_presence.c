@@ -142,7 +142,7 @@ static int start(void **state)
     (void)state;
     static const struct presence_hand hand = {NULL, publish, ask, ready, tell};
     struct presence_limits limits = presence_limits;
-    it = (struct story){.now_ms = 10000};
+    it = (struct story){.now_ms = 10000 - PRESENCE_YOUNG_MS};
     limits.owners = OWNERS;
     limits.rooms = 4;
     limits.entries = 3;
@@ -222,16 +222,22 @@ static void delta(unsigned owner, uint64_t instance, uint64_t prev, uint64_t seq
     buf_fini(&b);
 }
 
-static void heads(unsigned owner, uint64_t instance, uint64_t from, uint64_t to, uint64_t room)
+static void heads_saying(unsigned owner, uint64_t instance, uint64_t from, uint64_t to,
+                         uint64_t room, uint64_t leaving)
 {
     struct buf a;
     buf_init(&a, 4096);
     struct msg m = {.id = MSG_head, .head = {BYTES("room"), room}};
     if (room)
         msg_write(&a, &m);
-    struct msg_presence_heads h = {instance, owner, from, to, list_of(&a, room > 0)};
+    struct msg_presence_heads h = {instance, owner, from, to, list_of(&a, room > 0), leaving};
     presence_heads(it.p, &h, it.now_ms);
     buf_fini(&a);
+}
+
+static void heads(unsigned owner, uint64_t instance, uint64_t from, uint64_t to, uint64_t room)
+{
+    heads_saying(owner, instance, from, to, room, 0);
 }
 
 static void answers(unsigned owner, uint64_t instance, uint64_t seq, const char *users)
@@ -252,6 +258,7 @@ static void answers(unsigned owner, uint64_t instance, uint64_t seq, const char 
 /* Both others are there and have nothing, and our heads come back. */
 static void settled(void)
 {
+    it.now_ms = 10000;
     heads(1, 11, 0, 0, 0);
     heads(2, 12, 0, 0, 0);
     heads(US, 1, 0, 0, 0);
@@ -527,6 +534,35 @@ static void a_new_instance_ends_the_old_one(void **state)
                                  "        heads 1..1\n");
 }
 
+static void who_drained_may_come_back_elsewhere(void **state)
+{
+    (void)state;
+    ann_is_there();
+    when(600, "x and y are at one that drains");
+    delta(1, 11, 0, 1, "xy", "");
+    heads_saying(1, 11, 0, 1, 1, 1);
+    tick();
+    when(800, "it has gone, and another one begins in its place");
+    heads(1, 77, 0, 0, 0);
+    tick();
+    answers(1, 77, 0, "");
+    when(900, "x is back elsewhere");
+    delta(2, 12, 0, 1, "X", "");
+    tick();
+    when(2300, "y has had its time, and the old x is over");
+    tick();
+    assert_string_equal(it.text, "[  600] x and y are at one that drains\n"
+                                 "        member 0: diff +x=5 +y=5\n"
+                                 "[  800] it has gone, and another one begins in its place\n"
+                                 "        ask 1 room=0\n"
+                                 "[  900] x is back elsewhere\n"
+                                 "        member 0: diff +X=5\n"
+                                 "        heads 1..1\n"
+                                 "[ 2300] y has had its time, and the old x is over\n"
+                                 "        member 0: diff -x=5 -y=5\n"
+                                 "        heads 1..1\n");
+}
+
 static void a_big_room_is_told_in_counts(void **state)
 {
     (void)state;
@@ -719,6 +755,7 @@ int main(void)
         STORY(a_silent_owner_is_gone_and_may_come_back),
         STORY(while_the_broker_is_away_nobody_is_judged),
         STORY(a_new_instance_ends_the_old_one),
+        STORY(who_drained_may_come_back_elsewhere),
         STORY(a_big_room_is_told_in_counts),
         STORY(who_takes_nothing_gets_the_state_later),
         STORY(what_we_answer_is_what_we_have_said),
