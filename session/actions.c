@@ -8,6 +8,7 @@
 #include "proto/topic.h"
 #include "proto/types.h"
 #include "session/inbox.h"
+#include "session/view.h"
 
 #include <stdio.h>
 
@@ -187,7 +188,8 @@ bool action_list(struct msg *m, struct bytes user, struct bytes json, struct are
 
 bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why)
 {
-    *since = *epoch = 0;
+    *since = VIEW_NOTHING;
+    *epoch = 0;
     if (json_kind(json) != '{')
         return true; /* phoenix.js sends {} when the page gave nothing; others may send null */
     struct json in = json_over(json);
@@ -200,6 +202,8 @@ bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct pr
         if (!null && json_key_is(key, "epoch") && !read_number(value, epoch, "epoch", why))
             return false;
     }
+    if (*since == 0 && *epoch == 0)
+        *since = VIEW_NOTHING;
     return true;
 }
 

@@ -104,7 +104,8 @@ static void pushed(struct ask_waiter w, const struct msg *answer, enum err e)
         reply(s, c, &in, in.join_ref, "ok", buf_all(&out));
         buf_fini(&out);
     } else if (c) {
-        reply_error(s, c, &in, in.join_ref, err_text(e == ERR_OK ? ERR_PROTOCOL : e));
+        reply_error(s, c, &in, in.join_ref,
+                    e == ERR_FORBIDDEN ? "unauthorized" : err_text(e == ERR_OK ? ERR_PROTOCOL : e));
     }
     free(p);
 }
@@ -273,7 +274,7 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
             live_leave(s, old);
         }
         if (join.class && join.class->history == 0)
-            join.since = 0; /* nothing is numbered that could have been missed */
+            join.since = VIEW_NOTHING; /* nothing is numbered that could have been missed */
         live_join(s, c, &join);
     }
 }

@@ -350,7 +350,7 @@ void live_reconnect(struct session *s, struct member *m, struct bytes ref, uint6
                     uint64_t epoch)
 {
     member_third_set(m, ref);
-    if (since > 0 && epoch > 0)
+    if (since != VIEW_NOTHING && epoch > 0)
         m->epoch = epoch;
     step(s, m, event(s, EV_reconnect, since), NULL);
 }

@@ -16,7 +16,7 @@ struct join {
     const struct topic_class *class; /* NULL: an inbox */
     struct bytes topic, join_ref, ref;
     struct bytes replaces; /* join_ref of the earlier join of the same topic, or empty */
-    uint64_t since, epoch; /* 0: nothing yet */
+    uint64_t since, epoch; /* VIEW_NOTHING: nothing yet */
     struct bytes meta;     /* of a topic with presence: JSON object, or empty */
 };
 

@@ -115,8 +115,8 @@ static void joining(struct view *v, const struct view_event *ev, struct view_eff
 {
     switch (ev->kind) {
     case EV_join:
-        v->seq = ev->seq;
-        v->resuming = ev->seq > 0;
+        v->resuming = ev->seq != VIEW_NOTHING;
+        v->seq = v->resuming ? ev->seq : 0;
         enter(v, VIEW_joining, ev->now_ms + VIEW_JOIN_MS);
         emit(fx, (struct view_effect){.kind = FX_subscribe});
         break;
@@ -200,7 +200,7 @@ static void mounting(struct view *v, const struct view_event *ev, struct view_ef
 static void reconnect(struct view *v, const struct view_event *ev, struct view_effects *fx)
 {
     v->reconnecting = true;
-    if (ev->seq == 0) {
+    if (ev->seq == VIEW_NOTHING) {
         sync(v, fx);
         return;
     }
