@@ -304,6 +304,8 @@ static bool read_line(struct bytes line, struct bytes *user, bool *remove, struc
                 return problem_set(why, "user", "must be text");
         } else if (json_key_is(key, "remove")) {
             *remove = bytes_is(value, "true");
+            if (!*remove && !bytes_is(value, "false"))
+                return problem_set(why, "remove", "must be true or false");
         } else {
             return problem_unknown(why, key, "user, remove");
         }
