@@ -221,20 +221,26 @@ static void append(struct session *s, struct conn *c, struct frame *f)
     mark_dirty(s, c);
 }
 
-void conn_send(struct session *s, struct conn *c, struct frame *f)
+void conn_send_part(struct session *s, struct conn *c, struct frame *f)
 {
-    uint64_t soft = s->settings->output_bytes;
-    if (conn_open(c) && (c->out_bytes > 4 * soft || conn_waiting(c) >= OUTPUT_FRAMES))
-        conn_close(s, c, CLOSE_slow_reader); /* only replies get here: the views have stopped */
     if (!conn_open(c)) {
         frame_unref(&f);
         return;
     }
     append(s, c, f);
-    if (!c->congested && (c->out_bytes > soft || conn_waiting(c) > OUTPUT_FRAMES / 2)) {
+    if (!c->congested &&
+        (c->out_bytes > s->settings->output_bytes || conn_waiting(c) > OUTPUT_FRAMES / 2)) {
         c->congested = true;
         count_one(s, COUNT_behind);
     }
+}
+
+void conn_send(struct session *s, struct conn *c, struct frame *f)
+{
+    uint64_t hard = 4 * s->settings->output_bytes;
+    if (conn_open(c) && (c->out_bytes > hard || conn_waiting(c) >= OUTPUT_FRAMES))
+        conn_close(s, c, CLOSE_slow_reader); /* only replies get here: the views have stopped */
+    conn_send_part(s, c, f);
 }
 
 static struct frame *goodbye(enum close_reason reason)

@@ -89,6 +89,10 @@ struct bytes conn_name(const struct session *s, const struct conn *c, char out[C
  * the highest pos in it. */
 void conn_send(struct session *s, struct conn *c, struct frame *f);
 
+/* The same for one of many that belong together, like what a reader of the log missed: the hard
+ * limit does not cut them apart. Their number and size are the caller's to bound. */
+void conn_send_part(struct session *s, struct conn *c, struct frame *f);
+
 static inline bool conn_open(const struct conn *c)
 {
     return c->kind != CONN_free && !c->closing;

@@ -162,10 +162,7 @@ const struct kind *kind_of(const struct topic_class *class)
                                              .changes_follow = true,
                                              .sync_event = "topic:sync",
                                              .write_sync = history_joined};
-    static const struct kind without = {.ask = plain_ask,
-                                        .write_joined = plain_joined,
-                                        .sync_event = "topic:sync",
-                                        .write_sync = plain_joined};
+    static const struct kind without = {.ask = plain_ask, .write_joined = plain_joined};
     if (!class)
         return &an_inbox;
     return class->history > 0 ? &with_history : &without;

@@ -17,7 +17,7 @@ struct kind {
     void (*write_resumed)(struct buf *out, const struct msg_changes *changes, uint64_t since);
     /* The changes follow the resumed join's answer as events; else they are in it. */
     bool changes_follow;
-    /* One event that replaces everything. */
+    /* One event that replaces everything; NULL: there is nothing to be replaced. */
     const char *sync_event;
     void (*write_sync)(struct buf *out, const struct msg *answer);
 };

@@ -189,7 +189,10 @@ static void send_changes(struct session *s, struct member *m, const struct msg_c
         buf_reset(&s->live->event);
         struct bytes event = event_write(&s->live->event, &e.entry);
         uint64_t pos = e.entry.kind == ENTRY_created ? e.entry.pos : 0;
-        send_event(s, m, event, buf_all(&s->live->event), pos);
+        struct frame *f = phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL,
+                                    member_topic(m), event, buf_all(&s->live->event));
+        f->mark = pos;
+        conn_send_part(s, m->conn, f); /* bounded by one answer of the store */
     }
 }
 
@@ -291,6 +294,8 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         send_changes(s, m, &answer->changes, fx.seq);
         break;
     case FX_send_sync:
+        if (!kind->write_sync)
+            break; /* nothing is kept: what was dropped is gone */
         kind->write_sync(out, answer);
         count_one(s, COUNT_syncs);
         send_event(s, m, bytes_of(kind->sync_event), buf_all(out), answer_shown(answer));
@@ -332,6 +337,7 @@ void live_join(struct session *s, struct conn *c, const struct join *join)
         count_one(s, COUNT_topics);
     m->topic->class = join->class;
     m->topic->kind = kind_of(join->class);
+    m->view.replays = join->class && join->class->history > 0;
     m->epoch = join->epoch;
     if (join->class && join->class->presence)
         presence_enter(s, m, join->meta);

@@ -351,12 +351,16 @@ static void syncing(struct view *v, const struct view_event *ev, struct view_eff
     }
 }
 
-/* Nothing is queued for a client that does not read: when it reads again it gets one snapshot. */
+/* Nothing is queued for a client that does not read: when it reads again it gets one snapshot, or,
+ * where each message counts, all that the log still has. */
 static void behind(struct view *v, const struct view_event *ev, struct view_effects *fx)
 {
     switch (ev->kind) {
     case EV_drained:
-        sync(v, fx);
+        if (v->replays)
+            heal(v, fx);
+        else
+            sync(v, fx);
         break;
     case EV_broadcast:
     case EV_head:

@@ -72,8 +72,9 @@ struct view {
     uint64_t deadline_ms; /* step with EV_deadline then */
     uint32_t asked;       /* number of the last fetch: answers to others are late */
     uint8_t state;        /* enum view_state; written by enter() alone */
-    bool resuming;        /* the join brought a since */
-    bool reconnecting;    /* a reconnect of the client waits for its answer */
+    bool replays;      /* behind: each change counts, and is read from the log; else one snapshot */
+    bool resuming;     /* the join brought a since */
+    bool reconnecting; /* a reconnect of the client waits for its answer */
 };
 
 struct view_event {

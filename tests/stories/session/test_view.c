@@ -65,12 +65,13 @@ static void write_effects(struct page *p, const struct view_effects *fx)
     }
 }
 
-static void play(const char *want, const struct told *told, size_t count)
+static void play(bool replays, const char *want, const struct told *told, size_t count)
 {
     static struct page page;
     struct view v;
     page.n = 0;
     view_init(&v);
+    v.replays = replays;
     for (size_t i = 0; i < count; i++) {
         struct view_event ev = {.kind = told[i].kind,
                                 .now_ms = told[i].now_ms,
@@ -86,13 +87,15 @@ static void play(const char *want, const struct told *told, size_t count)
     assert_string_equal(page.text, want);
 }
 
-#define STORY(name, want, ...)                                                                     \
+#define TELL(replays, name, want, ...)                                                             \
     static void name(void **state)                                                                 \
     {                                                                                              \
         (void)state;                                                                               \
         static const struct told told[] = {__VA_ARGS__};                                           \
-        play(want, told, sizeof told / sizeof *told);                                              \
+        play(replays, want, told, sizeof told / sizeof *told);                                     \
     }
+#define STORY(name, ...) TELL(false, name, __VA_ARGS__)      /* of an inbox */
+#define TOPIC_STORY(name, ...) TELL(true, name, __VA_ARGS__) /* of a topic with history */
 
 /* The plain case: on the topic first, then the snapshot, then each commit. */
 STORY(a_join,
@@ -247,6 +250,17 @@ STORY(a_client_that_reads_nothing_gets_one_sync_when_it_reads,
       {EV_broadcast, 4, 6, 5}, {EV_broadcast, 5}, {EV_broadcast, 6, 7, 6}, {EV_drained, 9},
       {EV_snapshot, 10, 6, 0, 2}, {EV_snapshot, 11, 7, 0, 3})
 
+TOPIC_STORY(of_a_topic_each_message_counts_also_for_who_reads_late,
+            "[    0] join > subscribe = joining\n"
+            "[    1] confirmed > fetch_snapshot a1 = mounting\n"
+            "[    2] snapshot v5 a1 > reply_snapshot = live\n"
+            "[    3] congested = behind\n"
+            "[    4] broadcast v6 p5 = behind\n"
+            "[    9] drained > fetch_changes v5 a2 = healing\n"
+            "[   10] changes v6 a2 > send_changes v5 = live\n",
+            {EV_join, 0}, {EV_confirmed, 1}, {EV_snapshot, 2, 5, 0, 1}, {EV_congested, 3},
+            {EV_broadcast, 4, 6, 5}, {EV_drained, 9}, {EV_changes, 10, 6, 0, 2})
+
 STORY(transient_events_pass_without_a_number,
       "[    0] join > subscribe = joining\n"
       "[    1] broadcast = joining\n"
@@ -331,6 +345,7 @@ int main(void)
         cmocka_unit_test(the_guides_empty_reconnect_gets_a_sync),
         cmocka_unit_test(an_answer_to_an_old_question_is_not_used),
         cmocka_unit_test(a_client_that_reads_nothing_gets_one_sync_when_it_reads),
+        cmocka_unit_test(of_a_topic_each_message_counts_also_for_who_reads_late),
         cmocka_unit_test(transient_events_pass_without_a_number),
         cmocka_unit_test(without_a_broker_the_join_is_refused),
         cmocka_unit_test(without_a_store_the_join_is_refused),
