@@ -88,16 +88,20 @@ async function joinedListener(t, topic, options = {}) {
   return one;
 }
 
-/** Listeners until both processes have some: connections land where the kernel puts them. */
-async function onBoth(t, join, least = 6) {
-  const of = async () => (await belfry.status()).processes.filter((one) => one.role.startsWith('session')).map((one) => one.connections ?? 0);
+/** Clients until both processes have some: connections land where the kernel puts them. */
+async function onBoth(join, least) {
+  const of = async () => {
+    const { text } = await belfry.get('/metrics', belfry.apiKey);
+    return [...text.matchAll(/^belfry_connections\{[^}]*role="session\.\d+"[^}]*\} (\d+)$/gm)].map((row) => Number(row[1]));
+  };
   const from = await of();
+  assert.equal(from.length, 2);
   const all = [];
   await until('clients on both processes', async () => {
-    for (let i = 0; i < least; i++) all.push(await join(i + all.length));
+    for (let i = 0; i < least; i++) all.push(await join(all.length));
     const now = await of();
     return now.every((n, i) => n > from[i]);
-  }, 20000);
+  });
   return all;
 }
 
@@ -379,7 +383,7 @@ check('publishing by HTTP: each bad input names its field, and is told to nobody
   }
   const long = await publish(`channel:${'x'.repeat(193)}`, { event: 'a', payload: {} });
   assert.deepEqual([long.status, long.json.field], [404, 'topic']);
-  for (const bad of ['channel:%0a', 'channel:%00', 'channel:a%22', 'channel:%ff']) {
+  for (const bad of ['channel:%0a', 'channel:a%22', 'channel:%7f', 'channel:%ff']) {
     const answer = await belfry.post(`/api/topics/${bad}/publish`, { event: 'a', payload: {} }, belfry.apiKey);
     assert.ok([400, 404].includes(answer.status), `${bad}: ${answer.status} ${answer.text}`);
   }
@@ -448,7 +452,7 @@ check('what is acknowledged is there after a kill of the store, and what is not 
 
 check('each subscriber on both processes, both transports, both versions: each message once, in order', async (t) => {
   const topic = fresh('channel');
-  const feeds = await onBoth(t, (i) =>
+  const feeds = await onBoth((i) =>
     joinedFeed(t, topic, { user: `u${i}`, version: both[i % 2], transport: transports[(i >> 1) % 2] }), 8);
   const made = [];
   const writers = Array.from({ length: 4 }, async (_, w) => {
@@ -539,9 +543,10 @@ check('since 0, of a client that joined when there was nothing: everything is re
   assert.deepEqual([again.answer.recovered, again.answer.seq], [true, 0]);
   assert.deepEqual((await again.rest()).map((frame) => frame[4].seq), made);
   again.send(['1', '9', topic, 'reconnect', { since: 0, epoch }]);
-  const frames = await again.rest();
-  assert.deepEqual(frames.filter((frame) => frame[3] === 'said').map((frame) => frame[4].seq), made);
-  assert.equal(frames.at(-1)[4].response.resumed, true);
+  const frames = [];
+  await again.frame('the answer to reconnect', (frame) => frames.push(frame) && frame[1] === '9');
+  assert.deepEqual(frames.slice(0, -1).map((frame) => frame[4].seq), made);
+  assert.deepEqual(frames.at(-1)[4], { status: 'ok', response: { resumed: true, seq: made.at(-1), epoch } });
   await again.close();
 });
 
@@ -603,12 +608,18 @@ check('a history cut by its count: older is not recovered, but the newest page i
   const recovered = await raw.join(topic, '1', { since: made[9], epoch });
   assert.equal(recovered.recovered, true);
   assert.deepEqual((await raw.rest()).filter((frame) => frame[3] === 'said').map((frame) => frame[4].n), [10, 11]);
-  for (let n = 12; n < 40; n++) made.push((await belfry.publish(topic, 'said', { n })).seq); // what is cut is deleted a little later
-  await raw.rest();
-  const old = await raw.join(topic, '1', { since: made[2], epoch });
-  assert.deepEqual([old.recovered, old.messages.map((one) => one.payload.n)], [false, [39, 38, 37, 36, 35]]);
+  // What is cut goes from the log a little later, when the notifier has it: until then it is recovered.
+  const old = await until('the log cut', async () => {
+    made.push((await belfry.publish(topic, 'said', { n: made.length })).seq);
+    const answer = await raw.join(topic, '1', { since: made[2], epoch });
+    const frames = (await raw.rest()).filter((frame) => frame[3] === 'said');
+    if (answer.recovered) assert.deepEqual(frames.map((frame) => frame[4].seq), made.slice(3));
+    return !answer.recovered && answer;
+  });
+  const newest = made.toReversed().slice(0, 5);
+  assert.deepEqual(old.messages.map((one) => one.payload.seq), newest);
   const page = await belfry.history(topic, '?limit=100');
-  assert.deepEqual([page.messages.map((one) => one.payload.n), page.next], [[39, 38, 37, 36, 35], null]);
+  assert.deepEqual([page.messages.map((one) => one.payload.seq), page.next], [newest, null]);
   await raw.close();
   await belfry.check();
 });
@@ -701,7 +712,7 @@ for (const kind of ['member', 'club'])
   check(`whoever is taken off is closed on both processes and both transports, and refused from then on, ${kind}`, async (t) => {
     const topic = fresh(kind);
     for (const user of ['ann', 'bob']) await belfry.member('PUT', topic, user);
-    const listeners = await onBoth(t, (i) => joinedListener(t, topic, { version: both[i % 2], transport: transports[(i >> 1) % 2] }), 8);
+    const listeners = await onBoth((i) => joinedListener(t, topic, { version: both[i % 2], transport: transports[(i >> 1) % 2] }), 8);
     const bob = await joinedListener(t, topic, { user: 'bob' });
     await belfry.publish(topic, 'said', { n: 1 });
     for (const one of [...listeners, bob]) await one.told(1);
@@ -728,7 +739,7 @@ for (const kind of ['member', 'club'])
 
 check('row 40: a user with connections on both processes, long-poll too, is disconnected from all', async (t) => {
   const topic = fresh('channel');
-  const listeners = await onBoth(t, (i) => joinedListener(t, topic, { user: 'kicked', version: both[i % 2], transport: transports[(i >> 1) % 2] }), 8);
+  const listeners = await onBoth((i) => joinedListener(t, topic, { user: 'kicked', version: both[i % 2], transport: transports[(i >> 1) % 2] }), 8);
   const bob = await joinedListener(t, topic, { user: 'bob' });
   const raw = await RawSocket.open(belfry.base, belfry.token('kicked'));
   const poll = new RawPoll(belfry.base, belfry.token('kicked'));
@@ -741,9 +752,8 @@ check('row 40: a user with connections on both processes, long-poll too, is disc
   assert.equal((await poll.get()).json.status, 500, 'the session is gone');
   for (const one of listeners) {
     await one.until('closed', () => one.wire.closes.length > 0);
-    assert.equal(one.wire.closes.length, 1);
-    if (one.socket.transport !== one.LongPoll) assert.equal(one.wire.closes[0], 1001);
-    await one.until('back, as its token still is good', () => one.channel.state === 'joined');
+    assert.equal(one.wire.closes[0], one.socket.transport === one.LongPoll ? 1011 : 1001); // 1011: phoenix.js's own for a 500
+    await one.until('back, as its token still is good', () => one.wire.opened === 2 && one.channel.state === 'joined');
   }
   assert.deepEqual(bob.wire.closes, []);
   for (const user of ['a%20b', 'a%3Ab', 'x'.repeat(129)]) {
