@@ -421,10 +421,8 @@ void live_broadcast(struct session *s, const struct msg_broadcast *b)
 void live_confirmed(struct session *s, uint64_t number)
 {
     struct roster *r = &s->live->roster;
-    for (struct member *m = r->waiting, *next; m; m = next) {
-        next = m->wait_next;
-        if (m->confirm > number)
-            continue;
+    while (r->waiting && r->waiting->confirm <= number) { /* a step may take others off the list */
+        struct member *m = r->waiting;
         roster_wait_over(r, m);
         step(s, m, event(s, EV_confirmed, 0), NULL);
     }

@@ -267,11 +267,11 @@ bound('sizes: a message, a body, the headers', { message_bytes: 1024, body_bytes
   raw.send(sized(1024));
   assert.equal((await raw.reply('h'))[4].status, 'ok');
   raw.send(sized(1025));
-  assert.equal((await raw.closed).code, 1009);
+  assert.equal((await within('closed', raw.closed)).code, 1009);
   const split = await b.joined('sizes');
   split.ws.send(sized(1025).slice(0, 600), { fin: false });
   split.ws.send(sized(1025).slice(600), { fin: true });
-  assert.equal((await split.closed).code, 1009, 'in pieces');
+  assert.equal((await within('closed', split.closed)).code, 1009, 'in pieces');
   const poll = await b.poll('sizes');
   assert.deepEqual((await poll.post(sized(1024))).json, { status: 200 });
   assert.deepEqual((await poll.post(sized(1025))).json, { status: 410 }, 'a line of a POST');
@@ -445,19 +445,41 @@ bound('drain: who is connected and does not answer the goodbye does not hold it 
   deaf.ws.terminate();
 });
 
-bound('drain: a request that is under way is answered first', { drain_ms: 500 }, async (b) => {
+/** A create that waits for a store that is stopped, and TERM for the session process that has it. */
+async function drainUnderWay(b) {
   const { belfry } = b;
   const pid = await belfry.pid('session.0');
   await belfry.signal('store', 'SIGSTOP');
-  const from = await b.counter('asks');
+  const asked = await b.counter('asks');
+  let requests = await b.counter('requests'); // each look is one more
   const created = belfry.post('/api/notifications', { to: 'late', title: 't' }, belfry.apiKey);
-  await until('asked', async () => (await b.counter('asks')) >= from + 1);
+  await until('under way', async () => (await b.counter('requests')) > ++requests);
+  await until('asked', async () => (await b.counter('asks')) > asked);
   process.kill(pid, 'SIGTERM');
   await until('draining', () => belfry.log.some((line) => /session\.drain/.test(line)));
+  return { pid, created };
+}
+
+bound('drain: a request that is under way is answered first', { drain_ms: 500 }, async (b) => {
+  const { belfry } = b;
+  const { pid, created } = await drainUnderWay(b);
   await belfry.signal('store', 'SIGCONT');
-  assert.equal((await created).status, 201);
+  const answer = await created;
+  assert.equal(answer.status, 201);
+  assert.equal(answer.headers.connection, 'close', 'the next request is for the process after it');
   await belfry.back('session.0', pid);
   assert.equal((await belfry.count('late')).unread_count, 1);
+});
+
+bound('drain: a request that nobody answers holds it up no longer than drain_ms + 3 s', { drain_ms: 200, request_ms: 60000 }, async (b) => {
+  const { belfry } = b;
+  const from = Date.now();
+  const { pid, created } = await drainUnderWay(b);
+  assert.equal((await created).status, 503);
+  const took = Date.now() - from;
+  assert.ok(took < 200 + 3000 + 1000, `${took} ms`);
+  await belfry.signal('store', 'SIGCONT');
+  await belfry.back('session.0', pid);
 });
 
 bound('a session process that is TERMed alone is started again, and its clients return', { drain_ms: 200 }, async (b, t) => {
