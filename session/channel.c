@@ -46,6 +46,9 @@ static void reply_problem(struct session *s, struct conn *c, const struct phx_in
     reply(s, c, in, in->join_ref, "error", buf_all(&out));
 }
 
+/* So many pushes of a connection may wait for the store: one client must not fill its queue. */
+enum { PUSHES_MAX = 1000 };
+
 /* A push of a client that waits for the store: what its reply needs. */
 struct push {
     uint32_t id, generation; /* of the connection, which may go meanwhile */
@@ -53,8 +56,9 @@ struct push {
     char text[]; /* join_ref, ref, topic */
 };
 
-static struct push *push_new(const struct conn *c, const struct phx_in *in)
+static struct push *push_new(struct conn *c, const struct phx_in *in)
 {
+    c->pushes++;
     struct push *p = malloc(sizeof *p + in->join_ref.n + in->ref.n + in->topic_raw.n);
     ENSURE(p != NULL);
     *p = (struct push){.id = c->id,
@@ -86,6 +90,8 @@ static void pushed(struct ask_waiter w, const struct msg *answer, enum err e)
     struct session *s = w.s;
     struct push *p = w.about;
     struct conn *c = conn_find(s, p->id, p->generation);
+    if (c)
+        c->pushes--;
     struct phx_in in = {.join_ref = {p->text, p->join_ref_n},
                         .ref = {p->text + p->join_ref_n, p->ref_n},
                         .topic_raw = {p->text + p->join_ref_n + p->ref_n, p->topic_n}};
@@ -117,6 +123,15 @@ static void ask_for(struct session *s, struct conn *c, const struct phx_in *in, 
     ask(s->store, m, s->now_ms, s->settings->request_ms, true, w);
 }
 
+/* False: it is answered already, as one at a time is. */
+static bool may_reconnect(struct session *s, struct conn *c, const struct member *m,
+                          const struct phx_in *in)
+{
+    if (m->view.reconnecting)
+        reply_error(s, c, in, in->join_ref, "a reconnect is under way");
+    return !m->view.reconnecting;
+}
+
 /* handle_event: what a client may push to its inbox. */
 static void inbox_event(struct session *s, struct conn *c, struct member *m,
                         const struct phx_in *in)
@@ -137,7 +152,7 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
         if (action_list(&request, user, in->payload, &s->scratch, &why))
             ask_for(s, c, in, &request);
     } else if (bytes_is(in->event, "reconnect")) {
-        if (action_since(in->payload, &since, &epoch, &why))
+        if (may_reconnect(s, c, m, in) && action_since(in->payload, &since, &epoch, &why))
             live_reconnect(s, m, in->ref, since, epoch);
     } else if (!bytes_is(in->event, "ack")) { /* which has no answer */
         reply_error(s, c, in, in->join_ref, "unknown event");
@@ -188,9 +203,9 @@ static void topic_event(struct session *s, struct conn *c, struct member *m,
     char self[CONN_NAME];
     uint64_t since, epoch;
     if (bytes_is(in->event, "reconnect") && !in->binary) {
-        if (action_since(in->payload, &since, &epoch, &why))
+        if (may_reconnect(s, c, m, in) && action_since(in->payload, &since, &epoch, &why))
             live_reconnect(s, m, in->ref, since, epoch);
-        else
+        else if (why.detail[0])
             reply_problem(s, c, in, &why);
         return;
     }
@@ -292,6 +307,12 @@ static void leave(struct session *s, struct conn *c, const struct phx_in *in, st
         phx_frame((enum phx_vsn)c->vsn, ref, ref, in->topic_raw, BYTES("phx_close"), BYTES("{}")));
 }
 
+/* Its join was answered. */
+static bool member_joined(const struct member *m)
+{
+    return m->view.state != VIEW_joining && m->view.state != VIEW_mounting;
+}
+
 static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
 {
     if (bytes_is(in->topic, "phoenix") && bytes_is(in->event, "heartbeat")) {
@@ -311,10 +332,12 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
             leave(s, c, in, m);
         else
             reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
-    } else if (m && m->topic->class && m->view.state != VIEW_joining &&
-               m->view.state != VIEW_mounting) {
+    } else if (m && member_joined(m) && c->pushes >= PUSHES_MAX) {
+        count_one(s, COUNT_refused_full);
+        reply_error(s, c, in, in->join_ref, "too many pushes wait for an answer");
+    } else if (m && member_joined(m) && m->topic->class) {
         topic_event(s, c, m, in);
-    } else if (m && !m->topic->class) {
+    } else if (m && member_joined(m)) {
         inbox_event(s, c, m, in);
     } else { /* not joined, or not yet */
         reply_error(s, c, in, PHX_NULL, "unmatched topic");

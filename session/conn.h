@@ -49,6 +49,7 @@ struct conn {
     uint32_t id, generation;
     int fd; /* -1: none */
     uint16_t joined;
+    uint16_t pushes; /* of the client, that wait for the store */
     uint8_t kind, vsn;
     bool dirty;           /* on the list to be flushed */
     bool congested;       /* over the soft limit; until the output is empty */

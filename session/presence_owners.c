@@ -2,6 +2,8 @@
 /* What the other owners have: heard through the broker, and asked for where something was missed. */
 #include "session/presence_core.h"
 
+#include "lib/ensure.h"
+
 enum {
     ASK_TOPICS = 256,       /* of one question */
     ANSWER_BYTES = 1 << 20, /* of one answer, but always at least a topic */
@@ -316,7 +318,7 @@ void presence_answered(struct presence *p, unsigned index, const struct msg_pres
     struct owner *o = &p->owners[index];
     o->asking = false;
     bool good = answer && answer->index == index && owner_at(p, index, answer->owner) && !o->gone;
-    if (!good || answer->parts.count == 0)
+    if (!good || answer->parts.count == 0) /* not at once again */
         o->retry_ms = now_ms + PRESENCE_RETRY_MS;
     if (good) {
         struct mp_in in = list_in(answer->parts);
@@ -364,8 +366,7 @@ void presence_asked(struct presence *p, const struct msg_presence_ask *ask, stru
         buf_reset(&p->text);
         if (r && !same && !ask->counts)
             part.presence_part.entries = list_of(&p->text, write_own(p, r, &p->text));
-        if (p->text.overflowed)
-            break; /* many left and have not been told yet: asked again, it fits */
+        ENSURE(!p->text.overflowed); /* what was told is within the limit of bytes */
         part.presence_part.entries.raw = buf_all(&p->text);
         part.presence_part.count = r ? r->own : 0;
         msg_write(&p->list, &part);

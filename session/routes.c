@@ -9,6 +9,7 @@
 #include "session/heads.h"
 #include "session/metrics.h"
 #include "session/pages.h"
+#include "session/presence_http.h"
 #include "session/topics.h"
 #include "session/upgrade.h"
 
@@ -101,6 +102,8 @@ static const struct route {
     {"/api/topics/{}/members", HTTP_POST, topics_members_bulk, api_admit},
     {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL},
     {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL},
+    {"/api/topics/{}/presence", HTTP_GET, topics_presence},
+    {"/api/users/{}", HTTP_GET, users_one},
     {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit},
     {"/healthz", HTTP_GET, healthz, NULL},
     {"/readyz", HTTP_GET, readyz, NULL},
