@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { Belfry, checked } from '../lib/belfry.mjs';
+import { Belfry, checked, topicPath } from '../lib/belfry.mjs';
 import { answered, both, closing, openSocket, transports, versions } from '../lib/phoenix.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { classes } from '../lib/topics.mjs';
@@ -20,6 +20,7 @@ const CONF = classes({
   'few:{id}': { presence: 1, presence_max: 5 },
   'kept:{id}': { presence: 1, history: 10 },
   'dark:{id}': {},
+  'club:{id}': { join: 'member', presence: 1 },
 });
 
 let belfry;
@@ -337,6 +338,53 @@ check('a room over its size is told in counts, and says so', async (t) => {
   await Promise.all([...joins, late].map((one) => new Promise((done) => one.socket.disconnect(done))));
   for (const one of [...more, ...few.slice(1)]) one.ws.terminate();
   await eve.sees('eve m0000', 4000);
+});
+
+check('over HTTP: who is there, asked of any process', async (t) => {
+  const topic = fresh();
+  const crowd = await mutes(t, topic, [...names('m', 12), 'm0000']);
+  const ask = (query = '', token = belfry.apiKey, of = topic) => belfry.get(topicPath(of, `presence${query}`), token);
+  for (let n = 0; n < 12; n++) { // each on a connection of its own, so on any of the processes
+    const { status, json, text } = await ask();
+    assert.equal(status, 200, text);
+    assert.deepEqual([json.topic, json.count, Object.keys(json.presences).sort().join(' ')], [topic, 13, sorted(names('m', 12))]);
+    assert.equal(json.presences.m0000.metas.length, 2);
+    assert.match(json.presences.m0000.metas[0].phx_ref, /^[A-Za-z0-9_-]{16,}$/);
+    assert.deepEqual((await ask('?count=1')).json, { topic, count: 13 });
+  }
+  assert.deepEqual((await ask('', belfry.apiKey, fresh())).json.presences, {}); // nobody ever was there
+  for (const raw of crowd.slice(0, 6)) await raw.close();
+  await until('six less', async () => (await ask('?count=1')).json.count === 7, SOON_MS);
+  assert.equal((await ask('', belfry.token('ann'))).status, 200);
+  assert.equal((await ask('', '')).status, 401);
+  assert.equal((await ask('', belfry.apiKey, 'dark:x')).status, 404);
+  assert.equal((await ask('', belfry.apiKey, 'no:x')).status, 404);
+  assert.equal((await ask('', belfry.token('ann'), 'club:x')).status, 403);
+  await belfry.member('PUT', 'club:x', 'ann');
+  assert.equal((await ask('', belfry.token('ann'), 'club:x')).json.count, 0);
+});
+
+check('over HTTP: is this user connected, how often, since when, and when last', async (t) => {
+  const ask = async (user) => {
+    const { status, json, text } = await belfry.get(`/api/users/${user}`, belfry.apiKey);
+    assert.equal(status, 200, text);
+    return json;
+  };
+  assert.deepEqual(await ask('noone'), { user: 'noone', online: false, since: null, connections: 0, last_seen: null });
+  const at = Date.now();
+  const all = await Promise.all(Array.from({ length: 6 }, () => RawSocket.open(belfry.base, belfry.token('uma'))));
+  t.after(() => all.forEach((raw) => raw.ws.terminate()));
+  for (let n = 0; n < 6; n++) {
+    const { online, since, connections } = await ask('uma');
+    assert.deepEqual({ online, connections }, { online: true, connections: 6 });
+    assert.ok(Math.abs(Date.parse(since) - at) < 2000, since);
+  }
+  await Promise.all(all.map((raw) => raw.close()));
+  await until('gone', async () => !(await ask('uma')).online, SOON_MS);
+  const { connections, since } = await ask('uma');
+  assert.deepEqual({ connections, since }, { connections: 0, since: null });
+  await until('last seen', async () => Math.abs(Date.parse((await ask('uma')).last_seen) - Date.now()) < 5000, SOON_MS);
+  assert.equal((await belfry.get('/api/users/uma', belfry.token('uma'))).status, 403);
 });
 
 check('what a meta may be', async (t) => {
