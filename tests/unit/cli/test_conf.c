@@ -119,7 +119,8 @@ static void wrong_uses_are_refused(void **state)
     EXPECT("belfry", "notify ann t --data '{\"n\":' --data /tmp/none", 100, "secrets/api.key");
     EXPECT("belfry", "status --data /tmp/none", 2, "nothing has run");
     EXPECT("belfry", "check --data /tmp/none", 2, "is it running?");
-    EXPECT("belfry", "help", 0, "belfry serve", "belfry check", "--expires-in S");
+    EXPECT("belfry", "help", 0, "belfry serve", "belfry check", "--expires-in S",
+           "belfry tail TOPIC");
 }
 
 int main(void)
