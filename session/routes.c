@@ -114,8 +114,8 @@ static const struct route {
 /* Where `what` stands last in `text`, or NULL. */
 static const char *last_of(const char *text, const char *what, size_t n)
 {
-    const char *found = NULL;
-    for (const char *at = text; (at = memmem(at, strlen(at), what, n)); at++)
+    const char *found = n == 0 ? text + strlen(text) : NULL; /* nothing stands at the end, too */
+    for (const char *at = text; n > 0 && (at = memmem(at, strlen(at), what, n)); at++)
         found = at;
     return found;
 }

@@ -344,6 +344,9 @@ check('over HTTP: who is there, asked of any process', async (t) => {
   const topic = fresh();
   const crowd = await mutes(t, topic, [...names('m', 12), 'm0000']);
   const ask = (query = '', token = belfry.apiKey, of = topic) => belfry.get(topicPath(of, `presence${query}`), token);
+  for (let n = 0; n < 12; n++) // each process is told of the others' within the time that changes are gathered
+    await until('all are there', async () => (await ask('?count=1')).json.count === 13, SOON_MS);
+  await pause(100);
   for (let n = 0; n < 12; n++) { // each on a connection of its own, so on any of the processes
     const { status, json, text } = await ask();
     assert.equal(status, 200, text);
