@@ -105,7 +105,8 @@ static void wrong_settings_stop_every_program(void **state)
 static void wrong_uses_are_refused(void **state)
 {
     (void)state;
-    EXPECT("belfry", "sevre", 100, "\"sevre\" is not a command", "serve status token notify check");
+    EXPECT("belfry", "sevre", 100, "\"sevre\" is not a command",
+           "serve status token notify publish tail who members check");
     EXPECT("belfry", "serve --lisen x", 100, "--lisen is not an option", "--listen HOST:PORT");
     EXPECT("belfry", "serve now", 100, "now is too much");
     EXPECT("belfry", "serve --sessions 0 --data /tmp/none", 100, "--sessions", "from 1 to 64");
@@ -116,7 +117,8 @@ static void wrong_uses_are_refused(void **state)
     EXPECT("belfry", "token --user a --ttl 0", 100, "--ttl", "from 1 to");
     EXPECT("belfry", "token --user a --data /tmp/none", 100, "secrets/token.key");
     EXPECT("belfry", "notify ann", 100, "USER TITLE is needed");
-    EXPECT("belfry", "notify ann t --data '{\"n\":' --data /tmp/none", 100, "secrets/api.key");
+    EXPECT("belfry", "notify ann t --data '{\"n\":' --data /tmp/none", 100, "--data is not JSON");
+    EXPECT("belfry", "notify ann t --data '{\"n\":1}' --data /tmp/none", 100, "secrets/api.key");
     EXPECT("belfry", "status --data /tmp/none", 2, "nothing has run");
     EXPECT("belfry", "check --data /tmp/none", 2, "is it running?");
     EXPECT("belfry", "help", 0, "belfry serve", "belfry check", "--expires-in S",
