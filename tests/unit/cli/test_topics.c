@@ -13,7 +13,9 @@ enum { PATIENCE_MS = 20000, SAID = 64 << 10 };
 static const char config[] = "topic\n    pattern = \"room:{id}\"\n    history = 1000\n"
                              "topic\n    pattern = \"short:{id}\"\n    history = 2\n"
                              "topic\n    pattern = \"typing:{id}\"\n"
-                             "topic\n    pattern = \"hall:{id}\"\n    presence = 1\n";
+                             "topic\n    pattern = \"hall:{id}\"\n    presence = 1\n"
+                             "rule\n    event = say\n    topic = \"room:{id}\"\n"
+                             "    title = \"New in {id}\"\n";
 
 static struct world {
     char folder[32], data[64], belfry[512];
@@ -244,6 +246,37 @@ static void members(void **state)
     assert_string_equal(w.said, "");
 }
 
+static void a_message_reaches_the_members(void **state)
+{
+    (void)state;
+    SAYS("\"changed\":2", "members room:news add bob eve");
+    tail_start("user:bob:notifications --since 0 --count 2");
+    for (int i = 0; i < 2; i++) {
+        publish("room:news", 0);
+        assert_non_null(strstr(tail_line(), "\"title\":\"New in news\",\"body\":null,"
+                                            "\"data\":{\"topic\":\"room:news\",\"seq\":"));
+    }
+    tail_ends();
+}
+
+/* INT is how a person ends it. */
+static void interrupted(void **state)
+{
+    (void)state;
+    char line[2048];
+    int pid = 0;
+    uint64_t seq = publish("room:int", 0);
+    snprintf(line, sizeof line, "echo $$; exec %s tail room:int --since 0 --data %s", w.belfry,
+             w.data);
+    tail.f = popen(line, "r");
+    assert_non_null(tail.f);
+    setvbuf(tail.f, NULL, _IONBF, 0);
+    assert_true(sscanf(tail_line(), "%d", &pid) == 1 && pid > 1);
+    expect_said(seq, 0);
+    kill(pid, SIGINT);
+    tail_ends();
+}
+
 static void who(void **state)
 {
     (void)state;
@@ -337,6 +370,8 @@ int main(void)
         cmocka_unit_test(an_inbox),
         cmocka_unit_test(others_are_killed),
         cmocka_unit_test(members),
+        cmocka_unit_test(a_message_reaches_the_members),
+        cmocka_unit_test(interrupted),
         cmocka_unit_test(who),
         cmocka_unit_test(what_is_refused),
         cmocka_unit_test(nothing_runs),
