@@ -21,6 +21,7 @@ static struct story {
     struct presence *p;
     struct watcher *watchers[MEMBERS];
     bool slow[MEMBERS];
+    bool breaks[MEMBERS]; /* leaves when it is told something */
     char text[16384];
     size_t n;
     uint64_t now_ms;
@@ -115,6 +116,12 @@ static void say_metas(const json_t *users, const char *sign)
     }
 }
 
+static void leaves(int member)
+{
+    presence_unwatch(it.p, it.watchers[member], false, it.now_ms);
+    it.watchers[member] = NULL;
+}
+
 static void tell(void *about, void *member, const struct presence_news *news)
 {
     (void)about;
@@ -135,6 +142,8 @@ static void tell(void *about, void *member, const struct presence_news *news)
     }
     say("\n");
     json_decref(payload);
+    if (it.breaks[(bool *)member - it.slow])
+        leaves((int)((bool *)member - it.slow));
 }
 
 static int start(void **state)
@@ -182,12 +191,6 @@ static void joins_with(int member, const char *user, unsigned max, const char *m
 static void joins(int member, const char *user)
 {
     joins_with(member, user, 100, "{}");
-}
-
-static void leaves(int member)
-{
-    presence_unwatch(it.p, it.watchers[member], false, it.now_ms);
-    it.watchers[member] = NULL;
 }
 
 /* `users`: one letter each, its ref is the letter with the owner's number. */
@@ -240,19 +243,26 @@ static void heads(unsigned owner, uint64_t instance, uint64_t from, uint64_t to,
     heads_saying(owner, instance, from, to, room, 0);
 }
 
-static void answers(unsigned owner, uint64_t instance, uint64_t seq, const char *users)
+static void answers_same(unsigned owner, uint64_t instance, uint64_t seq, const char *users,
+                         uint64_t same)
 {
     struct buf a, b;
     buf_init(&a, 4096);
     buf_init(&b, 4096);
     struct msg m = {
         .id = MSG_presence_part,
-        .presence_part = {.topic = BYTES("room"), .seq = seq, .entries = entries(&a, users)}};
+        .presence_part = {
+            .topic = BYTES("room"), .seq = seq, .same = same, .entries = entries(&a, users)}};
     msg_write(&b, &m);
     struct msg_presence_parts parts = {0, ERR_OK, instance, owner, list_of(&b, 1)};
     presence_answered(it.p, owner, &parts, it.now_ms);
     buf_fini(&a);
     buf_fini(&b);
+}
+
+static void answers(unsigned owner, uint64_t instance, uint64_t seq, const char *users)
+{
+    answers_same(owner, instance, seq, users, 0);
 }
 
 /* Both others are there and have nothing, and our heads come back. */
@@ -476,6 +486,106 @@ static void a_silent_owner_is_gone_and_may_come_back(void **state)
                                  "[ 5100] told\n");
 }
 
+static void who_is_gone_and_back_in_one_telling_never_was_away(void **state)
+{
+    (void)state;
+    ann_is_there();
+    when(600, "x is at one of them");
+    delta(1, 11, 0, 1, "x", "");
+    tick();
+    for (unsigned ms = 1000; ms <= 3500; ms += 100) {
+        it.now_ms = 10000 + ms;
+        heads(US, 1, 0, 1, 0);
+        heads(2, 12, 0, 0, 0);
+        presence_tick(it.p, it.now_ms);
+    }
+    it.n = 0;
+    when(3590, "somebody else comes");
+    heads(US, 1, 0, 1, 0);
+    delta(2, 12, 0, 1, "z", "");
+    tick();
+    when(3610, "three seconds of silence, and then a word");
+    tick();
+    heads(1, 11, 0, 1, 1);
+    tick();
+    answers(1, 11, 1, "x");
+    when(3700, "nothing to tell");
+    tick();
+    bool all;
+    assert_int_equal(presence_room(it.p, BYTES("room"), &all)->entries.used, 3);
+    assert_true(all);
+    assert_string_equal(it.text, "[ 3590] somebody else comes\n"
+                                 "        member 0: diff +z=5\n"
+                                 "[ 3610] three seconds of silence, and then a word\n"
+                                 "        ask 1 room=0\n"
+                                 "[ 3700] nothing to tell\n");
+}
+
+/* The answer is to what we knew before everyone here left and somebody came. */
+static void what_was_known_before_is_not_known_now(void **state)
+{
+    (void)state;
+    ann_is_there();
+    when(600, "x is at one of them; a doubt");
+    delta(1, 11, 0, 1, "x", "");
+    heads(1, 11, 5, 6, 0);
+    tick();
+    when(601, "ann leaves, bob comes, then the answer: what you have is right");
+    leaves(0);
+    joins(1, "bob");
+    answers_same(1, 11, 6, "", 1);
+    tick();
+    when(602, "and to the question that bob brought");
+    answers(1, 11, 6, "x");
+    answers(2, 12, 0, "");
+    tick();
+    assert_string_equal(it.text,
+                        "[  600] x is at one of them; a doubt\n"
+                        "        member 0: diff +x=5\n"
+                        "        ask 1 room=1\n"
+                        "[  601] ann leaves, bob comes, then the answer: what you have is right\n"
+                        "        ask 1 room=0\n"
+                        "        ask 2 room=0\n"
+                        "[  602] and to the question that bob brought\n"
+                        "        delta room 1<2 +bob=2 -1\n"
+                        "        member 1: state bob=2 x=5\n");
+}
+
+/* A connection may end by what it is told. Then the state is as it was told to the others. */
+static void who_leaves_while_it_is_told(void **state)
+{
+    (void)state;
+    ann_is_there();
+    it.breaks[0] = true;
+    when(600, "bob joins, and ann breaks at it");
+    joins(1, "bob");
+    tick();
+    when(700, "bob is told");
+    tick();
+    it.breaks[1] = true;
+    when(800, "cat joins, and bob breaks: nobody else is left of those who were told");
+    joins(2, "cat");
+    tick();
+    when(900, "cat is told");
+    tick();
+    assert_string_equal(
+        it.text, "[  600] bob joins, and ann breaks at it\n"
+                 "        delta room 1<2 +bob=2\n"
+                 "        member 0: diff +bob=2\n"
+                 "        member 1: state ann=1 bob=2\n"
+                 "[  700] bob is told\n"
+                 "        delta room 2<3 -1\n"
+                 "        member 1: diff -ann=1\n"
+                 "[  800] cat joins, and bob breaks: nobody else is left of those who were told\n"
+                 "        delta room 3<4 +cat=3\n"
+                 "        member 1: diff +cat=3\n"
+                 "        member 2: state bob=2 cat=3\n"
+                 "[  900] cat is told\n"
+                 "        delta room 4<5 -2\n"
+                 "        member 2: diff -bob=2\n"
+                 "        heads 1..5 room=5\n");
+}
+
 static void while_the_broker_is_away_nobody_is_judged(void **state)
 {
     (void)state;
@@ -520,6 +630,8 @@ static void a_new_instance_ends_the_old_one(void **state)
     answers(1, 11, 2, "xyz");
     heads(1, 11, 0, 2, 2);
     tick();
+    when(900, "changes nothing");
+    tick();
     when(1010, "the new one's y");
     answers(1, 77, 1, "y");
     tick();
@@ -529,9 +641,10 @@ static void a_new_instance_ends_the_old_one(void **state)
                                  "        member 0: diff -x=5 -y=5\n"
                                  "        ask 1 room=0\n"
                                  "[  801] a late word of the old one\n"
+                                 "[  900] changes nothing\n"
+                                 "        heads 1..1\n"
                                  "[ 1010] the new one's y\n"
-                                 "        member 0: diff +y=5\n"
-                                 "        heads 1..1\n");
+                                 "        member 0: diff +y=5\n");
 }
 
 static void who_drained_may_come_back_elsewhere(void **state)
@@ -753,6 +866,9 @@ int main(void)
         STORY(a_hole_is_asked_for),
         STORY(the_last_delta_was_lost_and_the_heads_tell),
         STORY(a_silent_owner_is_gone_and_may_come_back),
+        STORY(who_is_gone_and_back_in_one_telling_never_was_away),
+        STORY(what_was_known_before_is_not_known_now),
+        STORY(who_leaves_while_it_is_told),
         STORY(while_the_broker_is_away_nobody_is_judged),
         STORY(a_new_instance_ends_the_old_one),
         STORY(who_drained_may_come_back_elsewhere),

@@ -144,6 +144,27 @@ static void a_state_in_json(void **state)
     presence_free(&p);
 }
 
+static void a_state_is_what_was_told(void **state)
+{
+    (void)state;
+    struct room *r = room_new(BYTES("room"), 7);
+    struct msg_presence_entry m = {BYTES("r"), BYTES(""), BYTES("u"), BYTES("{}")};
+    struct presence_entry *e = entry_new(&m, 0);
+    static const uint32_t want[] = {0, 1, 1, 0}; /* new; told; has left; told */
+    for (int i = 0; i < 4; i++) {
+        if (i == 0)
+            room_join(r, e, 0);
+        else if (i == 2)
+            room_leave(r, e, 0);
+        else
+            room_told(r);
+        struct entry_list all = room_state(r);
+        assert_int_equal(all.n, want[i]);
+        entries_fini(&all);
+    }
+    room_free(r);
+}
+
 /* 10,000 within a second, in turns of 5 ms, in one process; another one hears of them. */
 static void a_storm_of_joins(void **state)
 {
@@ -374,6 +395,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_state_in_json),
+        cmocka_unit_test(a_state_is_what_was_told),
         cmocka_unit_test(a_storm_of_joins),
         cmocka_unit_test(a_large_change_is_several_deltas),
         cmocka_unit_test(as_many_topics_as_there_may_be),
