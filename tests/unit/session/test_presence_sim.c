@@ -50,11 +50,13 @@ struct client {
     unsigned n;
 };
 
+enum parcel_kind { BROADCAST, QUESTION, ANSWER };
+
 /* Something on its way. */
 struct parcel {
     struct parcel *next;
     uint64_t due_ms;
-    enum { BROADCAST, QUESTION, ANSWER } kind;
+    enum parcel_kind kind;
     unsigned from;
     uint64_t life; /* answer: of the process that asked */
     size_t n;
@@ -80,7 +82,7 @@ static struct {
 
 static const char *const rooms[ROOMS] = {"room:a", "room:b", "room:c"};
 
-static void post(unsigned to, unsigned from, int kind, uint64_t due_ms, uint64_t life,
+static void post(unsigned to, unsigned from, enum parcel_kind kind, uint64_t due_ms, uint64_t life,
                  const struct msg *m)
 {
     struct buf b;
