@@ -290,8 +290,8 @@ struct mp_list {
     F(u64, req, 0, "the poll whose client has left")                                               \
     F(u64, slot, 0, "its long-poll session")
 
-/* Presence. An owner is a session process: `owner` is its instance, a number that it drew at its
- * start, `index` its place among the processes. What it owns of a topic changes in steps numbered
+/* Presence. An owner is a session process: `owner` is its instance, which says when it
+ * began (a later one has a higher number), `index` its place among the processes. What it owns of a topic changes in steps numbered
  * like the log's: `prev` is the topic's step before; 0: before it the owner had nothing there. */
 #define PRESENCE_OWNER(F)                                                                          \
     F(u64, owner, 0, "instance of the process")                                                    \

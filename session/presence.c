@@ -108,7 +108,8 @@ static void track(struct presence *p, struct watcher *w, struct bytes user, stru
     struct buf ref = {.p = room, .cap = sizeof room, .max = sizeof room};
     ++p->refs;
     memcpy(id, &p->instance, 8);
-    for (unsigned i = 0; i < 7; i++)
+    id[8] = (uint8_t)p->self; /* processes are started together */
+    for (unsigned i = 0; i < 6; i++)
         id[14 - i] = (uint8_t)(p->refs >> (8 * i));
     base64url_write(&ref, (struct bytes){(const char *)id, sizeof id});
     struct msg_presence_entry m = {buf_all(&ref), prev, user, meta};

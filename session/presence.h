@@ -76,6 +76,9 @@ struct presence_counts {
 };
 
 struct presence;
+
+/* `instance`: when this process began, in its upper bits, and chance in the lower PRESENCE_CHANCE. */
+enum { PRESENCE_CHANCE = 20 };
 struct presence *presence_new(const struct presence_hand *hand,
                               const struct presence_limits *limits, unsigned index,
                               uint64_t instance, uint64_t seed, uint64_t now_ms);

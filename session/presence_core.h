@@ -5,16 +5,12 @@
 
 #include "session/presence.h"
 
-enum { BURIED = 8 }; /* instances of an owner that are remembered as over */
-
 /* Another process. */
 struct owner {
     uint64_t instance; /* 0: never heard */
     uint64_t heard_ms;
     uint64_t at; /* its heads are known up to this step */
     uint64_t retry_ms;
-    uint64_t buried[BURIED];
-    unsigned buried_n;
     bool leaving;         /* it drains */
     bool gone;            /* silent for too long */
     bool asking;          /* one question is under way */

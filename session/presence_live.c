@@ -109,9 +109,9 @@ struct presence_live *presence_live_new(struct session *s)
     ENSURE(l != NULL);
     const struct presence_hand hand = {s, publish, ask_peer, ready, tell};
     struct presence_limits limits = presence_limits;
-    uint64_t instance = 0;
-    while (instance == 0)
-        secret_random(&instance, sizeof instance);
+    uint32_t chance;
+    secret_random(&chance, sizeof chance);
+    uint64_t instance = s->wall_ms << PRESENCE_CHANCE | chance >> (32 - PRESENCE_CHANCE);
     limits.owners = (unsigned)s->settings->sessions;
     if (limits.owners <= s->index)
         limits.owners = s->index + 1; /* started by hand, beyond the settings */

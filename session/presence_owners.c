@@ -94,15 +94,8 @@ static void sweep_departed(struct presence *p)
     }
 }
 
-static bool buried(const struct owner *o, uint64_t instance)
-{
-    for (unsigned i = 0; i < BURIED; i++)
-        if (o->buried[i] == instance)
-            return true;
-    return false;
-}
-
-/* The owner at this place is `instance`. NULL: it is ourselves, or one that is over. */
+/* The owner at this place is `instance`. NULL: it is ourselves, or one that is over: an older one than
+ * we know is a late word, unless the one we know is gone (the clock was set back between them). */
 static struct owner *owner_at(struct presence *p, uint64_t index, uint64_t instance)
 {
     if (index >= p->limits.owners || index == p->self || instance == 0)
@@ -110,13 +103,12 @@ static struct owner *owner_at(struct presence *p, uint64_t index, uint64_t insta
     struct owner *o = &p->owners[index];
     if (o->instance == instance)
         return o;
-    if (buried(o, instance))
+    if (instance < o->instance && !o->gone)
         return NULL;
-    if (o->instance != 0) {
-        o->buried[o->buried_n++ % BURIED] = o->instance;
-        if (!o->gone && o->leaving)
+    if (o->instance != 0 && !o->gone) {
+        if (o->leaving)
             depart_owner(p, (unsigned)index);
-        else if (!o->gone)
+        else
             sweep_owner(p, (unsigned)index);
     }
     o->instance = instance;

@@ -194,7 +194,10 @@ static void live(unsigned i)
     const struct presence_hand hand = {&all[i], publish, ask, ready, tell};
     limits.owners = OWNERS;
     all[i].life = ++sim.lives;
-    all[i].p = presence_new(&hand, &limits, i, dice(UINT64_MAX) | 1, 7, sim.now_ms);
+    /* The clock by which they were started is set back now and then. */
+    uint64_t began = dice(8) > 0 ? sim.now_ms : dice(sim.now_ms);
+    uint64_t instance = began << PRESENCE_CHANCE | (sim.lives & 0xfffff);
+    all[i].p = presence_new(&hand, &limits, i, instance, 7, sim.now_ms);
 }
 
 static void leave(struct process *p, struct client *c)
