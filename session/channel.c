@@ -123,13 +123,20 @@ static void ask_for(struct session *s, struct conn *c, const struct phx_in *in, 
     ask(s->store, m, s->now_ms, s->settings->request_ms, true, w);
 }
 
+/* Its join was answered. */
+static bool member_joined(const struct member *m)
+{
+    return m->view.state != VIEW_joining && m->view.state != VIEW_mounting;
+}
+
 /* False: it is answered already, as one at a time is. */
 static bool may_reconnect(struct session *s, struct conn *c, const struct member *m,
                           const struct phx_in *in)
 {
-    if (m->view.reconnecting)
-        reply_error(s, c, in, in->join_ref, "a reconnect is under way");
-    return !m->view.reconnecting;
+    bool may = member_joined(m) && !m->view.reconnecting;
+    if (!may)
+        reply_error(s, c, in, in->join_ref, "a join or a reconnect is under way");
+    return may;
 }
 
 /* handle_event: what a client may push to its inbox. */
@@ -307,10 +314,12 @@ static void leave(struct session *s, struct conn *c, const struct phx_in *in, st
         phx_frame((enum phx_vsn)c->vsn, ref, ref, in->topic_raw, BYTES("phx_close"), BYTES("{}")));
 }
 
-/* Its join was answered. */
-static bool member_joined(const struct member *m)
+/* Its pushes are taken: it joined, or nothing but the first picture is missing. (A client may push
+ * behind its join without waiting; only of a member the store must say so first.) */
+static bool may_push(const struct member *m)
 {
-    return m->view.state != VIEW_joining && m->view.state != VIEW_mounting;
+    const struct topic_class *class = m->topic->class;
+    return member_joined(m) || !class || class->join != ACCESS_member;
 }
 
 static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
@@ -332,12 +341,12 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
             leave(s, c, in, m);
         else
             reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
-    } else if (m && member_joined(m) && c->pushes >= PUSHES_MAX) {
+    } else if (m && may_push(m) && c->pushes >= PUSHES_MAX) {
         count_one(s, COUNT_refused_full);
         reply_error(s, c, in, in->join_ref, "too many pushes wait for an answer");
-    } else if (m && member_joined(m) && m->topic->class) {
+    } else if (m && may_push(m) && m->topic->class) {
         topic_event(s, c, m, in);
-    } else if (m && member_joined(m)) {
+    } else if (m && may_push(m)) {
         inbox_event(s, c, m, in);
     } else { /* not joined, or not yet */
         reply_error(s, c, in, PHX_NULL, "unmatched topic");
