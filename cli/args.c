@@ -79,7 +79,7 @@ static int take(struct args *a, const char *arg, const char *value)
 
 struct args args_read(const struct command *command, int argc, char **argv)
 {
-    struct args a = {.command = command};
+    struct args a = {.command = command, .words = argv};
     bool options = true; /* until a -- */
     for (int i = 0; i < argc;) {
         if (options && strcmp(argv[i], "--") == 0) {
@@ -88,12 +88,12 @@ struct args args_read(const struct command *command, int argc, char **argv)
         } else if (options && argv[i][0] == '-' && argv[i][1]) {
             i += take(&a, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
         } else {
-            if (a.count == command->count)
+            if (a.count == command->most)
                 wrong(command, "is too much", argv[i]);
             a.words[a.count++] = argv[i++];
         }
     }
-    if (a.count < command->count)
+    if (a.count < command->least)
         wrong(command, "is needed", command->words);
     return a;
 }

@@ -9,13 +9,14 @@
 #include "lib/buf.h"
 #include "proto/settings.h"
 
-enum { ARGS_OPTIONS = 8, ARGS_WORDS = 2 };
+enum { ARGS_OPTIONS = 8 };
+#define ARGS_ANY UINT32_MAX /* words */
 
 struct args {
     const struct command *command;
     const char *values[ARGS_OPTIONS]; /* by the option's row; a flag has "" */
-    const char *words[ARGS_WORDS];
-    unsigned count; /* of words */
+    char **words;                     /* argv's, without the options */
+    unsigned count;                   /* of words */
     const char *config, *data;
 };
 
@@ -27,8 +28,8 @@ struct option {
 
 struct command {
     const char *name;
-    const char *words; /* USER TITLE */
-    unsigned count;    /* of words, which must be there */
+    const char *words;    /* USER TITLE */
+    unsigned least, most; /* words */
     const char *help;
     int (*run)(const struct args *args);
     struct option options[ARGS_OPTIONS];
@@ -37,6 +38,7 @@ struct command {
 extern const struct command commands[];
 extern const size_t command_count;
 
+/* `argv` is borrowed, and its words are moved to its front. */
 struct args args_read(const struct command *command, int argc, char **argv);
 
 /* NULL when it was not given. The option must be in the command's table. */

@@ -4,7 +4,11 @@
  * Shape   a struct of the caller's; each row says where in it a setting lies and what is allowed.
  *         `limits/body_bytes` is in the file "body_bytes = N" under "limits", four spaces in, and
  *         in the environment PREFIX_LIMITS_BODY_BYTES.
- * Errors  the first wrong or unknown thing, as text with file and line and what is allowed.
+ *         A section that may be repeated makes an item of a list each time, in the file's order:
+ *             topic
+ *                 pattern = "channel:{id}"
+ * Errors  the first wrong or unknown thing, as text with file and line (or the variable) and what is
+ *         allowed. Items are checked in the order of the lists when the whole file is read.
  * Source  ZPL: RFC 4/ZPL of ZeroMQ, with one level of sections. */
 #pragma once
 
@@ -21,10 +25,26 @@ struct conf_setting {
     const char *help;
 };
 
+/* A section that may be repeated. Its items are in the file only. */
+struct conf_list {
+    const char *section, *help;
+    const struct conf_setting *rows; /* paths without the section; offsets within an item */
+    size_t count;
+    size_t items, item_size, items_max; /* where the array lies; how many it takes */
+    size_t n;                           /* where the u64 lies that counts them */
+    size_t line;                        /* where in an item the u64 lies that says its line */
+    /* Whether an item's settings go together, and with all the others in `out`, of which the lists
+     * before this one are checked; else `why`. NULL: they do. */
+    bool (*check)(void *out, void *item, struct buf *why);
+};
+
 struct conf_table {
-    const char *prefix; /* of the environment variables */
+    const char *prefix;        /* of the environment variables */
+    const char *const *others; /* variables with that prefix that are no settings; ends in NULL */
     const struct conf_setting *rows;
     size_t count;
+    const struct conf_list *lists;
+    size_t lists_n;
 };
 
 /* Fill `out`; `file` may be NULL. False: `why` says what is wrong and where. */

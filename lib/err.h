@@ -15,7 +15,8 @@
     X(NO_SPACE, "the disk is full: nothing is written until there is room")                        \
     X(NOT_FOUND, "there is no such thing")                                                         \
     X(WORLD, "the disk or the system failed")                                                      \
-    X(UNKNOWN, "no answer came: it may have been done or not")
+    X(UNKNOWN, "no answer came: it may have been done or not")                                     \
+    X(FORBIDDEN, "not for this user")
 
 #define AS_ERR(name, doc) ERR_##name,
 enum err { ERRORS(AS_ERR) ERR_COUNT };

@@ -5,7 +5,9 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
-enum { TELL_MAX = 64 << 10, LAST_MS = 200 };
+enum { TELL_MAX = BATCH_MAX, LAST_MS = 200 };
+_Static_assert(FANOUT_BEGINS *(RULE_CONTENT_MAX + 2 * TOPIC_MAX) < TELL_MAX / 2,
+               "all fan-outs that may be under way, and the rest");
 
 void feed_open(struct feed *f, void *ctx, const char *endpoint)
 {
@@ -37,6 +39,15 @@ static bool next_entry(struct feed *f, struct notify_event *ev)
     return true;
 }
 
+static void list_read(struct feed *f, struct mp_list list, struct notify_event *ev)
+{
+    struct mp_in in = list_in(list);
+    struct msg m;
+    while (msg_read(&in, &m) && m.id == MSG_fanout_step)
+        f->fanouts[ev->count++] = (struct fanout_id){m.fanout_step.source, m.fanout_step.rule};
+    ev->fanouts = f->fanouts;
+}
+
 static bool next_message(struct feed *f, struct notify_event *ev)
 {
     struct msg m;
@@ -54,6 +65,20 @@ static bool next_message(struct feed *f, struct notify_event *ev)
             ev->asked = m.expired.req;
             ev->status = m.expired.status;
             ev->next_in_ms = m.expired.next_in_ms;
+            return true;
+        }
+        if (m.id == MSG_fanned) {
+            ev->kind = NOTIFY_EV_fanned;
+            ev->asked = m.fanned.req;
+            ev->status = m.fanned.status;
+            ev->done = m.fanned.done == 1;
+            return true;
+        }
+        if (m.id == MSG_fanout_list) {
+            ev->kind = NOTIFY_EV_fanout_list;
+            ev->asked = m.fanout_list.req;
+            ev->status = m.fanout_list.status;
+            list_read(f, m.fanout_list.fanouts, ev);
             return true;
         }
         log_line("feed.message id=%s error=\"not for the notifier\"", msg_name(m.id));
@@ -82,6 +107,24 @@ bool feed_read(struct feed *f, struct notify_event *ev)
     }
 }
 
+static void tell_fanout(struct feed *f, const struct notify_effect *fx)
+{
+    struct buf content;
+    buf_init(&content, RULE_CONTENT_MAX);
+    rule_content(fx->rule, fx->entry, &content);
+    ENSURE(!content.overflowed);
+    msg_write(link_out(&f->link), &(struct msg){.id = MSG_fanout,
+                                                .fanout = {.req = fx->asked,
+                                                           .ttl_ms = FANOUT_TTL_MS,
+                                                           .source = fx->fanout.source,
+                                                           .rule = fx->fanout.rule,
+                                                           .topic = fx->entry->topic,
+                                                           .author = fx->entry->user,
+                                                           .type = fx->rule->type_number,
+                                                           .content = buf_all(&content)}});
+    buf_fini(&content);
+}
+
 void feed_tell(struct feed *f, const struct notify_effect *fx, uint64_t window)
 {
     struct msg m = {0};
@@ -97,6 +140,21 @@ void feed_tell(struct feed *f, const struct notify_effect *fx, uint64_t window)
     case NOTIFY_FX_expire:
         m.id = MSG_expire;
         m.expire = (struct msg_expire){.req = fx->asked, .ttl_ms = EXPIRE_TTL_MS};
+        break;
+    case NOTIFY_FX_fanout:
+        tell_fanout(f, fx);
+        return;
+    case NOTIFY_FX_fanout_step:
+        m.id = MSG_fanout_step;
+        m.fanout_step = (struct msg_fanout_step){.req = fx->asked,
+                                                 .ttl_ms = FANOUT_TTL_MS,
+                                                 .source = fx->fanout.source,
+                                                 .rule = fx->fanout.rule,
+                                                 .limit = FANOUT_PAGE};
+        break;
+    case NOTIFY_FX_fanouts:
+        m.id = MSG_fanouts;
+        m.fanouts = (struct msg_fanouts){.req = fx->asked, .ttl_ms = FANOUT_TTL_MS};
         break;
     case NOTIFY_FX_broadcast:
     case NOTIFY_FX_heads:

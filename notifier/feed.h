@@ -18,6 +18,7 @@ struct feed {
     zmq_msg_t msg;
     struct mp_in messages, entries;
     struct msg entry;
+    struct fanout_id fanouts[CHANGES_MAX];
     bool tail; /* reading `entries` */
     uint64_t tail_to;
 };
@@ -28,6 +29,6 @@ void feed_close(struct feed *f); /* what the store is being told has 200 ms */
 /* Fills all but the times; false when there is nothing now. */
 bool feed_read(struct feed *f, struct notify_event *ev);
 
-/* For the effects follow, followed, expire; they leave with feed_flush(). */
+/* For the effects follow, followed, expire and those of fan-outs; they leave with feed_flush(). */
 void feed_tell(struct feed *f, const struct notify_effect *effect, uint64_t window);
 void feed_flush(struct feed *f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* belfry-notifier -- follows the store's log and publishes each committed action through the
- * broker. notify.c decides; feed.c speaks with the store, publish.c with the broker. Killed at any
+/* belfry-notifier -- follows the store's log, publishes each committed action through the broker, and
+ * has the store make notifications of messages (fanouts.c). notify.c decides; feed.c speaks with the store, publish.c with the broker. Killed at any
  * moment, it goes on from the position that the store kept: what is published twice is dropped by
  * whoever had it, and what was lost shows in the heads. */
 #include "lib/clock.h"
@@ -21,6 +21,10 @@
     X(heads, total, "heads published")                                                             \
     X(follows, total, "times that the log was asked for")                                          \
     X(expires, total, "times that the store was asked to expire")                                  \
+    X(fanouts, total, "messages made notifications of: begun")                                     \
+    X(pages, total, "pages of members that were asked for")                                        \
+    X(refused, total, "fan-outs and pages that the store refused")                                 \
+    X(fanning, gauge, "fan-outs of which pages are being made")                                    \
     X(bus_messages, total, "messages to the broker")                                               \
     X(bus_bytes, total, "their bytes")                                                             \
     X(following, gauge, "1: store and broker are there and the log flows")
@@ -67,10 +71,29 @@ static void carry_out(const struct notify_effect *fx)
         count(COUNT_expires);
         feed_tell(&feed, fx, window);
         break;
+    case NOTIFY_FX_fanout:
+        count(COUNT_fanouts);
+        feed_tell(&feed, fx, window);
+        break;
+    case NOTIFY_FX_fanout_step:
+        count(COUNT_pages);
+        feed_tell(&feed, fx, window);
+        break;
     case NOTIFY_FX_followed:
+    case NOTIFY_FX_fanouts:
         feed_tell(&feed, fx, window);
         break;
     }
+}
+
+/* The core asks again where that may help. */
+static void trace_refusal(const struct notify_event *ev)
+{
+    if (ev->kind != NOTIFY_EV_fanned || ev->status == ERR_OK)
+        return;
+    count(COUNT_refused);
+    log_line("notifier.fanout request=%llu error=\"%s\"", (unsigned long long)ev->asked,
+             ev->status < ERR_COUNT ? err_name((enum err)ev->status) : "?");
 }
 
 static void step(struct notify_event ev, uint64_t now_ms, uint64_t wall_ms)
@@ -79,6 +102,7 @@ static void step(struct notify_event ev, uint64_t now_ms, uint64_t wall_ms)
     enum notify_state before = core.state;
     ev.now_ms = now_ms;
     ev.wall_ms = wall_ms;
+    trace_refusal(&ev);
     notify_step(&core, &ev, &fx);
     for (unsigned i = 0; i < fx.n; i++)
         carry_out(&fx.list[i]);
@@ -106,6 +130,7 @@ static bool turn(uint64_t now_ms, uint64_t wall_ms)
     publish_flush(&bus); /* before the store is told that it is published */
     feed_flush(&feed);
     counters.rows[COUNT_position].value = core.position;
+    counters.rows[COUNT_fanning].value = core.fanouts.stepping_n;
     counters.rows[COUNT_following].value = core.state == NOTIFY_following;
     counters.rows[COUNT_bus_messages].value = bus.sent;
     counters.rows[COUNT_bus_bytes].value = bus.sent_bytes;
@@ -128,7 +153,7 @@ int main(int argc, char **argv)
     void *ctx = zmq_ctx_new();
     ENSURE(ctx != NULL);
     window = s->window;
-    notify_init(&core, s->head_ms);
+    notify_init(&core, s->head_ms, s->rules, s->rules_n);
     publish_open(&bus, ctx, *s->publish_to ? s->publish_to : paths.broker_in);
     feed_open(&feed, ctx, paths.store);
 

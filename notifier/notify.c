@@ -23,7 +23,8 @@ static struct bytes topic_of(const void *head)
     return (struct bytes){h->topic, h->n};
 }
 
-void notify_init(struct notify *n, uint64_t head_every_ms)
+void notify_init(struct notify *n, uint64_t head_every_ms, const struct topic_rule *rules,
+                 uint64_t rules_n)
 {
     *n = (struct notify){.head_every_ms = head_every_ms,
                          .keep_ms = NOTIFY_NEVER,
@@ -32,6 +33,7 @@ void notify_init(struct notify *n, uint64_t head_every_ms)
                          .expire_ms = NOTIFY_NEVER,
                          .ends_ms = NOTIFY_NEVER};
     map_init(&n->by_topic, topic_of, 0);
+    fanouts_init(&n->fanouts, rules, rules_n);
 }
 
 void notify_fini(struct notify *n)
@@ -53,10 +55,11 @@ uint64_t notify_deadline_ms(const struct notify *n)
 {
     uint64_t nearest_ms = nearer(n->follow_ms, n->head_ms);
     nearest_ms = nearer(nearest_ms, n->keep_ms);
+    nearest_ms = nearer(nearest_ms, fanouts_deadline_ms(&n->fanouts));
     return nearer(nearest_ms, n->expire_ms);
 }
 
-static void emit(struct notify_effects *fx, struct notify_effect effect)
+void notify_emit(struct notify_effects *fx, struct notify_effect effect)
 {
     ENSURE(fx->n < NOTIFY_EFFECTS_MAX);
     fx->list[fx->n++] = effect;
@@ -64,13 +67,18 @@ static void emit(struct notify_effects *fx, struct notify_effect effect)
 
 /* -- the position, and keeping it ----------------------------------------------------------- */
 
-/* Frees the store's window. Kept at most once in KEEP_MS, and only when it moved: after a restart
- * some entries are broadcast again, and whoever had them drops them. */
-static void tell_position(struct notify *n, bool keep, struct notify_effects *fx)
+/* Where we go on when the log is asked for again. */
+static uint64_t resume_at(const struct notify *n)
 {
-    if (keep)
-        n->kept = n->position;
-    emit(fx, (struct notify_effect){NOTIFY_FX_followed, .to = n->position, .keep = keep});
+    return nearer(n->position, fanouts_begun(&n->fanouts));
+}
+
+/* Kept at most once in KEEP_MS, and only when it moved: after a restart some entries are broadcast
+ * again, and whoever had them drops them. */
+static void keep(struct notify *n, struct notify_effects *fx)
+{
+    n->kept = resume_at(n);
+    notify_emit(fx, (struct notify_effect){NOTIFY_FX_followed, .to = n->kept, .keep = true});
 }
 
 static void keep_when_due(struct notify *n, uint64_t now_ms, struct notify_effects *fx)
@@ -78,8 +86,8 @@ static void keep_when_due(struct notify *n, uint64_t now_ms, struct notify_effec
     if (now_ms < n->keep_ms)
         return;
     n->keep_ms = NOTIFY_NEVER;
-    if (n->kept != n->position) {
-        tell_position(n, true, fx);
+    if (n->kept != resume_at(n)) {
+        keep(n, fx);
         n->keep_ms = after(now_ms, KEEP_MS);
     }
 }
@@ -96,7 +104,7 @@ static void heads_clear(struct notify *n)
 
 static void tell_heads(struct notify *n, uint64_t now_ms, struct notify_effects *fx)
 {
-    emit(fx, (struct notify_effect){NOTIFY_FX_heads, .from = n->head_to, .to = n->position});
+    notify_emit(fx, (struct notify_effect){NOTIFY_FX_heads, .from = n->head_to, .to = n->position});
     n->head_to = n->position;
     n->head_ms = after(now_ms, n->head_every_ms);
     n->told = true;
@@ -123,7 +131,7 @@ static void ask_expire(struct notify *n, uint64_t now_ms, struct notify_effects 
     n->waiting = true;
     n->ends_ms = NOTIFY_NEVER;
     n->expire_ms = after(now_ms, EXPIRE_TTL_MS);
-    emit(fx, (struct notify_effect){NOTIFY_FX_expire, .asked = ++n->asked});
+    notify_emit(fx, (struct notify_effect){NOTIFY_FX_expire, .asked = ++n->asked});
 }
 
 static void answered(struct notify *n, const struct notify_event *ev)
@@ -174,6 +182,8 @@ static void expiry(struct notify *n, const struct notify_event *ev, struct notif
     case NOTIFY_EV_bus_down:
     case NOTIFY_EV_tail:
     case NOTIFY_EV_tailed:
+    case NOTIFY_EV_fanned:
+    case NOTIFY_EV_fanout_list:
     case NOTIFY_EV_drain:
         break;
     }
@@ -196,18 +206,23 @@ static void follow(struct notify *n, uint64_t now_ms, struct notify_effects *fx)
 {
     enter(n, NOTIFY_asking);
     n->follow_ms = after(now_ms, FOLLOW_AGAIN_MS);
-    uint64_t from = n->started ? n->position : UINT64_MAX;
-    emit(fx, (struct notify_effect){NOTIFY_FX_follow, .from = from});
+    n->follow_from = n->started ? resume_at(n) : UINT64_MAX;
+    if (n->started)
+        fanouts_from(&n->fanouts, n->follow_from);
+    notify_emit(fx, (struct notify_effect){NOTIFY_FX_follow, .from = n->follow_from});
 }
 
 /* From the store's kept position once, and then from our own; or from before that, when the store's
  * log has become a shorter one (restored from a backup): it says so by its first tail. */
 static void begin(struct notify *n, const struct notify_event *ev)
 {
-    if (!n->started || ev->from < n->position) {
+    if (!n->started || ev->from < n->follow_from) {
         n->started = true;
         n->position = n->kept = n->head_to = ev->from;
+        fanouts_from(&n->fanouts, ev->from);
+        heads_clear(n);
     }
+    n->read = ev->from;
     enter(n, NOTIFY_following);
     n->keep_ms = after(ev->now_ms, KEEP_MS);
     n->head_ms = ev->now_ms; /* at once: who was here before us sees what we may have lost */
@@ -219,18 +234,23 @@ static void take(struct notify *n, const struct notify_event *ev, struct notify_
         return; /* again, because we asked again */
     n->position = ev->entry->seq;
     heads_add(n, ev->entry);
-    emit(fx, (struct notify_effect){NOTIFY_FX_broadcast, .entry = ev->entry});
+    notify_emit(fx, (struct notify_effect){NOTIFY_FX_broadcast, .entry = ev->entry});
     if (n->head_count == CHANGES_MAX)
         tell_heads(n, ev->now_ms, fx);
 }
 
+/* Frees the store's window. */
 static void tailed(struct notify *n, const struct notify_event *ev, struct notify_effects *fx)
 {
+    n->read = ev->to;
     if (ev->to > n->position)
         n->position = ev->to;
-    bool keep = ev->now_ms >= n->keep_ms && n->kept != n->position;
-    tell_position(n, keep, fx);
-    if (keep || n->keep_ms == NOTIFY_NEVER)
+    bool due = ev->now_ms >= n->keep_ms && n->kept != resume_at(n);
+    if (!due || resume_at(n) != n->read)
+        notify_emit(fx, (struct notify_effect){NOTIFY_FX_followed, .to = n->read});
+    if (due)
+        keep(n, fx);
+    if (due || n->keep_ms == NOTIFY_NEVER)
         n->keep_ms = after(ev->now_ms, KEEP_MS);
     if (ev->now_ms >= n->head_ms)
         tell_heads(n, ev->now_ms, fx);
@@ -240,7 +260,7 @@ static void following(struct notify *n, const struct notify_event *ev, struct no
 {
     switch (ev->kind) {
     case NOTIFY_EV_tail:
-        if (ev->from > n->position)
+        if (ev->from > n->read)
             follow(n, ev->now_ms, fx); /* a hole */
         break;
     case NOTIFY_EV_entry:
@@ -259,12 +279,17 @@ static void following(struct notify *n, const struct notify_event *ev, struct no
         enter(n, NOTIFY_away);
         break;
     case NOTIFY_EV_drain:
-        if (n->kept != n->position)
-            tell_position(n, true, fx);
+        if (n->kept != resume_at(n))
+            keep(n, fx);
+        break;
+    case NOTIFY_EV_fanned: /* more of it may be kept now */
+        if (n->keep_ms == NOTIFY_NEVER)
+            n->keep_ms = after(ev->now_ms, KEEP_MS);
         break;
     case NOTIFY_EV_store_up:
     case NOTIFY_EV_bus_up:
     case NOTIFY_EV_expired:
+    case NOTIFY_EV_fanout_list:
         break;
     }
 }
@@ -273,7 +298,7 @@ static void asking(struct notify *n, const struct notify_event *ev, struct notif
 {
     switch (ev->kind) {
     case NOTIFY_EV_tail:
-        if (!n->started || ev->from <= n->position)
+        if (ev->from <= n->follow_from)
             begin(n, ev);
         break;
     case NOTIFY_EV_tick:
@@ -289,6 +314,8 @@ static void asking(struct notify *n, const struct notify_event *ev, struct notif
     case NOTIFY_EV_store_up:
     case NOTIFY_EV_bus_up:
     case NOTIFY_EV_expired:
+    case NOTIFY_EV_fanned:
+    case NOTIFY_EV_fanout_list:
     case NOTIFY_EV_drain:
         break;
     }
@@ -308,6 +335,8 @@ static void away(struct notify *n, const struct notify_event *ev, struct notify_
     case NOTIFY_EV_store_down:
     case NOTIFY_EV_bus_down:
     case NOTIFY_EV_expired:
+    case NOTIFY_EV_fanned:
+    case NOTIFY_EV_fanout_list:
     case NOTIFY_EV_tick:
     case NOTIFY_EV_drain:
         break;
@@ -334,5 +363,8 @@ void notify_step(struct notify *n, const struct notify_event *ev, struct notify_
         following(n, ev, fx);
         break;
     }
+    fanouts_step(&n->fanouts, n->state == NOTIFY_following, ev, fx);
+    if (n->state == NOTIFY_following && fanouts_want(&n->fanouts, ev->now_ms))
+        follow(n, ev->now_ms, fx);
     expiry(n, ev, fx);
 }

@@ -6,6 +6,8 @@
  *         has come.
  * The log is followed from the position that the store kept, or, after it or the broker was away,
  *         from our own. While either is away nothing flows, and nothing is lost: the log waits.
+ *         Our own is up to where everything is broadcast and every fan-out begun (fanouts.h): no
+ *         later one is kept, and from an earlier one nothing is broadcast twice.
  * Heads   say "between `from` and `to` these topics changed", each beginning where the one before
  *         ended, also when nothing changed. So whoever misses a message, even the last one, sees a
  *         hole in a later interval and reads the log. They leave behind the broadcasts they cover.
@@ -15,7 +17,7 @@
 #pragma once
 
 #include "lib/map.h"
-#include "proto/messages.h"
+#include "notifier/fanouts.h"
 
 enum { KEEP_MS = 1000, FOLLOW_AGAIN_MS = 1000, EXPIRE_EVERY_MS = 500, EXPIRE_TTL_MS = 1000 };
 
@@ -33,30 +35,38 @@ enum notify_state { NOTIFY_STATES(AS_NOTIFY_STATE) };
     X(store_down)                                                                                  \
     X(bus_up) /* the broker takes what we publish */                                               \
     X(bus_down)                                                                                    \
-    X(tail)    /* `from`: entries after it are coming; then each of them */                        \
-    X(entry)   /* `entry` */                                                                       \
-    X(tailed)  /* `to`: those were the entries up to it */                                         \
-    X(expired) /* `asked`, `status`, `next_in_ms`: the store's answer */                           \
-    X(tick)    /* a deadline may have come */                                                      \
-    X(drain)   /* about to leave */
+    X(tail)        /* `from`: entries after it are coming; then each of them */                    \
+    X(entry)       /* `entry` */                                                                   \
+    X(tailed)      /* `to`: those were the entries up to it */                                     \
+    X(expired)     /* `asked`, `status`, `next_in_ms`: the store's answer */                       \
+    X(fanned)      /* `asked`, `status`, `done`: of a fan-out that was begun, or of its page */    \
+    X(fanout_list) /* `asked`, `status`, `fanouts`, `count`: those that are not done */            \
+    X(tick)        /* a deadline may have come */                                                  \
+    X(drain)       /* about to leave */
 #define AS_NOTIFY_EVENT(name) NOTIFY_EV_##name,
 enum notify_event_kind { NOTIFY_EVENTS(AS_NOTIFY_EVENT) };
 
 struct notify_event {
     enum notify_event_kind kind;
     uint64_t now_ms, wall_ms;
-    uint64_t from, to;             /* tail, tailed */
-    uint64_t asked;                /* expired */
-    uint64_t status, next_in_ms;   /* expired */
-    const struct msg_entry *entry; /* entry: borrowed for the step */
+    uint64_t from, to;               /* tail, tailed */
+    uint64_t asked, status;          /* expired, fanned, fanout_list */
+    uint64_t next_in_ms;             /* expired */
+    bool done;                       /* fanned */
+    uint32_t count;                  /* fanout_list */
+    const struct fanout_id *fanouts; /* fanout_list: borrowed, as is */
+    const struct msg_entry *entry;   /* entry: for the step */
 };
 
 #define NOTIFY_EFFECTS(X)                                                                          \
-    X(follow)    /* ask the store: the log after `from`; all ones: after the kept position */      \
-    X(broadcast) /* publish `entry` on its topic */                                                \
-    X(heads)     /* publish notify_heads(), which reach from `from` to `to` */                     \
-    X(followed)  /* tell the store: published up to `to`, and whether to `keep` that */            \
-    X(expire)    /* ask the store to expire what is due; the answer repeats `asked` */
+    X(follow)      /* ask the store: the log after `from`; all ones: after the kept position */    \
+    X(broadcast)   /* publish `entry` on its topic */                                              \
+    X(heads)       /* publish notify_heads(), which reach from `from` to `to` */                   \
+    X(followed)    /* tell the store: published up to `to`, and whether to `keep` that */          \
+    X(expire)      /* ask the store to expire what is due; the answer repeats `asked` */           \
+    X(fanout)      /* ask the store to begin `fanout`, of `entry` by `rule`: the same */           \
+    X(fanout_step) /* ask the store for its next page: the same */                                 \
+    X(fanouts)     /* ask the store which ones are not done: the same */
 #define AS_NOTIFY_EFFECT(name) NOTIFY_FX_##name,
 enum notify_effect_kind { NOTIFY_EFFECTS(AS_NOTIFY_EFFECT) };
 
@@ -64,10 +74,12 @@ struct notify_effect {
     enum notify_effect_kind kind;
     uint64_t from, to, asked;
     bool keep;
-    const struct msg_entry *entry; /* broadcast: the event's */
+    struct fanout_id fanout;
+    const struct topic_rule *rule;
+    const struct msg_entry *entry; /* broadcast, fanout: the event's */
 };
 
-enum { NOTIFY_EFFECTS_MAX = 4 };
+enum { NOTIFY_EFFECTS_MAX = 8 + RULES_MAX };
 struct notify_effects {
     unsigned n;
     struct notify_effect list[NOTIFY_EFFECTS_MAX];
@@ -85,10 +97,12 @@ struct notify {
     bool started;    /* `position` is known */
     bool told;       /* `heads` were given out and are over at the next step */
 
-    uint64_t position; /* everything up to it is broadcast */
-    uint64_t kept;     /* what the store was told to keep */
-    uint64_t keep_ms;  /* not before */
-    uint64_t follow_ms;
+    uint64_t position;               /* everything up to it is broadcast */
+    uint64_t read;                   /* the tails came so far: less, while some of it comes again */
+    uint64_t kept;                   /* what the store was told to keep */
+    uint64_t keep_ms;                /* not before */
+    uint64_t follow_from, follow_ms; /* asked from there; again then */
+    struct fanouts fanouts;
 
     uint64_t head_every_ms, head_ms; /* next heads */
     uint64_t head_to;                /* where the last ones ended */
@@ -102,7 +116,9 @@ struct notify {
     uint64_t ends_ms;   /* while waiting: the nearest end of what was created since */
 };
 
-void notify_init(struct notify *n, uint64_t head_every_ms);
+/* The rules are borrowed. */
+void notify_init(struct notify *n, uint64_t head_every_ms, const struct topic_rule *rules,
+                 uint64_t rules_n);
 void notify_fini(struct notify *n);
 
 void notify_step(struct notify *n, const struct notify_event *ev, struct notify_effects *fx);
@@ -114,6 +130,9 @@ static inline const struct notify_head *notify_heads(const struct notify *n, uin
     *count = n->head_count;
     return n->heads;
 }
+
+/* For the parts of the core. */
+void notify_emit(struct notify_effects *fx, struct notify_effect effect);
 
 const char *notify_state_name(enum notify_state state);
 const char *notify_event_name(enum notify_event_kind kind);

@@ -55,6 +55,8 @@ static bool known(const struct msg_entry *e)
         return false;
     if (e->at_ms >> 48 || e->expires_ms >> 48)
         return false;
+    if (e->kind == ENTRY_message)
+        return event_valid(e->event) && e->content.n >= 2;
     return e->kind != ENTRY_created || (e->type < TYPE_COUNT && e->content.n > 2);
 }
 
@@ -63,7 +65,7 @@ bool publish_entry(struct publish *p, const struct msg_entry *e)
     if (!known(e))
         return false;
     buf_reset(&p->payload);
-    const char *event = event_write(&p->payload, e);
+    struct bytes event = event_write(&p->payload, e);
     ENSURE(!p->payload.overflowed);
     size_t most = p->payload.n + 2 * TOPIC_MAX;
     if (p->count == PUBLISH_TURN || p->gathered.n + most > BATCH_MAX)
@@ -75,7 +77,7 @@ bool publish_entry(struct publish *p, const struct msg_entry *e)
                                           .seq = e->seq,
                                           .prev = e->prev,
                                           .pos = e->kind == ENTRY_created ? e->pos : 0,
-                                          .event = bytes_of(event),
+                                          .event = event,
                                           .payload = buf_all(&p->payload)}});
     ENSURE(!p->gathered.overflowed);
     p->parts[p->count++] = (struct publish_part){topic_bucket(e->topic), (uint32_t)at,

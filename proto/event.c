@@ -87,7 +87,7 @@ static void state(struct buf *out, const struct msg_entry *e)
     buf_byte(out, '}');
 }
 
-static const char *created(struct buf *out, const struct msg_entry *e)
+static struct bytes created(struct buf *out, const struct msg_entry *e)
 {
     const struct type_row *type = type_row(e->type);
     if (type->push) {
@@ -100,29 +100,47 @@ static const char *created(struct buf *out, const struct msg_entry *e)
         buf_format(out, ",\"type\":\"%s\"}]", type->name);
     }
     state(out, e);
-    return type->event;
+    return bytes_of(type->event);
 }
 
-static const char *read_or_expired(struct buf *out, const struct msg_entry *e, const char *event)
+static struct bytes read_or_expired(struct buf *out, const struct msg_entry *e, const char *event)
 {
     buf_text(out, "{\"ids\":");
     ids_write(out, e->ids);
     buf_text(out, ",\"at\":");
     time_write(out, e->at_ms);
     state(out, e);
-    return event;
+    return bytes_of(event);
 }
 
-static const char *all_read(struct buf *out, const struct msg_entry *e)
+static struct bytes all_read(struct buf *out, const struct msg_entry *e)
 {
     number(out, "{\"up_to\":", e->pos);
     buf_text(out, ",\"at\":");
     time_write(out, e->at_ms);
     state(out, e);
-    return "notifications:all_read";
+    return BYTES("notifications:all_read");
 }
 
-const char *event_write(struct buf *out, const struct msg_entry *e)
+/* What was published, with ours behind it: the publisher may not use these names. */
+static struct bytes message(struct buf *out, const struct msg_entry *e)
+{
+    ENSURE(e->content.n >= 2);
+    buf_add(out, e->content.p, e->content.n - 1);
+    number(out, e->content.n > 2 ? ",\"seq\":" : "\"seq\":", e->seq);
+    number(out, ",\"prev\":", e->prev);
+    buf_text(out, ",\"at\":");
+    time_write(out, e->at_ms);
+    buf_text(out, ",\"from\":");
+    if (e->user.n > 0)
+        json_write_string(out, e->user);
+    else
+        buf_text(out, "null");
+    buf_byte(out, '}');
+    return e->event;
+}
+
+struct bytes event_write(struct buf *out, const struct msg_entry *e)
 {
     switch ((enum entry_kind)e->kind) {
     case ENTRY_created:
@@ -133,10 +151,12 @@ const char *event_write(struct buf *out, const struct msg_entry *e)
         return read_or_expired(out, e, "notification:expired");
     case ENTRY_all_read:
         return all_read(out, e);
+    case ENTRY_message:
+        return message(out, e);
     case ENTRY_none:
     case ENTRY_KIND_COUNT:
         break;
     }
     ENSURE(false && "an entry of no kind");
-    return "";
+    return (struct bytes){0};
 }

@@ -9,8 +9,10 @@
 
 #include "proto/messages.h"
 
-/* Append the payload, a JSON object; gives the event's name (static). */
-const char *event_write(struct buf *payload, const struct msg_entry *entry);
+/* Append the payload, a JSON object; gives the event's name (static, or the entry's own).
+ * A published message is its payload with seq, prev, at and from behind it: EVENT_RESERVED. */
+#define EVENT_RESERVED "seq, prev, at, from"
+struct bytes event_write(struct buf *payload, const struct msg_entry *entry);
 
 /* Append a notification as the client sees it: {"id":..,"pos":..,...,"type":..,"title":..}. */
 void item_write(struct buf *out, const struct msg_item *item);

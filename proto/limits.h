@@ -3,15 +3,19 @@
 #pragma once
 
 enum {
-    USER_MAX = 128,      /* a user id */
-    TOPIC_MAX = 200,     /* a topic name */
-    EVENT_MAX = 64,      /* an event name */
-    KEY_MAX = 255,       /* an Idempotency-Key or an op_id */
-    CONTENT_MAX = 32768, /* a notification's content or an event's payload, JSON text */
-    USERS_MAX = 1000,    /* users of one create (a count) */
-    IDS_MAX = 1000,      /* notification ids of one action (a count) */
-    PAGE_MAX = 100,      /* items of one page of an inbox (a count) */
-    CHANGES_MAX = 1000,  /* entries of one answer from the log (a count) */
+    USER_MAX = 128,             /* a user id */
+    TOPIC_MAX = 200,            /* a topic name */
+    EVENT_MAX = 64,             /* an event name */
+    KEY_MAX = 255,              /* an Idempotency-Key or an op_id */
+    CONTENT_MAX = 32768,        /* a notification's content or an event's payload, JSON text */
+    USERS_MAX = 1000,           /* users of one create (a count) */
+    IDS_MAX = 1000,             /* notification ids of one action (a count) */
+    PAGE_MAX = 100,             /* items of one page of an inbox (a count) */
+    CHANGES_MAX = 1000,         /* entries of one answer from the log (a count) */
+    PRESENCE_META_MAX = 1200,   /* a meta without its refs, JSON text */
+    PRESENCE_REF_MAX = 24,      /* a phx_ref */
+    PRESENCE_BATCH = 1000,      /* entries of one delta (a count) */
+    PRESENCE_PART_MAX = 200000, /* entries that a process may have on a topic (a count) */
     BATCH_MAX = 1 << 20, /* messages to one process in one turn: the frame that carries them */
     FRAME_MAX = 4 << 20, /* the largest message between processes, but for: */
     TEXT_MAX = 16 << 20, /* JSON made of one, and the body of a long-poll's answer */

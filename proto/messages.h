@@ -50,9 +50,12 @@ struct mp_list {
     F(u64, type, 0, "created: enum notification_type")                                             \
     F(u64, pos, 0, "created: position in the feed; all_read: up to and with it")                   \
     F(u64, expires_ms, 0, "created: wall clock of its end; 0: none")                               \
-    F(str, content, CONTENT_MAX, "created: JSON object: type, title, body, data")                  \
+    F(str, content, CONTENT_MAX,                                                                   \
+      "created: JSON object: type, title, body, data; message: payload")                           \
     F(bin, ids, IDS_MAX * 16, "read, expired: 16-byte ids, back to back")                          \
-    F(str, op_id, KEY_MAX, "the op_id it was asked with, or empty")
+    F(str, op_id, KEY_MAX, "the op_id it was asked with, or empty")                                \
+    F(str, event, EVENT_MAX, "message: its event; its payload is `content`")                       \
+    F(str, user, USER_MAX, "message: who published it; empty: a back end")
 
 #define ITEM_FIELDS(F)                                                                             \
     F(u64, pos, 0, "position in the feed")                                                         \
@@ -119,7 +122,8 @@ struct mp_list {
     ASK(F)                                                                                         \
     F(str, topic, TOPIC_MAX, "")                                                                   \
     F(u64, since, 0, "entries after this seq of the topic")                                        \
-    F(u64, epoch, 0, "the epoch that `since` belongs to; 0: the present one")
+    F(u64, epoch, 0, "the epoch that `since` belongs to; 0: the present one")                      \
+    F(str, member, USER_MAX, "must be a member of the topic, else FORBIDDEN; empty: need not")
 #define CHANGES_FIELDS(F)                                                                          \
     ANSWER(F)                                                                                      \
     F(str, topic, TOPIC_MAX, "")                                                                   \
@@ -168,13 +172,106 @@ struct mp_list {
     F(u64, kept, 0, "what the store has")                                                          \
     F(u64, found, 0, "what a recount gives")
 
+/* Topics. The limits of a topic's history come with each publish: the store knows no classes. */
+#define PUBLISH_FIELDS(F)                                                                          \
+    ASK(F)                                                                                         \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(str, event, EVENT_MAX, "")                                                                   \
+    F(str, payload, CONTENT_MAX, "JSON object")                                                    \
+    F(str, user, USER_MAX, "who publishes; empty: a back end")                                     \
+    F(u64, members_only, 0, "1: `user` must be a member, else FORBIDDEN")                          \
+    F(u64, history, 0, "messages to keep, this one included")                                      \
+    F(u64, history_ms, 0, "how long they are kept; 0: no limit but `history`")                     \
+    F(str, key, KEY_MAX, "idempotency key, or empty")                                              \
+    F(bin, body_hash, 16, "the same key must bring the same")
+#define PUBLISHED_FIELDS(F)                                                                        \
+    ANSWER(F)                                                                                      \
+    F(u64, seq, 0, "its position")                                                                 \
+    F(u64, at_ms, 0, "wall clock of the commit")
+
+#define HISTORY_FIELDS(F)                                                                          \
+    ASK(F)                                                                                         \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(u64, before, 0, "messages with a lower seq; 0: from the newest")                             \
+    F(u64, limit, 0, "messages; 0: none, only where the topic stands")                             \
+    F(str, member, USER_MAX, "must be a member of the topic, else FORBIDDEN; empty: need not")
+#define PAGE_FIELDS(F)                                                                             \
+    ANSWER(F)                                                                                      \
+    F(u64, seq, 0, "the topic's head: what this answer is true at; 0: nothing ever came")          \
+    F(u64, epoch, 0, "of the log")                                                                 \
+    F(u64, now_ms, 0, "the store's wall clock")                                                    \
+    F(u64, next, 0, "`before` of the page behind this one; 0: there is none")                      \
+    F(list, entries, PAGE_MAX, "entry: newest first")
+
+#define MEMBER_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(u64, add, 0, "1: make them members; 0: no more")                                             \
+    F(list, users, USERS_MAX, "str: each once; being so already is no change")
+#define MEMBERED_FIELDS(F)                                                                         \
+    ANSWER(F)                                                                                      \
+    F(u64, changed, 0, "how many were not so before")                                              \
+    F(u64, members, 0, "of the topic now")
+#define MEMBERS_FIELDS(F)                                                                          \
+    ASK(F)                                                                                         \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(str, after, USER_MAX,                                                                        \
+      "members after this one, in the order of their bytes; empty: from the first")                \
+    F(u64, limit, 0, "at most USERS_MAX")
+#define MEMBER_LIST_FIELDS(F)                                                                      \
+    ANSWER(F)                                                                                      \
+    F(list, users, USERS_MAX, "str")                                                               \
+    F(str, next, USER_MAX, "`after` of the next request; empty: that was all")                     \
+    F(u64, members, 0, "of the topic")
+
+/* A committed message becomes a notification for each member but its author: in pages, each one
+ * commit with its cursor, so that a kill at any point neither skips nor doubles anyone. */
+#define FANOUT_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(u64, source, 0, "seq of the message")                                                        \
+    F(u64, rule, 0, "which rule; begun once for each source and rule")                             \
+    F(str, topic, TOPIC_MAX, "whose members")                                                      \
+    F(str, author, USER_MAX, "who gets none; may be empty")                                        \
+    F(u64, type, 0, "enum notification_type; a stored one")                                        \
+    F(str, content, CONTENT_MAX, "as of create")
+#define FANOUT_STEP_FIELDS(F)                                                                      \
+    ASK(F)                                                                                         \
+    F(u64, source, 0, "of one that was begun")                                                     \
+    F(u64, rule, 0, "")                                                                            \
+    F(u64, limit, 0, "members of this page")
+#define FANNED_FIELDS(F)                                                                           \
+    ANSWER(F)                                                                                      \
+    F(u64, made, 0, "notifications of this page")                                                  \
+    F(u64, done, 0, "1: every member has had its own")
+#define FANOUTS_FIELDS(F) ASK(F)
+#define FANOUT_LIST_FIELDS(F)                                                                      \
+    ANSWER(F)                                                                                      \
+    F(list, fanouts, CHANGES_MAX,                                                                  \
+      "fanout_step: those that were begun and are not done; req and limit 0")
+
+#define SEEN_FIELDS(F)                                                                             \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "was connected until now")
+#define USER_FIELDS(F)                                                                             \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "")
+#define USER_INFO_FIELDS(F)                                                                        \
+    ANSWER(F)                                                                                      \
+    F(u64, seen_ms, 0, "wall clock when it was last connected; 0: never")
+
 #define BROADCAST_FIELDS(F)                                                                        \
     F(str, topic, TOPIC_MAX, "")                                                                   \
     F(u64, seq, 0, "0: transient: neither kept nor numbered")                                      \
     F(u64, prev, 0, "the topic's seq before it")                                                   \
     F(u64, pos, 0, "of the item it brings; 0: none")                                               \
     F(str, event, EVENT_MAX, "the Phoenix event")                                                  \
-    F(str, payload, FRAME_MAX, "JSON object, as the client gets it")
+    F(str, payload, FRAME_MAX, "JSON object, as the client gets it")                               \
+    F(str, except, 64, "the connection that does not get it; empty: all do")                       \
+    F(u64, binary, 0, "1: `data` is the payload; sockets get it, long-polls cannot")               \
+    F(bin, data, FRAME_MAX, "")
+#define DISCONNECT_FIELDS(F)                                                                       \
+    F(str, user, USER_MAX, "whose connections are closed")                                         \
+    F(str, topic, TOPIC_MAX, "only this topic of them; empty: all")
 #define CONFIRMED_FIELDS(F)                                                                        \
     F(str, name, 64, "the confirmation that was subscribed to: all subscriptions before it hold")
 
@@ -192,6 +289,54 @@ struct mp_list {
 #define POLL_GONE_FIELDS(F)                                                                        \
     F(u64, req, 0, "the poll whose client has left")                                               \
     F(u64, slot, 0, "its long-poll session")
+
+/* Presence. An owner is a session process: `owner` is its instance, which says when it
+ * began (a later one has a higher number), `index` its place among the processes. What it owns of a topic changes in steps numbered
+ * like the log's: `prev` is the topic's step before; 0: before it the owner had nothing there. */
+#define PRESENCE_OWNER(F)                                                                          \
+    F(u64, owner, 0, "instance of the process")                                                    \
+    F(u64, index, 0, "of the process")
+#define PRESENCE_ENTRY_FIELDS(F)                                                                   \
+    F(str, ref, PRESENCE_REF_MAX, "phx_ref: no other entry has it, ever")                          \
+    F(str, prev, PRESENCE_REF_MAX, "phx_ref that this one took the place of, or empty")            \
+    F(str, user, USER_MAX, "")                                                                     \
+    F(str, meta, PRESENCE_META_MAX, "JSON object: the meta without its refs")
+#define PRESENCE_DELTA_FIELDS(F)                                                                   \
+    PRESENCE_OWNER(F)                                                                              \
+    F(u64, seq, 0, "the owner's step")                                                             \
+    F(u64, prev, 0, "the topic's step before it; 0: `joins` is all that the owner has there")      \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(list, joins, PRESENCE_BATCH, "presence_entry")                                               \
+    F(list, leaves, PRESENCE_BATCH, "str: refs")
+#define PRESENCE_HEADS_FIELDS(F)                                                                   \
+    PRESENCE_OWNER(F)                                                                              \
+    F(u64, from, 0, "exclusive: the `to` of the heads before")                                     \
+    F(u64, to, 0, "inclusive: every topic that changed between is in the list")                    \
+    F(list, topics, CHANGES_MAX, "head: topic, and the owner's step of its last change")           \
+    F(u64, leaving, 0, "1: the process drains, and its clients go to the others")
+#define PRESENCE_ASK_FIELDS(F)                                                                     \
+    ASK(F)                                                                                         \
+    F(u64, owner, 0, "the instance whose steps `topics` tells; 0: none is known")                  \
+    F(u64, counts, 0, "1: how many, not who")                                                      \
+    F(list, topics, CHANGES_MAX, "head: topic, and the step that the asker has of it; 0: none")
+#define PRESENCE_PARTS_FIELDS(F)                                                                   \
+    ANSWER(F)                                                                                      \
+    PRESENCE_OWNER(F)                                                                              \
+    F(list, parts, CHANGES_MAX,                                                                    \
+      "presence_part: of the topics asked for, in their order; those at the end may be missing")
+#define PRESENCE_PART_FIELDS(F)                                                                    \
+    F(str, topic, TOPIC_MAX, "")                                                                   \
+    F(u64, seq, 0, "the owner's step that this is true at")                                        \
+    F(u64, same, 0, "1: the asker has it already")                                                 \
+    F(u64, count, 0, "of the owner's entries there")                                               \
+    F(list, entries, PRESENCE_PART_MAX, "presence_entry: all of them, but for `same` and `counts`")
+#define PRESENCE_USER_FIELDS(F)                                                                    \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "")
+#define PRESENCE_USER_INFO_FIELDS(F)                                                               \
+    ANSWER(F)                                                                                      \
+    F(u64, connections, 0, "of the user, to this process")                                         \
+    F(u64, since_ms, 0, "wall clock since when there is at least one; 0: there is none")
 
 #define MESSAGES(M)                                                                                \
     M(1, entry, ENTRY_FIELDS, "a committed action: a record of the log, and in lists")             \
@@ -216,11 +361,38 @@ struct mp_list {
     M(32, followed, FOLLOWED_FIELDS, "notifier -> store")                                          \
     M(33, check, CHECK_FIELDS, "belfry -> store: recount")                                         \
     M(34, checked, CHECKED_FIELDS, "store -> belfry")                                              \
+    M(60, publish, PUBLISH_FIELDS,                                                                 \
+      "session -> store: message.create: an event of a topic with history")                        \
+    M(61, published, PUBLISHED_FIELDS, "store -> session")                                         \
+    M(62, history, HISTORY_FIELDS, "session -> store: a page of a topic's messages")               \
+    M(63, page, PAGE_FIELDS, "store -> session")                                                   \
+    M(64, member, MEMBER_FIELDS, "session -> store: members of a topic come and go")               \
+    M(65, membered, MEMBERED_FIELDS, "store -> session")                                           \
+    M(66, members, MEMBERS_FIELDS, "session -> store: who they are")                               \
+    M(67, member_list, MEMBER_LIST_FIELDS, "store -> session")                                     \
+    M(70, fanout, FANOUT_FIELDS, "notifier -> store: begin; answered with fanned")                 \
+    M(71, fanout_step, FANOUT_STEP_FIELDS, "notifier -> store: one page; answered with fanned")    \
+    M(72, fanned, FANNED_FIELDS, "store -> notifier")                                              \
+    M(73, fanouts, FANOUTS_FIELDS, "notifier -> store: which are not done?")                       \
+    M(74, fanout_list, FANOUT_LIST_FIELDS, "store -> notifier")                                    \
+    M(75, seen, SEEN_FIELDS,                                                                       \
+      "session -> store: a user's last connection ended; answered with user_info")                 \
+    M(76, user, USER_FIELDS, "session -> store: what is kept of a user")                           \
+    M(77, user_info, USER_INFO_FIELDS, "store -> session")                                         \
     M(40, broadcast, BROADCAST_FIELDS, "notifier, session -> sessions: an event on a topic")       \
     M(41, confirmed, CONFIRMED_FIELDS, "broker -> session: your subscriptions hold")               \
+    M(42, disconnect, DISCONNECT_FIELDS, "session -> sessions: close what this user has open")     \
     M(50, poll, POLL_FIELDS, "session -> session: a long-poll request for one of yours")           \
     M(51, polled, POLLED_FIELDS, "session -> session")                                             \
-    M(52, poll_gone, POLL_GONE_FIELDS, "session -> session")
+    M(52, poll_gone, POLL_GONE_FIELDS, "session -> session")                                       \
+    M(80, presence_entry, PRESENCE_ENTRY_FIELDS, "one connection on one topic, in lists")          \
+    M(81, presence_part, PRESENCE_PART_FIELDS, "what one process has of a topic, in lists")        \
+    M(82, presence_delta, PRESENCE_DELTA_FIELDS, "session -> sessions: who came and went")         \
+    M(83, presence_heads, PRESENCE_HEADS_FIELDS, "session -> sessions, twice a second")            \
+    M(84, presence_ask, PRESENCE_ASK_FIELDS, "session -> session: what you have of topics")        \
+    M(85, presence_parts, PRESENCE_PARTS_FIELDS, "session -> session")                             \
+    M(86, presence_user, PRESENCE_USER_FIELDS, "session -> session: is this user connected?")      \
+    M(87, presence_user_info, PRESENCE_USER_INFO_FIELDS, "session -> session")
 
 /* What happened to an inbox. Kept in the log: append only. */
 #define ENTRY_KINDS(X)                                                                             \
@@ -228,7 +400,8 @@ struct mp_list {
     X(created, "a notification arrived")                                                           \
     X(read, "`ids` became read")                                                                   \
     X(all_read, "everything up to `pos` became read")                                              \
-    X(expired, "`ids` came to their end")
+    X(expired, "`ids` came to their end")                                                          \
+    X(message, "`event` was published on the topic")
 
 #define AS_KIND(name, doc) ENTRY_##name,
 enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };

@@ -20,7 +20,51 @@
      .help = (says)},
 static const struct conf_setting rows[] = {SETTINGS(SETTING_ROW)};
 
-const struct conf_table settings_table = {"BELFRY_", rows, sizeof rows / sizeof *rows};
+static bool check_class(void *settings, void *item, struct buf *why)
+{
+    (void)settings;
+    return class_check(item, why);
+}
+
+static bool check_rule(void *settings, void *item, struct buf *why)
+{
+    const struct settings *s = settings;
+    return rule_check(item, s->classes, s->classes_n, why);
+}
+
+static const struct conf_list lists[] = {
+    {.section = "topic",
+     .help = "A class of topics. A topic belongs to the first one whose pattern it matches.",
+     .rows = class_rows,
+     .count = CLASS_ROWS,
+     .items = offsetof(struct settings, classes),
+     .item_size = sizeof(struct topic_class),
+     .items_max = CLASSES_MAX,
+     .n = offsetof(struct settings, classes_n),
+     .line = offsetof(struct topic_class, line),
+     .check = check_class},
+    {.section = "rule",
+     .help = "What else is done with a committed event; every rule that matches.",
+     .rows = rule_rows,
+     .count = RULE_ROWS,
+     .items = offsetof(struct settings, rules),
+     .item_size = sizeof(struct topic_rule),
+     .items_max = RULES_MAX,
+     .n = offsetof(struct settings, rules_n),
+     .line = offsetof(struct topic_rule, line),
+     .check = check_rule},
+};
+
+/* What scripts and tests use: which file, which programs, run by whom, where to put pictures. */
+static const char *const others[] = {"BELFRY_CONFIG", "BELFRY_BIN", "BELFRY_AS", "BELFRY_ARTEFACTS",
+                                     NULL};
+
+const struct conf_table settings_table = {.prefix = "BELFRY_",
+                                          .others = others,
+                                          .rows = rows,
+                                          .count = sizeof rows / sizeof *rows,
+                                          .lists = lists,
+                                          .lists_n = sizeof lists / sizeof *lists};
 
 static void set_or_leave(struct settings *s, const char *path, const char *value,
                          const char *option)

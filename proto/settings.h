@@ -8,6 +8,7 @@
 
 #include "lib/conf.h"
 #include "lib/sock.h"
+#include "proto/classes.h"
 
 /* S(type, member, path, min, max, default, help) */
 #define SETTINGS(S)                                                                                \
@@ -59,6 +60,9 @@
 #define SETTING_MEMBER(type, member, path, min, max, standard, help) CONF_TYPE_##type(member, max)
 struct settings {
     SETTINGS(SETTING_MEMBER)
+    struct topic_class classes[CLASSES_MAX]; /* sections `topic` */
+    struct topic_rule rules[RULES_MAX];      /* sections `rule` */
+    uint64_t classes_n, rules_n;
 };
 #undef SETTING_MEMBER
 

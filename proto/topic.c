@@ -33,6 +33,18 @@ bool topic_valid(struct bytes topic)
     return name_valid(topic, TOPIC_MAX, ",\"\\");
 }
 
+static bool begins(struct bytes name, const char *with)
+{
+    size_t n = strlen(with);
+    return name.n >= n && memcmp(name.p, with, n) == 0;
+}
+
+bool event_valid(struct bytes event)
+{
+    return name_valid(event, EVENT_MAX, ",\"\\") && !begins(event, "phx_") &&
+           !begins(event, "presence");
+}
+
 size_t topic_of_user(struct bytes user, char out[TOPIC_MAX + 1])
 {
     ENSURE(user.n > 0 && user.n <= USER_MAX);

@@ -8,7 +8,9 @@
  *         memory, so topics are hashed to TOPIC_BUCKETS buckets, a published message starts with
  *         the three bytes of its bucket, and whoever receives it compares the whole name.
  *             'T' hi lo   broadcasts of a bucket's topics
+ *             'D'         disconnects
  *             'H'         heads
+ *             'P'         presence: what each session process owns
  *             'Z' name    confirmation of the subscriptions made before it. It is the last of the
  *                         three because libzmq sends a SUB's subscriptions again in byte order
  *                         when it reconnects (measured): so the confirmation still comes last. */
@@ -18,12 +20,21 @@
 #include "proto/limits.h"
 
 enum { TOPIC_BUCKETS = 4096, BUS_KEY = 3 };
-enum { BUS_HEADS = 'H', BUS_TOPIC = 'T', BUS_CONFIRM = 'Z' };
+enum {
+    BUS_DISCONNECT = 'D',
+    BUS_HEADS = 'H',
+    BUS_PRESENCE = 'P',
+    BUS_TOPIC = 'T',
+    BUS_CONFIRM = 'Z'
+};
 _Static_assert((int)BUS_CONFIRM > (int)BUS_TOPIC && (int)BUS_CONFIRM > (int)BUS_HEADS,
                "replayed last");
 
 bool user_valid(struct bytes user);
 bool topic_valid(struct bytes topic);
+
+/* An event that may be published: 1 to EVENT_MAX bytes as of a topic, and none of the protocol's. */
+bool event_valid(struct bytes event);
 
 /* `user:{id}:notifications`, with a NUL; gives its length. The user must be valid. */
 size_t topic_of_user(struct bytes user, char out[TOPIC_MAX + 1]);

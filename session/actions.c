@@ -8,6 +8,7 @@
 #include "proto/topic.h"
 #include "proto/types.h"
 #include "session/inbox.h"
+#include "session/view.h"
 
 #include <stdio.h>
 
@@ -16,7 +17,7 @@
 #define DATA_MAX 16384
 #define EXPIRES_MAX_S (UINT64_C(10) * 366 * 86400)
 
-static bool wrong(struct problem *why, const char *field, const char *detail)
+bool problem_set(struct problem *why, const char *field, const char *detail)
 {
     snprintf(why->field, sizeof why->field, "%s", field);
     snprintf(why->detail, sizeof why->detail, "%s", detail);
@@ -24,7 +25,7 @@ static bool wrong(struct problem *why, const char *field, const char *detail)
 }
 
 /* A member that is not known, by its name. */
-static bool unknown(struct problem *why, struct bytes key, const char *allowed)
+bool problem_unknown(struct problem *why, struct bytes key, const char *allowed)
 {
     size_t n = key.n - 2 < 40 ? key.n - 2 : 40;
     snprintf(why->field, sizeof why->field, "%.*s", (int)n, key.p + 1);
@@ -39,21 +40,21 @@ static bool unknown(struct problem *why, struct bytes key, const char *allowed)
 static bool object(struct bytes json, struct problem *why)
 {
     if (!json_valid(json))
-        return wrong(why, "", "is not JSON");
+        return problem_set(why, "", "is not JSON");
     struct json in = json_over(json);
-    return json_kind(json_value(&in)) == '{' || wrong(why, "", "must be a JSON object");
+    return json_kind(json_value(&in)) == '{' || problem_set(why, "", "must be a JSON object");
 }
 
 static bool read_number(struct bytes value, uint64_t *out, const char *field, struct problem *why)
 {
-    return json_u64(value, out) || wrong(why, field, "must be a whole number from 0 to 2^53");
+    return json_u64(value, out) || problem_set(why, field, "must be a whole number from 0 to 2^53");
 }
 
 static bool read_key(struct bytes value, struct bytes *out, const char *field,
                      struct arena *scratch, struct problem *why)
 {
     if (!json_string(value, scratch, out) || out->n == 0 || out->n > KEY_MAX)
-        return wrong(why, field, "must be text of 1 to 255 bytes");
+        return problem_set(why, field, "must be text of 1 to 255 bytes");
     return true;
 }
 
@@ -62,7 +63,7 @@ static bool read_user(struct bytes value, struct bytes *user, const char *field,
 {
     if (json_string(value, scratch, user) && user_valid(*user))
         return true;
-    return wrong(
+    return problem_set(
         why, field,
         "must be a user id: 1 to 128 bytes without space, control characters, and , : \" \\");
 }
@@ -77,19 +78,20 @@ static bool read_ids(struct bytes value, struct bytes *out, struct arena *scratc
     if (json_kind(value) == '[')
         ids = arena_alloc(scratch, (size_t)IDS_MAX * ID_SIZE);
     if (!ids)
-        return wrong(why, "ids", "must be a list of up to 1000 ids");
+        return problem_set(why, "ids", "must be a list of up to 1000 ids");
     json_enter(&in, '[');
     while (json_element(&in, &element)) {
         char field[24];
         snprintf(field, sizeof field, "ids[%zu]", n);
         if (n == IDS_MAX)
-            return wrong(why, "ids", "must be a list of up to 1000 ids");
+            return problem_set(why, "ids", "must be a list of up to 1000 ids");
         if (!json_string(element, scratch, &text) || !id_read(text, ids + n * ID_SIZE))
-            return wrong(why, field, "must be the id of a notification: 26 letters and digits");
+            return problem_set(why, field,
+                               "must be the id of a notification: 26 letters and digits");
         n++;
     }
     *out = (struct bytes){(char *)ids, n * ID_SIZE};
-    return n > 0 || wrong(why, "ids", "must name at least one id");
+    return n > 0 || problem_set(why, "ids", "must name at least one id");
 }
 
 /* The same request again has the same hash, however its JSON is spaced. */
@@ -123,14 +125,14 @@ bool action_mark_read(struct msg *m, struct bytes user, struct bytes json, struc
         else if (json_key_is(key, "op_id"))
             good = read_key(value, &a->op_id, "op_id", scratch, why);
         else if (!json_key_is(key, "user"))
-            good = unknown(why, key, "ids, op_id");
+            good = problem_unknown(why, key, "ids, op_id");
         if (!good)
             return false;
     }
     if (a->ids.n == 0)
-        return wrong(why, "ids", "must be there");
+        return problem_set(why, "ids", "must be there");
     a->body_hash = fingerprint(json, scratch);
-    return !scratch->overflowed || wrong(why, "", "is too large");
+    return !scratch->overflowed || problem_set(why, "", "is too large");
 }
 
 bool action_mark_all_read(struct msg *m, struct bytes user, uint64_t shown, struct bytes json,
@@ -150,12 +152,12 @@ bool action_mark_all_read(struct msg *m, struct bytes user, uint64_t shown, stru
         else if (json_key_is(key, "op_id"))
             good = read_key(value, &a->op_id, "op_id", scratch, why);
         else if (!json_key_is(key, "user"))
-            good = unknown(why, key, "up_to, op_id");
+            good = problem_unknown(why, key, "up_to, op_id");
         if (!good)
             return false;
     }
     a->body_hash = fingerprint(json, scratch);
-    return !scratch->overflowed || wrong(why, "", "is too large");
+    return !scratch->overflowed || problem_set(why, "", "is too large");
 }
 
 bool action_list(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
@@ -175,18 +177,19 @@ bool action_list(struct msg *m, struct bytes user, struct bytes json, struct are
         else if (json_key_is(key, "limit"))
             good = read_number(value, &m->snapshot.limit, "limit", why);
         else
-            good = unknown(why, key, "before, limit");
+            good = problem_unknown(why, key, "before, limit");
         if (!good)
             return false;
     }
     if (m->snapshot.limit < 1 || m->snapshot.limit > PAGE_MAX)
-        return wrong(why, "limit", "must be from 1 to 100");
+        return problem_set(why, "limit", "must be from 1 to 100");
     return true;
 }
 
 bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why)
 {
-    *since = *epoch = 0;
+    *since = VIEW_NOTHING;
+    *epoch = 0;
     if (json_kind(json) != '{')
         return true; /* phoenix.js sends {} when the page gave nothing; others may send null */
     struct json in = json_over(json);
@@ -199,6 +202,8 @@ bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct pr
         if (!null && json_key_is(key, "epoch") && !read_number(value, epoch, "epoch", why))
             return false;
     }
+    if (*since == 0 && *epoch == 0)
+        *since = VIEW_NOTHING;
     return true;
 }
 
@@ -242,7 +247,7 @@ static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
         else if (json_key_is(key, "expires_in"))
             d->expires_in = value;
         else
-            return unknown(why, key, "to, type, title, body, data, expires_at, expires_in");
+            return problem_unknown(why, key, "to, type, title, body, data, expires_at, expires_in");
     }
     return true;
 }
@@ -260,7 +265,7 @@ static bool put_user(struct buf *users, uint64_t *seen, struct bytes value, cons
     size_t at = hash / 2 % SEEN_SLOTS;
     for (; seen[at]; at = (at + 1) % SEEN_SLOTS)
         if (seen[at] == hash)
-            return wrong(why, field, "is there twice");
+            return problem_set(why, field, "is there twice");
     seen[at] = hash;
     mp_put_str(users, user);
     return true;
@@ -273,7 +278,7 @@ static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, st
     uint64_t seen[SEEN_SLOTS] = {0};
     buf_reset(users);
     if (to.n == 0)
-        return wrong(why, "to", "must be there: a user id, or a list of them");
+        return problem_set(why, "to", "must be there: a user id, or a list of them");
     if (json_kind(to) != '[') {
         if (!put_user(users, seen, to, "to", scratch, why))
             return false;
@@ -286,14 +291,14 @@ static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, st
             char field[24];
             snprintf(field, sizeof field, "to[%u]", count);
             if (count == USERS_MAX)
-                return wrong(why, "to", "must name 1 to 1000 users");
+                return problem_set(why, "to", "must name 1 to 1000 users");
             if (!put_user(users, seen, value, field, scratch, why))
                 return false;
             count++;
         }
     }
     a->users = list_of(users, count);
-    return count > 0 || wrong(why, "to", "must name 1 to 1000 users");
+    return count > 0 || problem_set(why, "to", "must name 1 to 1000 users");
 }
 
 static bool read_expiry(struct msg_create *a, const struct draft *d, uint64_t wall_ms,
@@ -302,15 +307,16 @@ static bool read_expiry(struct msg_create *a, const struct draft *d, uint64_t wa
     struct bytes text;
     uint64_t seconds;
     if (d->expires_at.n > 0 && d->expires_in.n > 0)
-        return wrong(why, "expires_in", "and expires_at exclude each other");
+        return problem_set(why, "expires_in", "and expires_at exclude each other");
     if (d->expires_at.n > 0) {
         if (!json_string(d->expires_at, scratch, &text) || !clock_read(text, &a->expires_ms))
-            return wrong(why, "expires_at", "must be a time like 2026-11-23T14:45:00Z (RFC 3339)");
+            return problem_set(why, "expires_at",
+                               "must be a time like 2026-11-23T14:45:00Z (RFC 3339)");
         if (a->expires_ms <= wall_ms || a->expires_ms > wall_ms + EXPIRES_MAX_S * 1000)
-            return wrong(why, "expires_at", "must be in the future, at most ten years on");
+            return problem_set(why, "expires_at", "must be in the future, at most ten years on");
     } else if (d->expires_in.n > 0) {
         if (!json_u64(d->expires_in, &seconds) || seconds < 1 || seconds > EXPIRES_MAX_S)
-            return wrong(why, "expires_in", "must be seconds, from 1 to ten years");
+            return problem_set(why, "expires_in", "must be seconds, from 1 to ten years");
         a->expires_ms = wall_ms + seconds * 1000;
     }
     return true;
@@ -325,7 +331,7 @@ static bool read_type(struct msg_create *a, struct bytes type, struct arena *scr
         return true;
     a->type = json_string(type, scratch, &name) ? type_named(name) : TYPE_COUNT;
     return a->type < TYPE_COUNT ||
-           wrong(why, "type", "must be transient, toast, activity, alert or system");
+           problem_set(why, "type", "must be transient, toast, activity, alert or system");
 }
 
 /* Each part is in bounds; written again compact, in our order, title and body as text. */
@@ -335,7 +341,7 @@ static bool write_content(struct buf *out, const struct msg_create *a, const str
     struct bytes title, body;
     if (d->title.n == 0 || !json_string(d->title, scratch, &title) || title.n == 0 ||
         title.n > TITLE_MAX)
-        return wrong(why, "title", "must be text of 1 to 255 bytes");
+        return problem_set(why, "title", "must be text of 1 to 255 bytes");
     buf_reset(out);
     buf_format(out, "{\"type\":\"%s\",\"title\":", type_row(a->type)->name);
     json_write_string(out, title);
@@ -344,7 +350,7 @@ static bool write_content(struct buf *out, const struct msg_create *a, const str
         buf_text(out, "null");
     } else {
         if (!json_string(d->body, scratch, &body) || body.n > BODY_MAX)
-            return wrong(why, "body", "must be text of at most 4096 bytes");
+            return problem_set(why, "body", "must be text of at most 4096 bytes");
         json_write_string(out, body);
     }
     buf_text(out, ",\"data\":");
@@ -352,11 +358,12 @@ static bool write_content(struct buf *out, const struct msg_create *a, const str
         buf_text(out, "{}");
     } else {
         if (json_kind(d->data) != '{' || d->data.n > DATA_MAX)
-            return wrong(why, "data", "must be a JSON object of at most 16384 bytes");
+            return problem_set(why, "data", "must be a JSON object of at most 16384 bytes");
         json_write_compact(out, d->data);
     }
     buf_byte(out, '}');
-    return out->n <= CONTENT_MAX || wrong(why, "", "is too large: at most 32768 bytes in all");
+    return out->n <= CONTENT_MAX ||
+           problem_set(why, "", "is too large: at most 32768 bytes in all");
 }
 
 bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t wall_ms,
@@ -373,5 +380,5 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
         return false;
     m->create.content = buf_all(content);
     m->create.body_hash = fingerprint(json, scratch);
-    return !scratch->overflowed || wrong(why, "", "is too large");
+    return !scratch->overflowed || problem_set(why, "", "is too large");
 }

@@ -14,6 +14,10 @@ struct problem {
     char detail[200];
 };
 
+/* Say it; false, for the caller to return. */
+bool problem_set(struct problem *why, const char *field, const char *detail);
+bool problem_unknown(struct problem *why, struct bytes key, const char *allowed);
+
 /* Marks everything that there is. */
 #define UP_TO_NEWEST UINT64_MAX
 
@@ -29,7 +33,8 @@ bool action_mark_all_read(struct msg *m, struct bytes user, uint64_t shown, stru
 bool action_list(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
                  struct problem *why);
 
-/* Two numbers of a join or a reconnect; other members are the page's own. */
+/* Two numbers of a join or a reconnect; other members are the page's own. Without a `since`
+ * (or with a 0 of no epoch) it is VIEW_NOTHING. */
 bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why);
 
 /* The back end's notification, for a stored or a pushed type: m->create; `users` is the list's

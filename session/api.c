@@ -8,7 +8,6 @@
 #include "proto/types.h"
 #include "session/actions.h"
 #include "session/asks.h"
-#include "session/auth.h"
 #include "session/bus.h"
 #include "session/inbox.h"
 
@@ -25,7 +24,7 @@ static void answer_json(struct session *s, struct request *r, unsigned status,
 /* ---- who, and about whom ---- */
 
 /* True: may go on; else it is answered. */
-static bool authorised(struct session *s, struct request *r, struct who *who)
+bool api_authorised(struct session *s, struct request *r, struct who *who)
 {
     auth_request(s, r, who);
     if (who->kind == WHO_nobody)
@@ -36,10 +35,10 @@ static bool authorised(struct session *s, struct request *r, struct who *who)
 bool api_admit(struct session *s, struct request *r)
 {
     struct who who;
-    return authorised(s, r, &who);
+    return api_authorised(s, r, &who);
 }
 
-static bool json_body(struct session *s, struct request *r)
+bool api_json_body(struct session *s, struct request *r)
 {
     const char *type = request_header(r, "Content-Type");
     bool good = type && strncasecmp(type, "application/json", 16) == 0 &&
@@ -73,11 +72,14 @@ static bool about(struct session *s, struct request *r, const struct who *who, s
 
 /* ---- what the store's refusals are in HTTP ---- */
 
-static void answer_error(struct session *s, struct request *r, enum err e)
+void api_error(struct session *s, struct request *r, enum err e)
 {
     switch (e) {
     case ERR_CONFLICT:
         http_problem(s, r, 422, "", "this key was used for another request");
+        break;
+    case ERR_FORBIDDEN:
+        http_problem(s, r, 403, "", err_text(e));
         break;
     case ERR_NO_SPACE:
         http_problem(s, r, 507, "", err_text(e));
@@ -108,7 +110,7 @@ static void answered(struct ask_waiter w, const struct msg *answer, enum err e)
     struct buf out;
     buf_init(&out, TEXT_MAX);
     if (e != ERR_OK) {
-        answer_error(s, r, e);
+        api_error(s, r, e);
     } else if (answer->id == MSG_inbox) {
         if (w.tag == 0)
             inbox_write_count(&out, &answer->inbox);
@@ -122,7 +124,7 @@ static void answered(struct ask_waiter w, const struct msg *answer, enum err e)
             inbox_write_marked(&out, &answer->changed);
         answer_json(s, r, 200, &out);
     } else {
-        answer_error(s, r, ERR_PROTOCOL);
+        api_error(s, r, ERR_PROTOCOL);
     }
     buf_fini(&out);
 }
@@ -171,7 +173,7 @@ static void created(struct ask_waiter w, const struct msg *answer, enum err e)
         answer_json(s, c->r, 201, &out);
         buf_fini(&out);
     } else {
-        answer_error(s, c->r, e == ERR_OK ? ERR_PROTOCOL : e);
+        api_error(s, c->r, e == ERR_OK ? ERR_PROTOCOL : e);
     }
     free(c);
 }
@@ -216,29 +218,34 @@ static bool key_valid(const char *key)
     return n > 0 && n <= KEY_MAX;
 }
 
+bool api_key_of(struct session *s, struct request *r, struct bytes *key)
+{
+    const char *text = request_header(r, "Idempotency-Key");
+    *key = text ? bytes_of(text) : (struct bytes){0};
+    if (!text || key_valid(text))
+        return true;
+    http_problem(s, r, 400, "Idempotency-Key", "must be 1 to 255 printable ASCII characters");
+    return false;
+}
+
 void api_create(struct session *s, struct request *r)
 {
     struct who who;
-    const char *key = request_header(r, "Idempotency-Key");
-    if (!authorised(s, r, &who))
+    struct bytes key;
+    if (!api_authorised(s, r, &who))
         return;
     if (who.kind != WHO_service) {
         http_problem(s, r, 403, "", "creating needs the API key or a service token");
         return;
     }
-    if (!json_body(s, r))
+    if (!api_json_body(s, r) || !api_key_of(s, r, &key))
         return;
-    if (key && !key_valid(key)) {
-        http_problem(s, r, 400, "Idempotency-Key", "must be 1 to 255 printable ASCII characters");
-        return;
-    }
     struct problem why = {0};
     struct msg m;
     struct buf users, content;
     buf_init(&users, USERS_MAX * (USER_MAX + 5));
     buf_init(&content, 2 * CONTENT_MAX);
-    if (!action_create(&m, request_body(r), key ? bytes_of(key) : (struct bytes){0}, s->wall_ms,
-                       &users, &content, &s->scratch, &why))
+    if (!action_create(&m, request_body(r), key, s->wall_ms, &users, &content, &s->scratch, &why))
         http_problem(s, r, 400, why.field, why.detail);
     else if (type_row(m.create.type)->stored)
         create_stored(s, r, &m);
@@ -251,8 +258,8 @@ void api_create(struct session *s, struct request *r)
 /* ---- reading ---- */
 
 /* A number of the query, or what stands for its absence. */
-static bool query_number(struct session *s, struct request *r, const char *name, uint64_t absent,
-                         uint64_t least, uint64_t most, uint64_t *out)
+bool api_query_number(struct session *s, struct request *r, const char *name, uint64_t absent,
+                      uint64_t least, uint64_t most, uint64_t *out)
 {
     struct bytes text = request_query(r, name);
     *out = absent;
@@ -266,9 +273,10 @@ void api_list(struct session *s, struct request *r)
 {
     struct who who;
     struct msg m = {.id = MSG_snapshot};
-    if (authorised(s, r, &who) && about(s, r, &who, request_query(r, "user"), &m.snapshot.user) &&
-        query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &m.snapshot.before) &&
-        query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &m.snapshot.limit))
+    if (api_authorised(s, r, &who) &&
+        about(s, r, &who, request_query(r, "user"), &m.snapshot.user) &&
+        api_query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &m.snapshot.before) &&
+        api_query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &m.snapshot.limit))
         ask_for(s, r, &m, MSG_snapshot);
 }
 
@@ -276,7 +284,7 @@ void api_count(struct session *s, struct request *r)
 {
     struct who who;
     struct msg m = {.id = MSG_snapshot};
-    if (authorised(s, r, &who) && about(s, r, &who, request_query(r, "user"), &m.snapshot.user))
+    if (api_authorised(s, r, &who) && about(s, r, &who, request_query(r, "user"), &m.snapshot.user))
         ask_for(s, r, &m, 0);
 }
 
@@ -287,7 +295,7 @@ static bool body_about(struct session *s, struct request *r, struct bytes *user,
 {
     struct problem why = {0};
     struct bytes named;
-    if (!authorised(s, r, who) || !json_body(s, r))
+    if (!api_authorised(s, r, who) || !api_json_body(s, r))
         return false;
     if (!action_user(request_body(r), &named, &s->scratch, &why)) {
         http_problem(s, r, 400, why.field, why.detail);

@@ -5,7 +5,18 @@
  * answers. Source: docs/api.md "HTTP". */
 #pragma once
 
-#include "session/http.h"
+#include "lib/err.h"
+#include "session/auth.h"
+
+/* Shared by what else is HTTP. False (or NULL): it is answered already. */
+bool api_authorised(struct session *s, struct request *r, struct who *who);
+bool api_json_body(struct session *s, struct request *r);
+bool api_key_of(struct session *s, struct request *r, struct bytes *key); /* Idempotency-Key */
+bool api_query_number(struct session *s, struct request *r, const char *name, uint64_t absent,
+                      uint64_t least, uint64_t most, uint64_t *out);
+
+/* What the store's refusal is in HTTP. */
+void api_error(struct session *s, struct request *r, enum err e);
 
 /* As routes_admit(), of a POST: somebody known sends it. */
 bool api_admit(struct session *s, struct request *r);

@@ -17,6 +17,17 @@ void auth_token(struct session *s, struct bytes text, struct who *who)
         count_one(s, COUNT_refused_auth);
 }
 
+void auth_socket(struct session *s, struct bytes text, struct who *who)
+{
+    const struct settings *set = s->settings;
+    for (uint64_t i = 0; text.n == 0 && i < set->classes_n; i++)
+        if (set->classes[i].join == ACCESS_anyone) {
+            *who = (struct who){.kind = WHO_user, .token = {.exp_s = UINT64_MAX}};
+            return;
+        }
+    auth_token(s, text, who);
+}
+
 /* `Bearer` and what follows it, or empty. */
 static struct bytes bearer(const struct request *r)
 {

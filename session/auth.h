@@ -21,7 +21,11 @@ struct who {
 /* Of an API request: its Authorization header, or dev mode. */
 void auth_request(struct session *s, const struct request *r, struct who *who);
 
-/* Of a socket: this text must be a user's token. */
+/* Of a socket: this text must be a user's token; or it may be empty, where a class of topics lets
+ * anyone in: then the user is "". */
+void auth_socket(struct session *s, struct bytes text, struct who *who);
+
+/* Of a text that must be a token. */
 void auth_token(struct session *s, struct bytes text, struct who *who);
 
 /* The request's page may talk to us: no Origin, our own host, or one of session/origins. */

@@ -7,6 +7,8 @@
 #include "proto/topic.h"
 #include "session/heads.h"
 #include "session/live.h"
+#include "session/presence_live.h"
+#include "session/users.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +34,9 @@ struct bus *bus_new(struct session *s, void *zmq, const struct paths *paths)
     ENSURE(b != NULL);
     b->sub = sock_new(zmq, ZMQ_SUB, BUS_HIGH_WATER);
     sock_set(b->sub, ZMQ_SNDHWM, 0); /* else subscriptions are cut at it (libzmq issue 2258) */
-    char heads[] = {BUS_HEADS};
-    ENSURE(zmq_setsockopt(b->sub, ZMQ_SUBSCRIBE, heads, sizeof heads) == 0);
+    static const char always[] = {BUS_HEADS, BUS_DISCONNECT, BUS_PRESENCE};
+    for (size_t i = 0; i < sizeof always; i++)
+        ENSURE(zmq_setsockopt(b->sub, ZMQ_SUBSCRIBE, always + i, 1) == 0);
     sock_connect(b->sub, paths->broker_out);
     b->pub = sock_new(zmq, ZMQ_PUB, BUS_HIGH_WATER);
     sock_connect(b->pub, paths->broker_in);
@@ -90,17 +93,39 @@ void bus_unwant(struct session *s, uint16_t bucket)
         subscribe(s->bus, bucket, ZMQ_UNSUBSCRIBE);
 }
 
-bool bus_publish(struct session *s, const struct msg_broadcast *broadcast)
+bool bus_say(struct session *s, struct bytes key, const struct msg *m)
 {
     struct bus *b = s->bus;
-    char key[BUS_KEY];
-    bus_key(topic_bucket(broadcast->topic), key);
-    struct msg m = {.id = MSG_broadcast, .broadcast = *broadcast};
     buf_reset(&b->out);
-    buf_add(&b->out, key, sizeof key);
-    msg_write(&b->out, &m);
+    buf_bytes(&b->out, key);
+    msg_write(&b->out, m);
     ENSURE(!b->out.overflowed);
     return sock_send(b->pub, buf_all(&b->out), 0);
+}
+
+bool bus_say_topic(struct session *s, struct bytes topic, const struct msg *m)
+{
+    char key[BUS_KEY];
+    bus_key(topic_bucket(topic), key);
+    return bus_say(s, (struct bytes){key, sizeof key}, m);
+}
+
+bool bus_publish(struct session *s, const struct msg_broadcast *broadcast)
+{
+    struct msg m = {.id = MSG_broadcast, .broadcast = *broadcast};
+    return bus_say_topic(s, broadcast->topic, &m);
+}
+
+bool bus_disconnect(struct session *s, struct bytes user, struct bytes topic)
+{
+    char key[] = {BUS_DISCONNECT};
+    struct msg m = {.id = MSG_disconnect, .disconnect = {.user = user, .topic = topic}};
+    return bus_say(s, (struct bytes){key, sizeof key}, &m);
+}
+
+const char *bus_name(const struct session *s)
+{
+    return s->bus->name;
 }
 
 static void confirmation(struct bus *b, uint64_t number, int option)
@@ -135,6 +160,10 @@ static void receive(struct session *s, const struct msg *m)
         live_broadcast(s, &m->broadcast);
     } else if (m->id == MSG_heads) {
         heads_heard(s, &m->heads);
+    } else if (m->id == MSG_disconnect) {
+        user_disconnect(s, m->disconnect.user, m->disconnect.topic);
+    } else if (m->id == MSG_presence_delta || m->id == MSG_presence_heads) {
+        presence_heard(s, m);
     } else if (m->id == MSG_confirmed) {
         confirmed(s, m->confirmed.name);
     } else {

@@ -25,6 +25,16 @@ void bus_unwant(struct session *s, uint16_t bucket);
 /* Publish an event that is not kept. False: the broker is away or behind. */
 bool bus_publish(struct session *s, const struct msg_broadcast *b);
 
+/* The same of another message: with its own key, or that of a topic's bucket. */
+bool bus_say(struct session *s, struct bytes key, const struct msg *m);
+bool bus_say_topic(struct session *s, struct bytes topic, const struct msg *m);
+
+/* Close what a user has open in any process (and in this one, when it comes back). */
+bool bus_disconnect(struct session *s, struct bytes user, struct bytes topic);
+
+/* A name of this process that no other one has, nor had. */
+const char *bus_name(const struct session *s);
+
 enum { BUS_POLL = 1 };
 void bus_poll(const struct session *s, zmq_pollitem_t on[BUS_POLL]);
 void bus_read(struct session *s);

@@ -4,12 +4,16 @@
 #include "lib/ensure.h"
 #include "lib/json.h"
 #include "lib/log.h"
+#include "proto/event.h"
 #include "proto/topic.h"
+#include "session/access.h"
 #include "session/actions.h"
 #include "session/asks.h"
 #include "session/inbox.h"
 #include "session/live.h"
 #include "session/phoenix.h"
+#include "session/presence_live.h"
+#include "session/publish.h"
 
 #include <stdlib.h>
 
@@ -42,6 +46,9 @@ static void reply_problem(struct session *s, struct conn *c, const struct phx_in
     reply(s, c, in, in->join_ref, "error", buf_all(&out));
 }
 
+/* So many pushes of a connection may wait for the store: one client must not fill its queue. */
+enum { PUSHES_MAX = 1000 };
+
 /* A push of a client that waits for the store: what its reply needs. */
 struct push {
     uint32_t id, generation; /* of the connection, which may go meanwhile */
@@ -49,8 +56,9 @@ struct push {
     char text[]; /* join_ref, ref, topic */
 };
 
-static struct push *push_new(const struct conn *c, const struct phx_in *in)
+static struct push *push_new(struct conn *c, const struct phx_in *in)
 {
+    c->pushes++;
     struct push *p = malloc(sizeof *p + in->join_ref.n + in->ref.n + in->topic_raw.n);
     ENSURE(p != NULL);
     *p = (struct push){.id = c->id,
@@ -82,17 +90,28 @@ static void pushed(struct ask_waiter w, const struct msg *answer, enum err e)
     struct session *s = w.s;
     struct push *p = w.about;
     struct conn *c = conn_find(s, p->id, p->generation);
+    if (c)
+        c->pushes--;
     struct phx_in in = {.join_ref = {p->text, p->join_ref_n},
                         .ref = {p->text + p->join_ref_n, p->ref_n},
                         .topic_raw = {p->text + p->join_ref_n + p->ref_n, p->topic_n}};
-    if (c && e == ERR_OK && answer->id == (w.tag == MSG_snapshot ? MSG_inbox : MSG_changed)) {
+    if (c && e == ERR_OK && answer->id == MSG_published) {
+        char room[100];
+        struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+        buf_format(&out, "{\"seq\":%llu,\"at\":", (unsigned long long)answer->published.seq);
+        time_write(&out, answer->published.at_ms);
+        buf_byte(&out, '}');
+        reply(s, c, &in, in.join_ref, "ok", buf_all(&out));
+    } else if (c && e == ERR_OK &&
+               answer->id == (w.tag == MSG_snapshot ? MSG_inbox : MSG_changed)) {
         struct buf out;
         buf_init(&out, TEXT_MAX);
         write_answer(&out, w.tag, answer);
         reply(s, c, &in, in.join_ref, "ok", buf_all(&out));
         buf_fini(&out);
     } else if (c) {
-        reply_error(s, c, &in, in.join_ref, err_text(e == ERR_OK ? ERR_PROTOCOL : e));
+        reply_error(s, c, &in, in.join_ref,
+                    e == ERR_FORBIDDEN ? "unauthorized" : err_text(e == ERR_OK ? ERR_PROTOCOL : e));
     }
     free(p);
 }
@@ -104,13 +123,29 @@ static void ask_for(struct session *s, struct conn *c, const struct phx_in *in, 
     ask(s->store, m, s->now_ms, s->settings->request_ms, true, w);
 }
 
+/* Its join was answered. */
+static bool member_joined(const struct member *m)
+{
+    return m->view.state != VIEW_joining && m->view.state != VIEW_mounting;
+}
+
+/* False: it is answered already, as one at a time is. */
+static bool may_reconnect(struct session *s, struct conn *c, const struct member *m,
+                          const struct phx_in *in)
+{
+    bool may = member_joined(m) && !m->view.reconnecting;
+    if (!may)
+        reply_error(s, c, in, in->join_ref, "a join or a reconnect is under way");
+    return may;
+}
+
 /* handle_event: what a client may push to its inbox. */
 static void inbox_event(struct session *s, struct conn *c, struct member *m,
                         const struct phx_in *in)
 {
     struct problem why = {0};
     struct msg request;
-    struct bytes user = bytes_of(c->user);
+    struct bytes user = user_name(c->user);
     uint64_t since, epoch;
     if (in->binary) {
         reply_error(s, c, in, in->join_ref, "an inbox takes no binary payload");
@@ -124,13 +159,90 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
         if (action_list(&request, user, in->payload, &s->scratch, &why))
             ask_for(s, c, in, &request);
     } else if (bytes_is(in->event, "reconnect")) {
-        if (action_since(in->payload, &since, &epoch, &why))
+        if (may_reconnect(s, c, m, in) && action_since(in->payload, &since, &epoch, &why))
             live_reconnect(s, m, in->ref, since, epoch);
     } else if (!bytes_is(in->event, "ack")) { /* which has no answer */
         reply_error(s, c, in, in->join_ref, "unknown event");
     }
     if (why.detail[0] && conn_open(c))
         reply_problem(s, c, in, &why);
+}
+
+static struct visitor visitor(const struct conn *c)
+{
+    return (struct visitor){user_name(c->user),
+                            c->topics ? bytes_of(c->topics) : (struct bytes){0}};
+}
+
+/* A push without history is answered at once; bytes are answered with bytes. */
+static void published_now(struct session *s, struct conn *c, const struct phx_in *in, bool sent)
+{
+    if (!sent)
+        reply_error(s, c, in, in->join_ref, "not now: the broker is away");
+    else if (in->binary && c->kind == CONN_websocket && c->vsn == PHX_V2)
+        conn_send(s, c,
+                  phx_binary_reply(in->join_ref, in->ref, in->topic, "ok", (struct bytes){0}));
+    else
+        reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
+}
+
+/* Another meta for who is listed. */
+static void presence_event(struct session *s, struct conn *c, struct member *m,
+                           const struct phx_in *in)
+{
+    struct problem why = {0};
+    struct bytes meta;
+    if (!presence_meta(in->payload, &meta, &why))
+        reply_problem(s, c, in, &why);
+    else if (presence_change(s, m, meta))
+        reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
+    else
+        reply_error(s, c, in, in->join_ref, "not listed here");
+}
+
+/* handle_event of a topic: publishing, or coming back. */
+static void topic_event(struct session *s, struct conn *c, struct member *m,
+                        const struct phx_in *in)
+{
+    const struct topic_class *class = m->topic->class;
+    struct visitor who = visitor(c);
+    struct problem why = {0};
+    char self[CONN_NAME];
+    uint64_t since, epoch;
+    if (bytes_is(in->event, "reconnect") && !in->binary) {
+        if (may_reconnect(s, c, m, in) && action_since(in->payload, &since, &epoch, &why))
+            live_reconnect(s, m, in->ref, since, epoch);
+        else if (why.detail[0])
+            reply_problem(s, c, in, &why);
+        return;
+    }
+    if (class->presence && bytes_is(in->event, "presence:update") && !in->binary) {
+        presence_event(s, c, m, in);
+        return;
+    }
+    enum allowed allowed = access_allows(class->publish, class, in->topic, &who);
+    struct publication p = {.class = class,
+                            .topic = in->topic,
+                            .event = in->event,
+                            .payload = in->payload,
+                            .binary = in->binary,
+                            .user = who.user,
+                            .members_only = allowed == ALLOWED_member};
+    if (!class->echo)
+        p.except = conn_name(s, c, self);
+    if (allowed == ALLOWED_no || !class_takes(class, in->event)) {
+        count_one(s, COUNT_publishes_refused);
+        reply_error(s, c, in, in->join_ref,
+                    allowed == ALLOWED_no ? "unauthorized"
+                                          : "this event may not be published here");
+    } else if (!publication_valid(&p, &why)) {
+        count_one(s, COUNT_publishes_refused);
+        reply_problem(s, c, in, &why);
+    } else if (class->history > 0) {
+        publish_kept(s, &p, (struct ask_waiter){pushed, s, push_new(c, in), MSG_publish});
+    } else {
+        published_now(s, c, in, publish_now(s, &p));
+    }
 }
 
 static void refuse_join(struct session *s, struct conn *c, const struct phx_in *in,
@@ -140,20 +252,39 @@ static void refuse_join(struct session *s, struct conn *c, const struct phx_in *
     reply_error(s, c, in, join_ref, reason);
 }
 
+/* NULL: this visitor may join; else why not. `class` stays NULL for an inbox. */
+static const char *join_refused(const struct session *s, const struct conn *c, struct bytes topic,
+                                const struct topic_class **class)
+{
+    struct visitor who = visitor(c);
+    struct bytes user;
+    if (!topic_valid(topic))
+        return "unmatched topic";
+    if (topic_user(topic, &user))
+        return bytes_equal(user, who.user) ? NULL : "unauthorized";
+    *class = class_of(s->settings->classes, s->settings->classes_n, topic);
+    if (!*class)
+        return "unmatched topic";
+    return access_allows((*class)->join, *class, topic, &who) ? NULL : "unauthorized";
+}
+
 static void join(struct session *s, struct conn *c, const struct phx_in *in, struct member *old)
 {
     struct problem why = {0};
     struct join join = {.topic = in->topic, .join_ref = in->join_ref, .ref = in->ref};
-    struct bytes user;
-    if (!topic_valid(in->topic) || !topic_user(in->topic, &user)) {
-        refuse_join(s, c, in, PHX_NULL, "unmatched topic");
-    } else if (!bytes_is(user, c->user)) {
-        refuse_join(s, c, in, in->join_ref, "unauthorized");
+    const char *refused = join_refused(s, c, in->topic, &join.class);
+    if (refused) {
+        bool unmatched = strcmp(refused, "unmatched topic") == 0;
+        refuse_join(s, c, in, unmatched ? PHX_NULL : in->join_ref, refused);
     } else if (!old && c->joined >= s->settings->topics) {
         refuse_join(s, c, in, in->join_ref, "too many channels joined");
     } else if (in->binary) {
         refuse_join(s, c, in, in->join_ref, "a join takes no binary payload");
     } else if (!action_since(in->payload, &join.since, &join.epoch, &why)) {
+        count_one(s, COUNT_joins_refused);
+        reply_problem(s, c, in, &why);
+    } else if (join.class && join.class->presence &&
+               !presence_meta(in->payload, &join.meta, &why)) {
         count_one(s, COUNT_joins_refused);
         reply_problem(s, c, in, &why);
     } else {
@@ -164,6 +295,8 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
             join.replaces = (struct bytes){room, ref.n};
             live_leave(s, old);
         }
+        if (join.class && join.class->history == 0)
+            join.since = VIEW_NOTHING; /* nothing is numbered that could have been missed */
         live_join(s, c, &join);
     }
 }
@@ -179,6 +312,14 @@ static void leave(struct session *s, struct conn *c, const struct phx_in *in, st
     conn_send(
         s, c,
         phx_frame((enum phx_vsn)c->vsn, ref, ref, in->topic_raw, BYTES("phx_close"), BYTES("{}")));
+}
+
+/* Its pushes are taken: it joined, or nothing but the first picture is missing. (A client may push
+ * behind its join without waiting; only of a member the store must say so first.) */
+static bool may_push(const struct member *m)
+{
+    const struct topic_class *class = m->topic->class;
+    return member_joined(m) || !class || class->join != ACCESS_member;
 }
 
 static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
@@ -200,9 +341,14 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
             leave(s, c, in, m);
         else
             reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
-    } else if (m) {
+    } else if (m && may_push(m) && c->pushes >= PUSHES_MAX) {
+        count_one(s, COUNT_refused_full);
+        reply_error(s, c, in, in->join_ref, "too many pushes wait for an answer");
+    } else if (m && may_push(m) && m->topic->class) {
+        topic_event(s, c, m, in);
+    } else if (m && may_push(m)) {
         inbox_event(s, c, m, in);
-    } else {
+    } else { /* not joined, or not yet */
         reply_error(s, c, in, PHX_NULL, "unmatched topic");
     }
 }
@@ -215,7 +361,7 @@ void channel_receive(struct session *s, struct conn *c, struct bytes message, bo
     const char *wrong = binary ? phx_read_binary(&in, message, &s->scratch)
                                : phx_read_text(&in, message, (enum phx_vsn)c->vsn, &s->scratch);
     if (wrong) {
-        log_line("session.message id=%u user=%s error=\"%s\"", c->id, log_safe(bytes_of(c->user)),
+        log_line("session.message id=%u user=%s error=\"%s\"", c->id, log_safe(user_name(c->user)),
                  wrong);
         conn_close(s, c, CLOSE_protocol);
     } else if (in.topic_raw.n <= UINT8_MAX) {

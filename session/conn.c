@@ -3,6 +3,7 @@
 
 #include "lib/ensure.h"
 #include "lib/log.h"
+#include "session/bus.h"
 #include "session/live.h"
 #include "session/longpoll.h"
 #include "session/phoenix.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -76,7 +78,7 @@ void conns_free(struct conns **slot)
     free(all);
 }
 
-struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, struct bytes user)
+struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, const struct hello *hello)
 {
     struct conns *all = s->conns;
     if (all->used == all->max)
@@ -86,11 +88,15 @@ struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, struct byt
     *c = (struct conn){.id = id,
                        .generation = c->generation + 1,
                        .kind = (uint8_t)kind,
-                       .vsn = PHX_V2,
+                       .vsn = hello->vsn,
+                       .token_exp_s = hello->token_exp_s,
                        .fd = fd,
                        .heard_ms = s->now_ms};
-    c->user = strndup(user.p, user.n);
-    ENSURE(c->user != NULL);
+    if (hello->topics.n > 0) {
+        c->topics = strndup(hello->topics.p, hello->topics.n);
+        ENSURE(c->topics != NULL);
+    }
+    user_enter(s, c, hello->user);
     all->used++;
     count_one(s, COUNT_connections);
     count_one(s, kind == CONN_websocket ? COUNT_websockets : COUNT_longpolls);
@@ -107,6 +113,13 @@ struct conn *conn_find(struct session *s, uint32_t id, uint32_t generation)
 {
     struct conn *c = conn_at(s, id);
     return c && ((c->generation ^ generation) & 0xfffffff) == 0 ? c : NULL;
+}
+
+struct bytes conn_name(const struct session *s, const struct conn *c, char out[CONN_NAME])
+{
+    int n = snprintf(out, CONN_NAME, "%s.%u.%u", bus_name(s), c->id, c->generation);
+    ENSURE(n > 0 && n < CONN_NAME);
+    return (struct bytes){out, (size_t)n};
 }
 
 bool conns_full(const struct session *s)
@@ -208,20 +221,26 @@ static void append(struct session *s, struct conn *c, struct frame *f)
     mark_dirty(s, c);
 }
 
-void conn_send(struct session *s, struct conn *c, struct frame *f)
+void conn_send_part(struct session *s, struct conn *c, struct frame *f)
 {
-    uint64_t soft = s->settings->output_bytes;
-    if (conn_open(c) && (c->out_bytes > 4 * soft || conn_waiting(c) >= OUTPUT_FRAMES))
-        conn_close(s, c, CLOSE_slow_reader); /* only replies get here: the views have stopped */
     if (!conn_open(c)) {
         frame_unref(&f);
         return;
     }
     append(s, c, f);
-    if (!c->congested && (c->out_bytes > soft || conn_waiting(c) > OUTPUT_FRAMES / 2)) {
+    if (!c->congested &&
+        (c->out_bytes > s->settings->output_bytes || conn_waiting(c) > OUTPUT_FRAMES / 2)) {
         c->congested = true;
         count_one(s, COUNT_behind);
     }
+}
+
+void conn_send(struct session *s, struct conn *c, struct frame *f)
+{
+    uint64_t hard = 4 * s->settings->output_bytes;
+    if (conn_open(c) && (c->out_bytes > hard || conn_waiting(c) >= OUTPUT_FRAMES))
+        conn_close(s, c, CLOSE_slow_reader); /* only replies get here: the views have stopped */
+    conn_send_part(s, c, f);
 }
 
 static struct frame *goodbye(enum close_reason reason)
@@ -239,7 +258,7 @@ void conn_close_with(struct session *s, struct conn *c, enum close_reason reason
     }
     count_one(s, reasons[reason].counter);
     log_line("session.close id=%u reason=%s user=%s waiting=%u", c->id, reasons[reason].name,
-             log_safe(bytes_of(c->user)), c->out_bytes);
+             log_safe(user_name(c->user)), c->out_bytes);
     live_leave_all(s, c);
     if (reason == CLOSE_slow_reader) { /* all that waits but a frame that is half written */
         unsigned keep = c->out_at > 0;
@@ -278,8 +297,9 @@ void conn_drop(struct session *s, struct conn *c, enum close_reason reason)
     if (c->fd >= 0)
         close(c->fd);
     conn_forget(s, c, conn_waiting(c));
-    free(c->user);
-    c->user = NULL;
+    user_leave(s, c);
+    free(c->topics);
+    c->topics = NULL;
     c->fd = -1;
     c->kind = CONN_free;
     s->conns->used--;

@@ -13,12 +13,14 @@
 
 #include "lib/frame.h"
 #include "session/session.h"
+#include "session/users.h"
 
 /* name, WebSocket code, what it means. 1000 is never sent: old clients would stay away. */
 #define CLOSE_REASONS(X)                                                                           \
     X(gone, 1001, "the client left")                                                               \
     X(drain, 1012, "the process is leaving")                                                       \
     X(idle, 1001, "nothing came for too long")                                                     \
+    X(kicked, 1001, "the back end closed it")                                                      \
     X(expired, 1008, "its token has come to its end: come back with a fresh one")                  \
     X(protocol, 1008, "the client broke the protocol")                                             \
     X(slow_reader, 1013, "the client did not read")
@@ -30,9 +32,11 @@ enum close_reason { CLOSE_REASONS(AS_REASON) CLOSE_COUNT };
 enum conn_kind { CONN_free, CONN_websocket, CONN_longpoll };
 
 struct conn {
-    struct output *out;     /* NULL when nothing waits */
-    struct member *members; /* joined topics */
-    char *user;             /* whose token it came with; owned */
+    struct output *out;                 /* NULL when nothing waits */
+    struct member *members;             /* joined topics */
+    struct user *user;                  /* whose token it came with */
+    struct conn *user_next, *user_prev; /* of the same user */
+    char *topics; /* the token's claim: patterns, comma between; NULL: none; owned */
     union {
         struct receiver *receiver; /* WebSocket: in the middle of a message; else NULL */
         struct longpoll *poll;     /* long-poll */
@@ -45,6 +49,7 @@ struct conn {
     uint32_t id, generation;
     int fd; /* -1: none */
     uint16_t joined;
+    uint16_t pushes; /* of the client, that wait for the store */
     uint8_t kind, vsn;
     bool dirty;           /* on the list to be flushed */
     bool congested;       /* over the soft limit; until the output is empty */
@@ -58,8 +63,15 @@ struct conns;
 struct conns *conns_new(struct session *s, uint32_t max);
 void conns_free(struct conns **slot);
 
-/* A slot, or NULL when all are taken. `user` is copied. */
-struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, struct bytes user);
+/* Who connected, from its handshake. */
+struct hello {
+    struct bytes user, topics; /* of its token */
+    uint64_t token_exp_s;
+    uint8_t vsn;
+};
+
+/* A slot, or NULL when all are taken. */
+struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, const struct hello *hello);
 
 /* The occupant, or NULL when it has gone. */
 struct conn *conn_find(struct session *s, uint32_t id, uint32_t generation);
@@ -70,9 +82,17 @@ bool conns_full(const struct session *s);
 /* Whoever has this slot now, or NULL. */
 struct conn *conn_at(struct session *s, uint32_t id);
 
+/* A name of the connection that no other one has, in any process; borrows from `out`. */
+enum { CONN_NAME = 64 };
+struct bytes conn_name(const struct session *s, const struct conn *c, char out[CONN_NAME]);
+
 /* Queue a frame; takes the caller's reference. Dropped when the connection is closing. Its mark is
  * the highest pos in it. */
 void conn_send(struct session *s, struct conn *c, struct frame *f);
+
+/* The same for one of many that belong together, like what a reader of the log missed: the hard
+ * limit does not cut them apart. Their number and size are the caller's to bound. */
+void conn_send_part(struct session *s, struct conn *c, struct frame *f);
 
 static inline bool conn_open(const struct conn *c)
 {

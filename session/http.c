@@ -218,6 +218,8 @@ static struct request *request_new(struct session *s, struct MHD_Connection *mhd
     r->head = strcmp(method, "HEAD") == 0;
     r->method = r->head || strcmp(method, "GET") == 0 ? HTTP_GET
                 : strcmp(method, "POST") == 0         ? HTTP_POST
+                : strcmp(method, "PUT") == 0          ? HTTP_PUT
+                : strcmp(method, "DELETE") == 0       ? HTTP_DELETE
                 : strcmp(method, "OPTIONS") == 0      ? HTTP_OPTIONS
                                                       : HTTP_other;
     count_one(s, COUNT_requests);

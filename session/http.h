@@ -16,7 +16,7 @@
 struct MHD_Connection;
 struct MHD_Response;
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_OPTIONS, HTTP_other };
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS, HTTP_other };
 
 /* Where a long-poll waits, so that it can be found when its client leaves. */
 struct poll_place {
@@ -29,7 +29,8 @@ struct request {
     struct session *s;
     struct MHD_Connection *mhd;
     struct http_peer *from;
-    char *path; /* decoded; may hold %00, never a NUL */
+    char *path;               /* decoded; may hold %00, never a NUL */
+    struct bytes topic, rest; /* parts of the path, where its route has them */
     enum http_method method;
     bool head;
     struct buf body;

@@ -82,8 +82,11 @@ void inbox_write_changes(struct buf *out, const struct msg_changes *changes, uin
         if (m.entry.seq <= since)
             continue;
         buf_reset(&payload);
-        const char *event = event_write(&payload, &m.entry);
-        buf_format(out, "%s{\"event\":\"%s\",\"payload\":", mark, event);
+        struct bytes event = event_write(&payload, &m.entry);
+        buf_text(out, mark);
+        buf_text(out, "{\"event\":\"");
+        buf_bytes(out, event);
+        buf_text(out, "\",\"payload\":");
         buf_bytes(out, buf_all(&payload));
         buf_byte(out, '}');
         mark = ",";

@@ -8,7 +8,9 @@
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/inbox.h"
+#include "session/kind.h"
 #include "session/phoenix.h"
+#include "session/presence_live.h"
 
 #include <stdlib.h>
 
@@ -20,8 +22,8 @@ struct live {
 
 /* What an event brings that its effects send on. */
 struct news {
-    const struct msg_inbox *inbox;
-    const struct msg_changes *changes;
+    const struct msg *answer; /* of the store: a snapshot, or changes */
+    enum err why;             /* there is none */
     const struct msg_broadcast *broadcast;
     struct frame *frames[PHX_V2 + 1]; /* the broadcast, encoded once for each vsn that needs it */
 };
@@ -65,17 +67,18 @@ static void member_leave(struct session *s, struct member *m)
     struct topic *t = m->topic;
     if (m->fetch)
         ask_cancel(s->store, m->fetch);
+    presence_left(s, m);
     roster_leave(&s->live->roster, m);
     tidy(s, t);
     gauge_down(s, COUNT_views);
 }
 
-/* `pos`: the highest in it. */
-static void send_event(struct session *s, struct member *m, const char *event, struct bytes payload,
-                       uint64_t pos)
+/* `pos`: the highest in it, of an inbox. */
+static void send_event(struct session *s, struct member *m, struct bytes event,
+                       struct bytes payload, uint64_t pos)
 {
     struct frame *f = phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL,
-                                member_topic(m), bytes_of(event), payload);
+                                member_topic(m), event, payload);
     f->mark = pos;
     conn_send(s, m->conn, f);
 }
@@ -94,22 +97,16 @@ static void fetched(struct ask_waiter w, const struct msg *answer, enum err e)
 {
     struct session *s = w.s;
     struct member *m = w.about;
-    struct news news = {0};
+    struct news news = {.answer = answer, .why = e};
     struct view_event ev = {.kind = EV_failed, .now_ms = s->now_ms, .asked = (uint32_t)w.tag};
     m->fetch = 0;
     if (e == ERR_TOO_OLD) {
         ev.kind = EV_too_old;
-    } else if (e == ERR_OK && answer->id == MSG_inbox) {
-        news.inbox = &answer->inbox;
-        ev.kind = EV_snapshot;
-        ev.seq = answer->inbox.seq;
-        m->epoch = answer->inbox.epoch;
-    } else if (e == ERR_OK && answer->id == MSG_changes) {
-        news.changes = &answer->changes;
-        ev.kind = EV_changes;
-        ev.seq = answer->changes.head;
-        m->epoch = answer->changes.epoch;
-    } else {
+    } else if (e == ERR_OK) {
+        ev.kind = answer->id == MSG_changes ? EV_changes : EV_snapshot;
+        ev.seq = answer_seq(answer);
+        m->epoch = answer_epoch(answer);
+    } else if (e != ERR_FORBIDDEN) {
         count_one(s, COUNT_asks_failed);
     }
     step(s, m, ev, &news);
@@ -125,39 +122,59 @@ static void fetch(struct session *s, struct member *m, struct msg *request, uint
 
 static void fetch_snapshot(struct session *s, struct member *m, uint32_t asked)
 {
-    struct bytes user;
-    ENSURE(topic_user(member_topic(m), &user));
-    struct msg request = {.id = MSG_snapshot, .snapshot = {.user = user, .limit = INBOX_PAGE}};
-    fetch(s, m, &request, asked);
+    struct msg request, nothing = {.id = MSG_page};
+    struct news news = {.answer = &nothing};
+    if (m->topic->kind->ask(&request, m))
+        fetch(s, m, &request, asked);
+    else /* a topic without history: it stands at 0, always */
+        step(s, m, (struct view_event){.kind = EV_snapshot, .now_ms = s->now_ms, .asked = asked},
+             &news);
 }
 
 static void fetch_changes(struct session *s, struct member *m, uint64_t since, uint32_t asked)
 {
+    struct msg request;
     if (m->view.state == VIEW_healing)
         count_one(s, COUNT_holes);
-    struct msg request = {
-        .id = MSG_since,
-        .since = {.topic = member_topic(m), .since = since, .epoch = m->epoch},
-    };
+    kind_ask_changes(&request, m, since);
     fetch(s, m, &request, asked);
 }
 
-/* The broadcast for this connection's vsn, encoded when the first one needs it. */
+/* The broadcast for this connection's vsn, encoded when the first one needs it. NULL: it cannot have
+ * it, as bytes go to sockets of vsn 2 only. */
 static struct frame *broadcast_frame(const struct member *m, struct news *news)
 {
-    struct frame **f = &news->frames[m->conn->vsn];
-    if (!*f) {
-        *f = phx_frame((enum phx_vsn)m->conn->vsn, PHX_NULL, PHX_NULL, news->broadcast->topic,
-                       news->broadcast->event, news->broadcast->payload);
-        (*f)->mark = news->broadcast->pos;
-    }
+    const struct msg_broadcast *b = news->broadcast;
+    const struct conn *c = m->conn;
+    struct frame **f = &news->frames[c->vsn];
+    if (b->binary && (c->kind != CONN_websocket || c->vsn != PHX_V2))
+        return NULL;
+    if (!*f && b->binary)
+        *f = phx_binary_broadcast(b->topic, b->event, b->data);
+    else if (!*f)
+        *f = phx_frame((enum phx_vsn)c->vsn, PHX_NULL, PHX_NULL, b->topic, b->event, b->payload);
+    (*f)->mark = b->pos;
     return frame_ref(*f);
 }
 
-/* What a client has been shown that had everything up to `since` and gets these. */
-static uint64_t shown_with(const struct msg_changes *changes, uint64_t since)
+static void send_broadcast(struct session *s, struct member *m, struct news *news)
+{
+    char self[CONN_NAME];
+    if (news->broadcast->except.n > 0 &&
+        bytes_equal(news->broadcast->except, conn_name(s, m->conn, self)))
+        return;
+    struct frame *f = broadcast_frame(m, news);
+    if (f)
+        conn_send(s, m->conn, f);
+}
+
+/* What a client has been shown of an inbox, that had everything up to `since` and gets these. */
+static uint64_t shown_with(const struct member *m, const struct msg_changes *changes,
+                           uint64_t since)
 {
     uint64_t pos = changes_shown(changes);
+    if (m->topic->class)
+        return 0;
     return pos > since ? pos : since;
 }
 
@@ -170,23 +187,30 @@ static void send_changes(struct session *s, struct member *m, const struct msg_c
         if (e.entry.seq <= since)
             continue;
         buf_reset(&s->live->event);
-        const char *event = event_write(&s->live->event, &e.entry);
-        uint64_t pos = e.entry.kind == ENTRY_created ? e.entry.pos : since;
-        send_event(s, m, event, buf_all(&s->live->event), pos);
+        struct bytes event = event_write(&s->live->event, &e.entry);
+        uint64_t pos = e.entry.kind == ENTRY_created ? e.entry.pos : 0;
+        struct frame *f = phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL,
+                                    member_topic(m), event, buf_all(&s->live->event));
+        f->mark = pos;
+        conn_send_part(s, m->conn, f); /* bounded by one answer of the store */
     }
 }
 
 /* The client's reconnect is answered behind what it missed: the changes, or one sync. */
-static void resumed(struct session *s, struct member *m, const struct news *news)
+static void resumed(struct session *s, struct member *m, const struct msg *answer)
 {
     struct buf *out = &s->live->json;
-    uint64_t unread = news->changes ? news->changes->unread : news->inbox->unread;
+    bool changes = answer->id == MSG_changes;
     buf_reset(out);
-    buf_format(out, "{\"resumed\":%s,\"unread_count\":%llu,\"seq\":%llu,\"epoch\":%llu}",
-               news->changes ? "true" : "false", (unsigned long long)unread,
+    buf_format(out, "{\"resumed\":%s,\"seq\":%llu,\"epoch\":%llu", changes ? "true" : "false",
                (unsigned long long)m->view.seq, (unsigned long long)m->epoch);
+    if (!m->topic->class)
+        buf_format(out, ",\"unread_count\":%llu",
+                   (unsigned long long)(changes ? answer->changes.unread : answer->inbox.unread));
+    buf_byte(out, '}');
     /* Whoever has everything up to a seq has every pos up to it. */
-    reply(s, m, member_third(m), "ok", buf_all(out), news->changes ? m->view.seq : 0);
+    uint64_t pos = changes && !m->topic->class ? m->view.seq : 0;
+    reply(s, m, member_third(m), "ok", buf_all(out), pos);
 }
 
 /* The join is answered: now the one that it replaced may be told that it is over. */
@@ -201,11 +225,45 @@ static void replaced(struct session *s, struct member *m)
                         BYTES("{}")));
 }
 
+static void joined(struct session *s, struct member *m, struct buf *out, uint64_t pos)
+{
+    count_one(s, COUNT_joins);
+    if (m->presence && presence_counting(s, member_topic(m))) {
+        buf_cut(out, out->n - 1);
+        buf_format(out, "%s\"presence\":\"count\"}", out->n > 1 ? "," : "");
+    }
+    reply(s, m, member_ref(m), "ok", buf_all(out), pos);
+    replaced(s, m);
+    presence_joined(s, m);
+}
+
+static void refused(struct session *s, struct member *m, enum err why)
+{
+    count_one(s, COUNT_joins_refused);
+    reply(s, m, member_ref(m), "error",
+          why == ERR_FORBIDDEN ? BYTES("{\"reason\":\"unauthorized\"}")
+                               : BYTES("{\"reason\":\"unavailable\"}"),
+          0);
+    replaced(s, m);
+}
+
+/* phx_error or phx_close: the client's channel is over, and comes back or does not. */
+static void end_channel(struct session *s, struct member *m, struct bytes event,
+                        struct bytes payload)
+{
+    conn_send(s, m->conn,
+              phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), member_join_ref(m),
+                        member_topic(m), event, payload));
+}
+
 static void carry_out(struct session *s, struct member *m, struct view_effect fx, struct news *news)
 {
     static struct news nothing; /* an effect without news has none to look at */
+    static const struct msg no_answer;
+    const struct kind *kind = m->topic->kind;
     struct buf *out = &s->live->json;
     news = news ? news : &nothing;
+    const struct msg *answer = news->answer ? news->answer : &no_answer;
     buf_reset(out);
     switch (fx.kind) {
     case FX_subscribe: /* done by whoever made the member, who knows what to wait for */
@@ -217,41 +275,36 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         fetch_changes(s, m, fx.seq, fx.asked);
         break;
     case FX_reply_snapshot:
-        inbox_write_page(out, news->inbox);
-        count_one(s, COUNT_joins);
-        reply(s, m, member_ref(m), "ok", buf_all(out), inbox_shown(news->inbox));
-        replaced(s, m);
+        kind->write_joined(out, answer);
+        joined(s, m, out, answer_shown(answer));
         break;
     case FX_reply_changes:
-        inbox_write_changes(out, news->changes, fx.seq);
-        count_one(s, COUNT_joins);
-        reply(s, m, member_ref(m), "ok", buf_all(out), shown_with(news->changes, fx.seq));
-        replaced(s, m);
+        kind->write_resumed(out, &answer->changes, fx.seq);
+        joined(s, m, out, shown_with(m, &answer->changes, fx.seq));
+        if (kind->changes_follow && !m->gone)
+            send_changes(s, m, &answer->changes, fx.seq);
         break;
     case FX_refuse:
-        count_one(s, COUNT_joins_refused);
-        reply(s, m, member_ref(m), "error", BYTES("{\"reason\":\"unavailable\"}"), 0);
-        replaced(s, m);
+        refused(s, m, news->why);
         break;
     case FX_send:
-        conn_send(s, m->conn, broadcast_frame(m, news));
+        send_broadcast(s, m, news);
         break;
     case FX_send_changes:
-        send_changes(s, m, news->changes, fx.seq);
+        send_changes(s, m, &answer->changes, fx.seq);
         break;
     case FX_send_sync:
-        inbox_write_sync(out, news->inbox);
+        if (!kind->write_sync)
+            break; /* nothing is kept: what was dropped is gone */
+        kind->write_sync(out, answer);
         count_one(s, COUNT_syncs);
-        send_event(s, m, "notifications:sync", buf_all(out), inbox_shown(news->inbox));
+        send_event(s, m, bytes_of(kind->sync_event), buf_all(out), answer_shown(answer));
         break;
     case FX_resumed:
-        resumed(s, m, news);
+        resumed(s, m, answer);
         break;
     case FX_fault:
-        conn_send(s, m->conn,
-                  phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), member_join_ref(m),
-                            member_topic(m), BYTES("phx_error"),
-                            BYTES("{\"reason\":\"unavailable\"}")));
+        end_channel(s, m, BYTES("phx_error"), BYTES("{\"reason\":\"unavailable\"}"));
         break;
     case FX_COUNT:
         break;
@@ -282,7 +335,12 @@ void live_join(struct session *s, struct conn *c, const struct join *join)
     count_one(s, COUNT_views);
     if (made)
         count_one(s, COUNT_topics);
+    m->topic->class = join->class;
+    m->topic->kind = kind_of(join->class);
+    m->view.replays = join->class && join->class->history > 0;
     m->epoch = join->epoch;
+    if (join->class && join->class->presence)
+        presence_enter(s, m, join->meta);
     m->replaces = join->replaces.n > 0;
     if (m->replaces)
         member_third_set(m, join->replaces);
@@ -298,7 +356,7 @@ void live_reconnect(struct session *s, struct member *m, struct bytes ref, uint6
                     uint64_t epoch)
 {
     member_third_set(m, ref);
-    if (since > 0 && epoch > 0)
+    if (since != VIEW_NOTHING && epoch > 0)
         m->epoch = epoch;
     step(s, m, event(s, EV_reconnect, since), NULL);
 }
@@ -306,6 +364,13 @@ void live_reconnect(struct session *s, struct member *m, struct bytes ref, uint6
 void live_leave(struct session *s, struct member *m)
 {
     step(s, m, event(s, EV_leave, 0), NULL);
+}
+
+void live_kick(struct session *s, struct member *m)
+{
+    end_channel(s, m, BYTES("phx_close"), BYTES("{}"));
+    if (!m->gone)
+        live_leave(s, m);
 }
 
 void live_leave_all(struct session *s, struct conn *c)

@@ -13,9 +13,11 @@ void live_free(struct live **slot);
 
 /* What a client wants of a topic. */
 struct join {
+    const struct topic_class *class; /* NULL: an inbox */
     struct bytes topic, join_ref, ref;
     struct bytes replaces; /* join_ref of the earlier join of the same topic, or empty */
-    uint64_t since, epoch; /* 0: nothing yet */
+    uint64_t since, epoch; /* VIEW_NOTHING: nothing yet */
+    struct bytes meta;     /* of a topic with presence: JSON object, or empty */
 };
 
 /* Starts a view; the answer to the join comes from it. */
@@ -26,6 +28,8 @@ void live_reconnect(struct session *s, struct member *m, struct bytes ref, uint6
                     uint64_t epoch);
 
 void live_leave(struct session *s, struct member *m);
+/* Take the client off the topic, and say so. */
+void live_kick(struct session *s, struct member *m);
 void live_leave_all(struct session *s, struct conn *c);
 
 /* The connection's output is empty again. */

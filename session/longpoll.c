@@ -4,14 +4,13 @@
 #include "lib/base64.h"
 #include "lib/ensure.h"
 #include "lib/json.h"
-#include "lib/log.h"
-#include "lib/loop.h"
 #include "lib/secret.h"
 #include "proto/messages.h"
 #include "session/asks.h"
 #include "session/channel.h"
 #include "session/http.h"
 #include "session/live.h"
+#include "session/peers.h"
 #include "session/phoenix.h"
 #include "session/polltoken.h"
 
@@ -21,7 +20,6 @@ enum {
     BATCH_BYTES = 1 << 20, /* of one answer, but always at least a frame */
     ABORTED_MS = 5000,     /* after a poll that its client gave up, wait so long for the next */
     POST_MS = 5000,
-    POLLS_BUDGET = 256,
 };
 
 /* Whoever waits for an answer: a request of ours, or one of another process. */
@@ -41,21 +39,14 @@ struct longpoll {
 };
 
 struct longpolls {
-    struct hub hub;
-    struct asks *peers[64]; /* opened when first needed */
-    void *zmq;
     struct buf body;    /* an answer being written */
     struct arena lines; /* binary lines of a POST, decoded */
 };
 
-struct longpolls *longpolls_new(struct session *s, void *zmq)
+struct longpolls *longpolls_new(struct session *s)
 {
     struct longpolls *l = calloc(1, sizeof *l);
     ENSURE(l != NULL);
-    char endpoint[ENDPOINT_SIZE];
-    path_session(s->settings, s->index, endpoint);
-    hub_open(&l->hub, zmq, endpoint, TEXT_MAX + FRAME_MAX); /* a body and what is around it */
-    l->zmq = zmq;
     buf_init(&l->body, TEXT_MAX);
     arena_init(&l->lines, s->settings->body_bytes + 64);
     s->longpolls = l;
@@ -68,9 +59,6 @@ void longpolls_free(struct longpolls **slot)
     *slot = NULL;
     if (!l)
         return;
-    for (unsigned i = 0; i < 64; i++)
-        asks_free(&l->peers[i]);
-    hub_close(&l->hub);
     buf_fini(&l->body);
     arena_fini(&l->lines);
     free(l);
@@ -87,7 +75,7 @@ static void answer(struct session *s, struct poller *who, struct bytes body)
         http_answer_poll(s, who->request, body);
     } else if (who->req != 0) {
         struct msg m = {.id = MSG_polled, .polled = {.req = who->req, .body = body}};
-        msg_write(hub_out(&s->longpolls->hub, &who->peer), &m);
+        peer_answer(s, &who->peer, &m);
     }
     *who = (struct poller){0};
 }
@@ -147,17 +135,15 @@ void longpoll_flush(struct session *s, struct conn *c)
         hand_out(s, c);
 }
 
-void longpoll_open(struct session *s, struct request *r, const struct longpoll_hello *hello)
+void longpoll_open(struct session *s, struct request *r, const struct hello *hello)
 {
     struct poller who = {.request = r};
-    struct conn *c = conn_new(s, CONN_longpoll, -1, hello->user);
+    struct conn *c = conn_new(s, CONN_longpoll, -1, hello);
     if (!c) {
         count_one(s, COUNT_refused_full);
         answer_status(s, &who, 500);
         return;
     }
-    c->vsn = hello->vsn;
-    c->token_exp_s = hello->token_exp_s;
     c->poll = calloc(1, sizeof *c->poll);
     ENSURE(c->poll != NULL);
     secret_random(&c->poll->generation, sizeof c->poll->generation);
@@ -286,24 +272,11 @@ static void forwarded(struct ask_waiter w, const struct msg *m, enum err e)
         answer_status(w.s, &who, 500);
 }
 
-static struct asks *peer(struct session *s, unsigned index)
-{
-    struct longpolls *l = s->longpolls;
-    if (index >= s->settings->sessions || index >= 64 || index == s->index)
-        return NULL;
-    if (!l->peers[index]) {
-        char endpoint[ENDPOINT_SIZE];
-        path_session(s->settings, index, endpoint);
-        l->peers[index] = asks_new(l->zmq, endpoint, &s->counts[COUNT_polls_forwarded].value,
-                                   &s->counts[COUNT_asks_failed].value);
-    }
-    return l->peers[index];
-}
-
 static void forward(struct session *s, struct request *r, struct asks *to, struct msg *m)
 {
     uint64_t ttl_ms = m->poll.post ? POST_MS : s->settings->poll_ms + POST_MS;
     struct ask_waiter w = {forwarded, s, r, 0};
+    count_one(s, COUNT_polls_forwarded);
     uint64_t number = ask(to, m, s->now_ms, ttl_ms, false, w);
     if (number != 0)
         *request_place(r) = (struct poll_place){to, number, (uint32_t)m->poll.slot};
@@ -325,7 +298,7 @@ void longpoll_request(struct session *s, struct request *r, struct bytes token, 
                              .post = post,
                              .ndjson = ndjson,
                              .body = request_body(r)}};
-    struct asks *owner = peer(s, t.owner);
+    struct asks *owner = peer_asks(s, t.owner);
     if (t.owner == s->index)
         serve(s, &who, &m.poll);
     else if (owner)
@@ -355,8 +328,13 @@ void longpoll_left(struct session *s, struct request *r)
     }
 }
 
-static void left_elsewhere(struct session *s, const struct hub_peer *from,
-                           const struct msg_poll_gone *m)
+void longpoll_asked(struct session *s, const struct hub_peer *from, const struct msg_poll *m)
+{
+    struct poller who = {.peer = *from, .req = m->req};
+    serve(s, &who, m);
+}
+
+void longpoll_gone(struct session *s, const struct hub_peer *from, const struct msg_poll_gone *m)
 {
     struct conn *c = owned(s, m->slot);
     if (c && c->poll->poller.req == m->req && hub_same(&c->poll->poller.peer, from))
@@ -376,61 +354,4 @@ void longpoll_sweep(struct session *s, struct conn *c)
     } else if (!waits(p) && since_ms > reap_ms) {
         conn_drop(s, c, CLOSE_idle);
     }
-}
-
-int longpolls_poll(const struct session *s, zmq_pollitem_t *on)
-{
-    struct longpolls *l = s->longpolls;
-    int n = 0;
-    on[n++] = (zmq_pollitem_t){.socket = l->hub.router, .events = ZMQ_POLLIN};
-    for (unsigned i = 0; i < 64; i++)
-        if (l->peers[i]) {
-            asks_poll(l->peers[i], on + n);
-            n += LINK_POLL;
-        }
-    return n;
-}
-
-void longpolls_read(struct session *s)
-{
-    struct longpolls *l = s->longpolls;
-    struct hub_peer from;
-    zmq_msg_t part;
-    zmq_msg_init(&part);
-    for (int n = 0; n < POLLS_BUDGET && hub_read(&l->hub, &from, &part); n++) {
-        struct mp_in in = mp_over(sock_bytes(&part));
-        struct msg m;
-        while (msg_read(&in, &m)) {
-            if (m.id == MSG_poll) {
-                struct poller who = {.peer = from, .req = m.poll.req};
-                serve(s, &who, &m.poll);
-            } else if (m.id == MSG_poll_gone) {
-                left_elsewhere(s, &from, &m.poll_gone);
-            }
-        }
-        if (!in.ok)
-            log_line("session.longpoll error=\"a message that is none of ours\"");
-    }
-    zmq_msg_close(&part);
-    for (unsigned i = 0; i < 64; i++)
-        if (l->peers[i])
-            asks_read(l->peers[i], s->now_ms);
-}
-
-void longpolls_flush(struct session *s)
-{
-    struct longpolls *l = s->longpolls;
-    hub_flush(&l->hub);
-    for (unsigned i = 0; i < 64; i++)
-        if (l->peers[i])
-            asks_flush(l->peers[i]);
-}
-
-uint64_t longpolls_deadline_ms(const struct session *s)
-{
-    uint64_t first = LOOP_NEVER;
-    for (unsigned i = 0; i < 64; i++)
-        if (s->longpolls->peers[i] && asks_deadline_ms(s->longpolls->peers[i]) < first)
-            first = asks_deadline_ms(s->longpolls->peers[i]);
-    return first;
 }

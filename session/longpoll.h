@@ -12,21 +12,17 @@
 #pragma once
 
 #include "lib/hub.h"
+#include "proto/messages.h"
 #include "session/conn.h"
 
 struct request; /* http.h */
 struct longpolls;
 
-struct longpolls *longpolls_new(struct session *s, void *zmq);
+struct longpolls *longpolls_new(struct session *s);
 void longpolls_free(struct longpolls **slot);
 
 /* A new session, for a GET without a token; answers it. */
-struct longpoll_hello {
-    struct bytes user;
-    uint64_t token_exp_s;
-    uint8_t vsn;
-};
-void longpoll_open(struct session *s, struct request *r, const struct longpoll_hello *hello);
+void longpoll_open(struct session *s, struct request *r, const struct hello *hello);
 
 /* A GET or POST with a token; answers it, now or later. */
 void longpoll_request(struct session *s, struct request *r, struct bytes token, bool post,
@@ -40,9 +36,6 @@ void longpoll_flush(struct session *s, struct conn *c);
 void longpoll_sweep(struct session *s, struct conn *c);
 void longpoll_forget(struct session *s, struct conn *c);
 
-/* The other processes' polls for ours, and their answers to ours. */
-int longpolls_poll(const struct session *s, zmq_pollitem_t *on); /* how many; at most ..._POLL */
-enum { LONGPOLLS_POLL = 1 + 2 * 64 };
-void longpolls_read(struct session *s);
-void longpolls_flush(struct session *s);
-uint64_t longpolls_deadline_ms(const struct session *s);
+/* From peers.h: another process's poll for one of ours, and that its client has left. */
+void longpoll_asked(struct session *s, const struct hub_peer *from, const struct msg_poll *m);
+void longpoll_gone(struct session *s, const struct hub_peer *from, const struct msg_poll_gone *m);

@@ -14,6 +14,8 @@
 #include "session/live.h"
 #include "session/longpoll.h"
 #include "session/pages.h"
+#include "session/peers.h"
+#include "session/presence_live.h"
 #include "session/websocket.h"
 
 #include <errno.h>
@@ -50,9 +52,9 @@ enum {
     ON_epoll,
     ON_bus,
     ON_store = ON_bus + BUS_POLL,
-    ON_polls = ON_store + LINK_POLL
+    ON_peers = ON_store + LINK_POLL
 };
-enum { ON_MAX = ON_polls + LONGPOLLS_POLL };
+enum { ON_MAX = ON_peers + PEERS_POLL };
 
 static uint32_t connections_max(const struct session *s)
 {
@@ -94,10 +96,13 @@ static void open_all(struct process *p, int argc, char **argv)
     s->store = asks_new(p->zmq, p->paths.store, &s->counts[COUNT_asks].value,
                         &s->counts[COUNT_asks_failed].value);
     bus_new(s, p->zmq, &p->paths);
+    users_init(&s->users, s->seed);
     live_new(s);
+    presence_live_new(s);
     heads_new(s);
     websockets_new(s);
-    longpolls_new(s, p->zmq);
+    peers_new(s, p->zmq);
+    longpolls_new(s);
     s->pages = p->settings.dev ? pages_new(p->settings.web) : NULL;
     http_new(s);
     conns_new(s, connections_max(s));
@@ -132,6 +137,7 @@ static void drain(struct process *p)
     log_line("session.drain connections=%u", conns_count(s));
     s->draining = true;
     http_accept_stop(s);
+    presence_drain(s);
     p->drain_ms = s->now_ms;
     p->drain_end_ms = s->now_ms + p->settings.drain_ms + DRAIN_LAST_MS;
 }
@@ -162,8 +168,9 @@ static uint64_t deadline_ms(const struct process *p)
     const struct session *s = &p->s;
     uint64_t first = p->sweep_ms;
     first = sooner(first, live_deadline_ms(s));
+    first = sooner(first, presence_live_deadline_ms(s));
     first = sooner(first, asks_deadline_ms(s->store));
-    first = sooner(first, longpolls_deadline_ms(s));
+    first = sooner(first, peers_deadline_ms(s));
     first = sooner(first, http_deadline_ms(s));
     return s->draining ? sooner(first, p->drain_ms) : first;
 }
@@ -183,6 +190,7 @@ static void sweep(struct process *p)
 /* Everything that came in this turn is handled; now everything that it produced leaves. */
 static void send_all(struct session *s)
 {
+    presence_live_tick(s);
     live_tick(s);
     heads_tick(s);
     conns_flush(s);
@@ -190,7 +198,7 @@ static void send_all(struct session *s)
     conns_flush(s);
     http_run(s);
     bus_flush(s);
-    longpolls_flush(s);
+    peers_flush(s);
     asks_flush(s->store);
 }
 
@@ -211,7 +219,7 @@ static void run(struct process *p)
         on[ON_epoll] = (zmq_pollitem_t){.fd = s->epoll, .events = ZMQ_POLLIN};
         bus_poll(s, on + ON_bus);
         asks_poll(s->store, on + ON_store);
-        int n = ON_polls + longpolls_poll(s, on + ON_polls);
+        int n = ON_peers + peers_poll(s, on + ON_peers);
         loop_wait(on, n, deadline_ms(p), clock_ms()); /* the only place where we sleep */
         s->now_ms = clock_ms();
         s->wall_ms = clock_wall_ms();
@@ -219,7 +227,7 @@ static void run(struct process *p)
             drain(p);
         bus_read(s);
         asks_read(s->store, s->now_ms);
-        longpolls_read(s);
+        peers_read(s);
         if (on[ON_epoll].revents)
             read_epoll(s);
         sweep(p);
@@ -232,6 +240,7 @@ static void close_all(struct process *p)
 {
     struct session *s = &p->s;
     conns_drop_all(s);
+    peers_free(&s->peers);
     longpolls_free(&s->longpolls);
     asks_free(&s->store); /* whoever waited is answered now: nothing may be suspended below */
     http_free(&s->http);
@@ -240,8 +249,10 @@ static void close_all(struct process *p)
     websockets_free(&s->websockets);
     heads_free(&s->heads);
     live_free(&s->live);
+    presence_live_free(&s->presence);
     bus_free(&s->bus);
     conns_free(&s->conns);
+    users_fini(&s->users);
     zmq_ctx_term(p->zmq);
     close(s->epoll);
     arena_fini(&s->scratch);

@@ -139,36 +139,39 @@ static size_t put_header(char *to, uint8_t opcode, size_t n)
     return 2 + size;
 }
 
-/* A text frame of these pieces. */
-static struct frame *gather(const struct bytes *pieces, size_t count)
+/* A frame of these pieces. */
+static struct frame *gather(uint8_t opcode, const struct bytes *pieces, size_t count)
 {
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
         n += pieces[i].n;
     char header[WS_HEADER_MAX];
-    size_t head = put_header(header, 1, n);
+    size_t head = put_header(header, opcode, n);
     struct frame *f = frame_new(head + n);
     memcpy(f->p, header, head);
     char *to = f->p + head;
     for (size_t i = 0; i < count; i++) {
-        memcpy(to, pieces[i].p, pieces[i].n);
+        if (pieces[i].n > 0)
+            memcpy(to, pieces[i].p, pieces[i].n);
         to += pieces[i].n;
     }
     return f;
 }
 
-#define GATHER(...)                                                                                \
-    gather((struct bytes[]){__VA_ARGS__},                                                          \
+enum { OPCODE_text = 1, OPCODE_binary = 2 };
+
+#define GATHER(opcode, ...)                                                                        \
+    gather(opcode, (struct bytes[]){__VA_ARGS__},                                                  \
            sizeof((struct bytes[]){__VA_ARGS__}) / sizeof(struct bytes))
 
 struct frame *phx_frame(enum phx_vsn vsn, struct bytes join_ref, struct bytes ref,
                         struct bytes topic, struct bytes event, struct bytes payload)
 {
     if (vsn == PHX_V1)
-        return GATHER(BYTES("{\"topic\":\""), topic, BYTES("\",\"event\":\""), event,
+        return GATHER(OPCODE_text, BYTES("{\"topic\":\""), topic, BYTES("\",\"event\":\""), event,
                       BYTES("\",\"ref\":"), ref, BYTES(",\"payload\":"), payload, BYTES("}"));
-    return GATHER(BYTES("["), join_ref, BYTES(","), ref, BYTES(",\""), topic, BYTES("\",\""), event,
-                  BYTES("\","), payload, BYTES("]"));
+    return GATHER(OPCODE_text, BYTES("["), join_ref, BYTES(","), ref, BYTES(",\""), topic,
+                  BYTES("\",\""), event, BYTES("\","), payload, BYTES("]"));
 }
 
 struct frame *phx_reply(enum phx_vsn vsn, struct bytes join_ref, struct bytes ref,
@@ -176,12 +179,42 @@ struct frame *phx_reply(enum phx_vsn vsn, struct bytes join_ref, struct bytes re
 {
     struct bytes word = bytes_of(status);
     if (vsn == PHX_V1)
-        return GATHER(BYTES("{\"topic\":\""), topic, BYTES("\",\"event\":\"phx_reply\",\"ref\":"),
-                      ref, BYTES(",\"payload\":{\"status\":\""), word, BYTES("\",\"response\":"),
+        return GATHER(OPCODE_text, BYTES("{\"topic\":\""), topic,
+                      BYTES("\",\"event\":\"phx_reply\",\"ref\":"), ref,
+                      BYTES(",\"payload\":{\"status\":\""), word, BYTES("\",\"response\":"),
                       response, BYTES("}}"));
-    return GATHER(BYTES("["), join_ref, BYTES(","), ref, BYTES(",\""), topic,
+    return GATHER(OPCODE_text, BYTES("["), join_ref, BYTES(","), ref, BYTES(",\""), topic,
                   BYTES("\",\"phx_reply\",{\"status\":\""), word, BYTES("\",\"response\":"),
                   response, BYTES("}]"));
+}
+
+/* A size is one byte. */
+static char size_byte(struct bytes b)
+{
+    ENSURE(b.n <= UINT8_MAX);
+    return (char)(uint8_t)b.n;
+}
+
+struct frame *phx_binary_broadcast(struct bytes topic, struct bytes event, struct bytes data)
+{
+    char head[] = {2, size_byte(topic), size_byte(event)};
+    return GATHER(OPCODE_binary, {head, sizeof head}, topic, event, data);
+}
+
+/* A ref without its quotes; null has none. */
+static struct bytes unquoted(struct bytes ref)
+{
+    if (phx_is_null(ref))
+        return (struct bytes){0};
+    return ref.p[0] == '"' ? (struct bytes){ref.p + 1, ref.n - 2} : ref;
+}
+
+struct frame *phx_binary_reply(struct bytes join_ref, struct bytes ref, struct bytes topic,
+                               const char *status, struct bytes data)
+{
+    struct bytes a = unquoted(join_ref), b = unquoted(ref), word = bytes_of(status);
+    char head[] = {1, size_byte(a), size_byte(b), size_byte(topic), size_byte(word)};
+    return GATHER(OPCODE_binary, {head, sizeof head}, a, b, topic, word, data);
 }
 
 struct bytes phx_text(const struct frame *f)

@@ -46,6 +46,12 @@ struct frame *phx_frame(enum phx_vsn vsn, struct bytes join_ref, struct bytes re
 struct frame *phx_reply(enum phx_vsn vsn, struct bytes join_ref, struct bytes ref,
                         struct bytes topic, const char *status, struct bytes response);
 
+/* Bytes: kind 2 to everybody on a topic, kind 1 as the reply to a push. WebSocket and vsn 2 only. The
+ * names have at most 255 bytes each. */
+struct frame *phx_binary_broadcast(struct bytes topic, struct bytes event, struct bytes data);
+struct frame *phx_binary_reply(struct bytes join_ref, struct bytes ref, struct bytes topic,
+                               const char *status, struct bytes data);
+
 /* The text of such a frame, without its WebSocket header. */
 struct bytes phx_text(const struct frame *f);
 

@@ -23,12 +23,15 @@ struct member {
     uint64_t epoch;                       /* that view.seq belongs to */
     uint32_t at;                          /* place among the topic's members */
     uint8_t join_ref_n, ref_n, third_n;
+    struct presence_member *presence; /* on a topic with presence (presence_live.h) */
     bool replaces; /* the third of refs is the join_ref of a join that this one replaced */
     bool gone;     /* has left */
     char refs[];   /* raw JSON: join_ref; ref of the join; a third: of a reconnect, or as said */
 };
 
 struct topic {
+    const struct topic_class *class; /* NULL: an inbox */
+    const struct kind *kind;
     struct member **members;
     uint32_t n, cap;
     uint16_t bucket;

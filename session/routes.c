@@ -9,6 +9,8 @@
 #include "session/heads.h"
 #include "session/metrics.h"
 #include "session/pages.h"
+#include "session/presence_http.h"
+#include "session/topics.h"
 #include "session/upgrade.h"
 
 #include <microhttpd.h>
@@ -94,15 +96,59 @@ static const struct route {
     {"/api/notifications/count", HTTP_GET, api_count, NULL},
     {"/api/notifications/mark-read", HTTP_POST, api_mark_read, api_admit},
     {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read, api_admit},
+    {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit},
+    {"/api/topics/{}/history", HTTP_GET, topics_history, NULL},
+    {"/api/topics/{}/members", HTTP_GET, topics_members, NULL},
+    {"/api/topics/{}/members", HTTP_POST, topics_members_bulk, api_admit},
+    {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL},
+    {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL},
+    {"/api/topics/{}/presence", HTTP_GET, topics_presence, NULL},
+    {"/api/users/{}", HTTP_GET, users_one, NULL},
+    {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit},
     {"/healthz", HTTP_GET, healthz, NULL},
     {"/readyz", HTTP_GET, readyz, NULL},
     {"/metrics", HTTP_GET, metrics, NULL},
     {"/dev/token", HTTP_GET, dev_token, NULL},
 };
 
+/* Where `what` stands last in `text`, or NULL. */
+static const char *last_of(const char *text, const char *what, size_t n)
+{
+    const char *found = n == 0 ? text + strlen(text) : NULL; /* nothing stands at the end, too */
+    for (const char *at = text; n > 0 && (at = memmem(at, strlen(at), what, n)); at++)
+        found = at;
+    return found;
+}
+
+/* The path is this one; a first {} becomes r->topic (which may hold slashes, so that what follows it
+ * is looked for from the end), a second one r->rest. */
+static bool path_is(const char *pattern, struct request *r)
+{
+    const char *hole = strstr(pattern, "{}");
+    if (!hole)
+        return strcmp(pattern, r->path) == 0;
+    size_t n = (size_t)(hole - pattern);
+    if (strncmp(pattern, r->path, n) != 0)
+        return false;
+    const char *from = r->path + n, *tail = hole + 2, *hole2 = strstr(tail, "{}");
+    size_t tail_n = hole2 ? (size_t)(hole2 - tail) : strlen(tail);
+    const char *at = last_of(from, tail, tail_n);
+    if (!at || at == from || (hole2 ? at[tail_n] == '\0' : at[tail_n] != '\0'))
+        return false;
+    r->topic = (struct bytes){from, (size_t)(at - from)};
+    r->rest = bytes_of(at + tail_n);
+    return true;
+}
+
 static bool takes(const struct route *route, enum http_method method)
 {
     return route->method == method || route->method == HTTP_other;
+}
+
+static const char *method_name(enum http_method method)
+{
+    static const char *const names[] = {"GET", "POST", "PUT", "DELETE", "OPTIONS", ""};
+    return names[method];
 }
 
 bool routes_admit(struct session *s, struct request *r)
@@ -110,7 +156,7 @@ bool routes_admit(struct session *s, struct request *r)
     if (r->method != HTTP_POST)
         return true; /* what comes as a body is dropped */
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (strcmp(routes[i].path, r->path) == 0 && takes(&routes[i], HTTP_POST) && routes[i].admit)
+        if (path_is(routes[i].path, r) && takes(&routes[i], HTTP_POST) && routes[i].admit)
             return routes[i].admit(s, r);
     routes_handle(s, r); /* whatever it is, it needs no body */
     return false;
@@ -118,19 +164,21 @@ bool routes_admit(struct session *s, struct request *r)
 
 void routes_handle(struct session *s, struct request *r)
 {
-    const char *allow = NULL; /* a path takes GET, POST or both */
+    char room[64];
+    struct buf allow = {.p = room, .cap = sizeof room, .max = sizeof room - 1};
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (strcmp(routes[i].path, r->path) != 0)
+        if (!path_is(routes[i].path, r))
             continue;
-        allow = allow ? "GET, POST" : routes[i].method == HTTP_GET ? "GET" : "POST";
         if (takes(&routes[i], r->method)) {
             routes[i].handle(s, r);
             return;
         }
+        buf_format(&allow, "%s%s", allow.n > 0 ? ", " : "", method_name(routes[i].method));
     }
-    if (allow) {
+    if (allow.n > 0) {
+        room[allow.n] = '\0';
         http_problem(s, r, 405, "", "this path does not take this method");
-        MHD_add_response_header(r->response, "Allow", allow);
+        MHD_add_response_header(r->response, "Allow", room);
     } else if (r->method == HTTP_GET) {
         page(s, r);
     } else {

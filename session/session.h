@@ -10,6 +10,7 @@
 
 #include "lib/arena.h"
 #include "lib/counters.h"
+#include "lib/map.h"
 #include "lib/secret.h"
 #include "proto/settings.h"
 
@@ -32,18 +33,27 @@
     X(frames_out, total, "frames queued for clients")                                              \
     X(bytes_out, total, "bytes written to WebSockets")                                             \
     X(flushes, total, "writes to WebSockets")                                                      \
+    X(publishes, total, "events published by clients and back ends")                               \
+    X(publishes_refused, total, "events that a client may not publish")                            \
     X(joins, total, "joins answered ok")                                                           \
     X(joins_refused, total, "joins answered with an error")                                        \
     X(broadcasts, total, "broadcasts received that someone here wanted")                           \
     X(holes, total, "holes found in a topic and read from the log")                                \
     X(syncs, total, "notifications:sync sent")                                                     \
     X(behind, total, "times that a client took too little")                                        \
+    X(presence_entries, gauge, "entries of this process on topics with presence now")              \
+    X(presence_topics, gauge, "topics with presence now")                                          \
+    X(presence_holes, total, "presence that was missed and asked for")                             \
+    X(presence_gone, total, "session processes found gone or replaced")                            \
+    X(presence_unlisted, total, "joins above a limit of presence, which are not listed")           \
     X(heads_missed, total, "heads that did not follow the last ones")                              \
     X(asks, total, "requests to the store")                                                        \
-    X(asks_failed, total, "requests to the store without an answer in time")                       \
+    X(peer_asks, total, "requests to other session processes, polls among them")                   \
+    X(asks_failed, total, "requests to the store or a process without an answer in time")          \
     X(close_gone, total, "connections that the client ended")                                      \
     X(close_drain, total, "closed because the process leaves")                                     \
     X(close_idle, total, "closed because nothing came for too long")                               \
+    X(close_kicked, total, "closed by the back end")                                               \
     X(close_expired, total, "closed because their token had come to its end")                      \
     X(close_protocol, total, "closed because the client broke the protocol")                       \
     X(close_slow_reader, total, "closed because the client did not read")
@@ -61,6 +71,7 @@ struct session {
     bool draining;
     char token_key[SECRET_TEXT], api_key[SECRET_TEXT];
 
+    struct map users; /* by name: users.h */
     struct conns *conns;
     struct live *live;
     struct heads *heads;
@@ -69,6 +80,8 @@ struct session {
     struct http *http;
     struct websockets *websockets;
     struct longpolls *longpolls;
+    struct peers *peers; /* the other session processes */
+    struct presence_live *presence;
     struct pages *pages; /* NULL: none are served */
 };
 

@@ -22,10 +22,17 @@
 
 /* What the handshake found, until the socket is ours. */
 struct websocket_upgrade {
-    char user[USER_MAX + 1];
-    uint64_t token_exp_s;
+    struct token token;
     uint8_t vsn;
 };
+
+static struct hello hello_of(const struct token *t, uint8_t vsn)
+{
+    return (struct hello){.user = bytes_of(t->sub),
+                          .topics = bytes_of(t->topics),
+                          .token_exp_s = t->exp_s,
+                          .vsn = vsn};
+}
 
 /* 1.0.x and 2.0.x; absent means 1.0.0. 0: any other. */
 static uint8_t vsn_of(const struct request *r)
@@ -93,14 +100,11 @@ static void taken(void *cls, struct MHD_Connection *mhd, void *req, const char *
     (void)mhd;
     (void)req;
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
-    struct websocket_hello hello = {.user = bytes_of(u->user),
-                                    .token_exp_s = u->token_exp_s,
-                                    .vsn = u->vsn,
-                                    .extra = {extra, n}};
+    struct hello hello = hello_of(&u->token, u->vsn);
     if (fd < 0)
         log_line("session.upgrade error=\"%s\"", strerror(errno));
     else
-        websocket_adopt(s, fd, &hello);
+        websocket_adopt(s, fd, &hello, (struct bytes){extra, n});
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
     http_ready(s, WAKE_http, 0, 0); /* run once more: it has something to free */
 }
@@ -149,7 +153,7 @@ void upgrade_websocket(struct session *s, struct request *r)
     } else if (!handshake_token(s, r, &offer, &token)) {
         count_one(s, COUNT_refused_auth);
         refuse_websocket(s, r, 403, "the token is not base64");
-    } else if (auth_token(s, token, &who), who.kind != WHO_user) {
+    } else if (auth_socket(s, token, &who), who.kind != WHO_user) {
         refuse_websocket(s, r, 403, who.why ? who.why : "a socket needs a user's token");
     } else if (s->draining || conns_full(s)) {
         count_one(s, COUNT_refused_full);
@@ -157,8 +161,7 @@ void upgrade_websocket(struct session *s, struct request *r)
     } else {
         r->upgrade = calloc(1, sizeof *r->upgrade);
         ENSURE(r->upgrade != NULL);
-        memcpy(r->upgrade->user, who.token.sub, sizeof r->upgrade->user);
-        r->upgrade->token_exp_s = who.token.exp_s;
+        r->upgrade->token = who.token;
         r->upgrade->vsn = vsn;
         say_101(r, key, &offer);
     }
@@ -230,13 +233,12 @@ static void open_session(struct session *s, struct request *r, struct bytes toke
 {
     uint8_t vsn = vsn_of(r);
     struct who who;
-    auth_token(s, token, &who);
+    auth_socket(s, token, &who);
     if (vsn == 0 || who.kind != WHO_user || s->draining) {
         http_answer_poll(s, r, s->draining ? BYTES("{\"status\":500}") : BYTES("{\"status\":403}"));
         return;
     }
-    struct longpoll_hello hello = {
-        .user = bytes_of(who.token.sub), .token_exp_s = who.token.exp_s, .vsn = vsn};
+    struct hello hello = hello_of(&who.token, vsn);
     longpoll_open(s, r, &hello);
 }
 

@@ -115,8 +115,8 @@ static void joining(struct view *v, const struct view_event *ev, struct view_eff
 {
     switch (ev->kind) {
     case EV_join:
-        v->seq = ev->seq;
-        v->resuming = ev->seq > 0;
+        v->resuming = ev->seq != VIEW_NOTHING;
+        v->seq = v->resuming ? ev->seq : 0;
         enter(v, VIEW_joining, ev->now_ms + VIEW_JOIN_MS);
         emit(fx, (struct view_effect){.kind = FX_subscribe});
         break;
@@ -200,7 +200,7 @@ static void mounting(struct view *v, const struct view_event *ev, struct view_ef
 static void reconnect(struct view *v, const struct view_event *ev, struct view_effects *fx)
 {
     v->reconnecting = true;
-    if (ev->seq == 0) {
+    if (ev->seq == VIEW_NOTHING) {
         sync(v, fx);
         return;
     }
@@ -351,12 +351,16 @@ static void syncing(struct view *v, const struct view_event *ev, struct view_eff
     }
 }
 
-/* Nothing is queued for a client that does not read: when it reads again it gets one snapshot. */
+/* Nothing is queued for a client that does not read: when it reads again it gets one snapshot, or,
+ * where each message counts, all that the log still has. */
 static void behind(struct view *v, const struct view_event *ev, struct view_effects *fx)
 {
     switch (ev->kind) {
     case EV_drained:
-        sync(v, fx);
+        if (v->replays)
+            heal(v, fx);
+        else
+            sync(v, fx);
         break;
     case EV_broadcast:
     case EV_head:

@@ -25,7 +25,7 @@
     X(closed)
 
 #define VIEW_EVENTS(X)                                                                             \
-    X(join)      /* start; `since`: what the client has, 0 for nothing */                          \
+    X(join)      /* start; `since`: what the client has, or VIEW_NOTHING */                        \
     X(confirmed) /* the broker has our subscription */                                             \
     X(snapshot)  /* the store's answer `asked`: the topic at `seq` */                              \
     X(changes)   /* the store's answer `asked`: all after our seq, up to `seq` */                  \
@@ -34,7 +34,7 @@
     X(broadcast) /* from the broker: `seq` behind `prev`; seq 0 is transient */                    \
     X(head)      /* the topic has come to `seq` */                                                 \
     X(suspect)   /* anything may have been missed */                                               \
-    X(reconnect) /* the client has `since` and wants the rest */                                   \
+    X(reconnect) /* the client has `since`, or VIEW_NOTHING, and wants the rest */                 \
     X(congested) /* the client's output is over its limit */                                       \
     X(drained)   /* the client's output is empty again */                                          \
     X(deadline)                                                                                    \
@@ -64,6 +64,7 @@ enum view_effect_kind { VIEW_EFFECTS_LIST(AS_EFFECT) FX_COUNT };
 #undef AS_EFFECT
 
 #define VIEW_NEVER UINT64_MAX
+#define VIEW_NOTHING UINT64_MAX /* not even that there was nothing, which is 0 */
 
 struct view {
     uint64_t seq;         /* the client has everything up to here */
@@ -71,8 +72,9 @@ struct view {
     uint64_t deadline_ms; /* step with EV_deadline then */
     uint32_t asked;       /* number of the last fetch: answers to others are late */
     uint8_t state;        /* enum view_state; written by enter() alone */
-    bool resuming;        /* the join brought a since */
-    bool reconnecting;    /* a reconnect of the client waits for its answer */
+    bool replays;      /* behind: each change counts, and is read from the log; else one snapshot */
+    bool resuming;     /* the join brought a since */
+    bool reconnecting; /* a reconnect of the client waits for its answer */
 };
 
 struct view_event {

@@ -218,16 +218,14 @@ static void take(struct session *s, struct conn *c, const uint8_t *data, size_t 
     }
 }
 
-void websocket_adopt(struct session *s, int fd, const struct websocket_hello *hello)
+void websocket_adopt(struct session *s, int fd, const struct hello *hello, struct bytes extra)
 {
-    struct conn *c = conn_new(s, CONN_websocket, fd, hello->user);
+    struct conn *c = conn_new(s, CONN_websocket, fd, hello);
     if (!c) {
         count_one(s, COUNT_refused_full);
         close(fd);
         return;
     }
-    c->vsn = hello->vsn;
-    c->token_exp_s = hello->token_exp_s;
     struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP,
                              .data.u64 = wake_pack(WAKE_websocket, c->generation, c->id)};
     if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &ev) != 0) {
@@ -236,8 +234,8 @@ void websocket_adopt(struct session *s, int fd, const struct websocket_hello *he
         return;
     }
     count_one(s, COUNT_upgrades);
-    if (hello->extra.n > 0)
-        take(s, c, (const uint8_t *)hello->extra.p, hello->extra.n);
+    if (extra.n > 0)
+        take(s, c, (const uint8_t *)extra.p, extra.n);
 }
 
 void websocket_ready(struct session *s, struct conn *c, uint32_t events)

@@ -14,16 +14,9 @@ struct websockets;
 struct websockets *websockets_new(struct session *s);
 void websockets_free(struct websockets **slot);
 
-/* Who connected, from the handshake. */
-struct websocket_hello {
-    struct bytes user;
-    uint64_t token_exp_s;
-    uint8_t vsn;
-    struct bytes extra; /* what the client sent behind its handshake; copied if need be */
-};
-
-/* Take over an upgraded socket; closes it when there is no room. */
-void websocket_adopt(struct session *s, int fd, const struct websocket_hello *hello);
+/* Take over an upgraded socket; closes it when there is no room. `extra`: what the client sent behind
+ * its handshake. */
+void websocket_adopt(struct session *s, int fd, const struct hello *hello, struct bytes extra);
 
 /* Its descriptor is readable, writable or closed (EPOLL* bits). */
 void websocket_ready(struct session *s, struct conn *c, uint32_t events);

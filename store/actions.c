@@ -4,18 +4,33 @@
 #include "lib/ensure.h"
 #include "proto/id.h"
 #include "proto/topic.h"
-#include "proto/types.h"
+#include "store/fanout.h"
 #include "store/idem.h"
 #include "store/inbox.h"
+#include "store/refuse.h"
+#include "store/topic_actions.h"
 
 bool action_known(enum msg_id id)
 {
-    return id == MSG_create || id == MSG_mark_read || id == MSG_mark_all_read || id == MSG_expire;
+    switch (id) {
+    case MSG_create:
+    case MSG_mark_read:
+    case MSG_mark_all_read:
+    case MSG_expire:
+    case MSG_publish:
+    case MSG_member:
+    case MSG_fanout:
+    case MSG_fanout_step:
+    case MSG_seen:
+        return true;
+    default:
+        return false;
+    }
 }
 
 bool action_tidies(enum msg_id id)
 {
-    return id != MSG_create && id != MSG_mark_read && id != MSG_mark_all_read;
+    return !action_known(id) || id == MSG_expire;
 }
 
 uint64_t action_weight(const struct msg *m)
@@ -27,91 +42,21 @@ uint64_t action_weight(const struct msg *m)
         return 1 + m->mark_read.ids.n / ID_SIZE / 4; /* neighbours share pages */
     case MSG_expire:
         return EXPIRE_MAX;
+    case MSG_publish:
+        return 3 + m->publish.payload.n / 4096; /* and the old ones that it deletes */
+    case MSG_member:
+        return 1 + m->member.users.count / 4;
+    case MSG_fanout:
+        return 1 + m->fanout.content.n / 4096;
+    case MSG_fanout_step:
+        return (m->fanout_step.limit < USERS_MAX ? m->fanout_step.limit : USERS_MAX) +
+               FANOUT_BYTES / 4096;
     default:
         return 1;
     }
 }
 
-/* `answer.created` and `answer.changed` differ, their heads do not. */
-void answer_refused(struct buf *out, const struct msg *m, enum err status)
-{
-    struct msg a = {0};
-    switch (m->id) {
-    case MSG_create:
-        a.id = MSG_created;
-        a.created = (struct msg_created){.req = m->create.req, .status = status};
-        break;
-    case MSG_mark_read:
-        a.id = MSG_changed;
-        a.changed = (struct msg_changed){.req = m->mark_read.req, .status = status};
-        break;
-    case MSG_mark_all_read:
-        a.id = MSG_changed;
-        a.changed = (struct msg_changed){.req = m->mark_all_read.req, .status = status};
-        break;
-    case MSG_expire:
-        a.id = MSG_expired;
-        a.expired = (struct msg_expired){
-            .req = m->expire.req, .status = status, .next_in_ms = UINT64_MAX};
-        break;
-    case MSG_snapshot:
-        a.id = MSG_inbox;
-        a.inbox = (struct msg_inbox){.req = m->snapshot.req, .status = status};
-        break;
-    case MSG_since:
-        a.id = MSG_changes;
-        a.changes = (struct msg_changes){
-            .req = m->since.req, .status = status, .topic = m->since.topic};
-        break;
-    case MSG_heads_since:
-        a.id = MSG_heads;
-        a.heads = (struct msg_heads){.req = m->heads_since.req, .status = status};
-        break;
-    case MSG_check:
-        a.id = MSG_checked;
-        a.checked = (struct msg_checked){.req = m->check.req, .status = status};
-        break;
-    default:
-        return; /* it has no answer */
-    }
-    msg_write(out, &a);
-}
-
-/* The answer given to this key the first time, with the number of this request. Its place is the
- * same in both answers that are kept. */
-static enum err repeat(struct work *w, const struct idem_key *k, uint64_t req, struct buf *answer)
-{
-    if (k->key.n == 0)
-        return ERR_NOT_FOUND;
-    if (k->body_hash.n != 16)
-        return ERR_INVALID;
-    struct bytes kept;
-    enum err e = idem_find(w, k, &kept);
-    if (e)
-        return e;
-    struct mp_in in = mp_over(kept);
-    struct msg m;
-    if (!msg_read(&in, &m))
-        return ERR_WORLD;
-    if (m.id == MSG_created)
-        m.created.req = req;
-    else if (m.id == MSG_changed)
-        m.changed.req = req;
-    msg_write(answer, &m);
-    w->tally.repeats++;
-    return ERR_OK;
-}
-
-static void finish(struct work *w, const struct idem_key *k, const struct msg *done,
-                   struct buf *answer)
-{
-    size_t from = answer->n;
-    msg_write(answer, done);
-    if (k->key.n > 0)
-        idem_keep(w, k, (struct bytes){answer->p + from, answer->n - from});
-}
-
-static enum err open_user(struct work *w, struct bytes user, struct inbox **in)
+static enum err open_user(struct work *w, struct bytes user, struct topic **in)
 {
     char topic[TOPIC_MAX + 1];
     if (!user_valid(user))
@@ -121,7 +66,7 @@ static enum err open_user(struct work *w, struct bytes user, struct inbox **in)
 }
 
 /* All inboxes first: reading them may find a damaged one, and expiring them takes seqs. */
-static enum err open_users(struct work *w, const struct msg_create *m, struct inbox **inboxes)
+static enum err open_users(struct work *w, const struct msg_create *m, struct topic **inboxes)
 {
     struct mp_in users = list_in(m->users);
     for (uint32_t i = 0; i < m->users.count; i++) {
@@ -139,14 +84,11 @@ static enum err open_users(struct work *w, const struct msg_create *m, struct in
 
 static enum err create(struct work *w, const struct msg_create *m, struct buf *answer)
 {
-    struct inbox *inboxes[USERS_MAX];
-    bool valid = m->users.count > 0 && m->type < TYPE_COUNT && type_row(m->type)->stored &&
-                 m->content.n > 2 && m->content.p[0] == '{' &&
-                 m->content.p[m->content.n - 1] == '}';
-    if (!valid)
+    struct topic *inboxes[USERS_MAX];
+    if (m->users.count == 0 || !inbox_takes(m->type, m->content))
         return ERR_INVALID;
     struct idem_key k = {.action = MSG_create, .key = m->key, .body_hash = m->body_hash};
-    enum err e = repeat(w, &k, m->req, answer);
+    enum err e = idem_repeat(w, &k, m->req, answer);
     if (e != ERR_NOT_FOUND)
         return e;
     e = open_users(w, m, inboxes);
@@ -159,11 +101,11 @@ static enum err create(struct work *w, const struct msg_create *m, struct buf *a
                                    .at_ms = w->at_ms}};
     for (uint32_t i = 0; i < m->users.count; i++)
         inbox_create(w, inboxes[i], m);
-    finish(w, &k, &done, answer);
+    idem_answer(w, &k, &done, answer);
     return ERR_OK;
 }
 
-static struct msg changed_of(uint64_t req, const struct inbox *in)
+static struct msg changed_of(uint64_t req, const struct topic *in)
 {
     return (struct msg){.id = MSG_changed,
                         .changed = {.req = req, .seq = in->row.head, .unread = in->row.unread}};
@@ -174,10 +116,10 @@ static enum err mark_read(struct work *w, const struct msg_mark_read *m, struct 
     if (m->ids.n % ID_SIZE != 0)
         return ERR_INVALID;
     struct idem_key k = {MSG_mark_read, m->user, m->op_id, m->body_hash};
-    enum err e = repeat(w, &k, m->req, answer);
+    enum err e = idem_repeat(w, &k, m->req, answer);
     if (e != ERR_NOT_FOUND)
         return e;
-    struct inbox *in;
+    struct topic *in;
     struct bytes changed, unknown;
     e = open_user(w, m->user, &in);
     if (!e)
@@ -187,17 +129,17 @@ static enum err mark_read(struct work *w, const struct msg_mark_read *m, struct 
     struct msg done = changed_of(m->req, in);
     done.changed.changed = changed;
     done.changed.unknown = unknown;
-    finish(w, &k, &done, answer);
+    idem_answer(w, &k, &done, answer);
     return ERR_OK;
 }
 
 static enum err mark_all_read(struct work *w, const struct msg_mark_all_read *m, struct buf *answer)
 {
     struct idem_key k = {MSG_mark_all_read, m->user, m->op_id, m->body_hash};
-    enum err e = repeat(w, &k, m->req, answer);
+    enum err e = idem_repeat(w, &k, m->req, answer);
     if (e != ERR_NOT_FOUND)
         return e;
-    struct inbox *in;
+    struct topic *in;
     uint64_t up_to = m->up_to;
     e = open_user(w, m->user, &in);
     if (!e)
@@ -206,7 +148,7 @@ static enum err mark_all_read(struct work *w, const struct msg_mark_all_read *m,
         return e;
     struct msg done = changed_of(m->req, in);
     done.changed.up_to = up_to;
-    finish(w, &k, &done, answer);
+    idem_answer(w, &k, &done, answer);
     return ERR_OK;
 }
 
@@ -226,6 +168,7 @@ static enum err keep_position(struct work *w, const struct msg_followed *m)
 {
     if (m->to <= w->state.meta.notifier || m->to > w->state.head)
         return ERR_OK;
+    fanouts_forget(w, w->state.meta.notifier, m->to);
     w->state.meta.notifier = m->to;
     meta_put(w->txn, &w->state.meta);
     return ERR_OK;
@@ -233,7 +176,7 @@ static enum err keep_position(struct work *w, const struct msg_followed *m)
 
 static enum err run(struct work *w, const struct msg *m, struct buf *answer)
 {
-    struct inbox *in;
+    struct topic *in;
     switch (m->id) {
     case MSG_create:
         return create(w, &m->create, answer);
@@ -243,6 +186,16 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return mark_all_read(w, &m->mark_all_read, answer);
     case MSG_expire:
         return expire(w, &m->expire, answer);
+    case MSG_publish:
+        return do_publish(w, &m->publish, answer);
+    case MSG_member:
+        return do_member(w, &m->member, answer);
+    case MSG_fanout:
+        return do_fanout(w, &m->fanout, answer);
+    case MSG_fanout_step:
+        return do_fanout_step(w, &m->fanout_step, answer);
+    case MSG_seen:
+        return do_seen(w, &m->seen, answer);
     case MSG_followed:
         return keep_position(w, &m->followed);
     case MSG_snapshot:

@@ -19,6 +19,3 @@ uint64_t action_weight(const struct msg *m);
 /* Carry it out within w->txn and append its answer. No answer: `followed`, which has none, and a
  * read whose inbox had to be expired first, which is to be read now. */
 void action_run(struct work *w, const struct msg *m, struct buf *answer);
-
-/* Append the answer that refuses a request, of any kind that has an answer. */
-void answer_refused(struct buf *out, const struct msg *m, enum err status);

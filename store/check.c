@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The recount: everything that a topic's row says, found again from the other tables. */
+#include "store/history.h"
 #include "store/inbox.h"
 #include "store/log.h"
+#include "store/members.h"
 #include "store/reads.h"
 #include "store/record.h"
 
+#include "proto/topic.h"
 #include "proto/types.h"
 
 enum { ITEMS_MAX = 10000 };
@@ -12,9 +15,10 @@ enum { ITEMS_MAX = 10000 };
 struct recount {
     const struct reads *r;
     struct bytes topic;
-    struct inbox_row kept;
-    struct inbox_row found;
+    struct topic_row kept;
+    struct topic_row found;
     uint64_t expiries; /* items that end */
+    uint64_t messages; /* rows of a history, shown or not */
     uint64_t items;    /* looked at, of all topics */
     uint32_t drifts;
 };
@@ -30,12 +34,21 @@ static void drift(struct recount *c, const char *what, uint64_t kept, uint64_t f
     c->drifts++;
 }
 
+/* A row of the index has its entry in the log. */
+static void find_entry(struct recount *c, uint64_t pos, uint64_t at_ms, enum entry_kind kind)
+{
+    struct msg_entry entry;
+    struct bytes raw;
+    if (log_get(c->r->txn, pos, &entry, &raw) || entry.kind != kind || entry.at_ms != at_ms ||
+        !bytes_equal(entry.topic, c->topic))
+        drift(c, "item without its entry", pos, 0);
+}
+
 static void count_items(struct recount *c)
 {
     struct key from = key2(c->kept.no, 0);
-    struct bytes key, value, raw;
+    struct bytes key, value;
     struct item_row item;
-    struct msg_entry entry;
     struct walk w;
     walk_open(&w, c->r->txn, TABLE_index, WALK_up, key_bytes(&from));
     while (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no) {
@@ -54,11 +67,44 @@ static void count_items(struct recount *c)
             if (c->found.next_expiry_ms == 0 || item.expires_ms < c->found.next_expiry_ms)
                 c->found.next_expiry_ms = item.expires_ms;
         }
-        if (log_get(c->r->txn, pos, &entry, &raw) || entry.kind != ENTRY_created ||
-            entry.at_ms != item.at_ms || !bytes_equal(entry.topic, c->topic))
-            drift(c, "item without its entry", pos, 0);
+        find_entry(c, pos, item.at_ms, ENTRY_created);
     }
     walk_close(&w);
+}
+
+static void count_messages(struct recount *c)
+{
+    struct key from = key2(c->kept.no, 0);
+    struct bytes key, value;
+    struct message_row message;
+    struct walk w;
+    walk_open(&w, c->r->txn, TABLE_index, WALK_up, key_bytes(&from));
+    while (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no) {
+        uint64_t seq = key_number(key, 1);
+        c->items++;
+        c->messages++;
+        c->found.items += seq > c->kept.cut;
+        if (record_read(c->r->txn, TABLE_index, key, value, &message, FIELDS_OF(message), NULL))
+            drift(c, "damaged item", seq, 0);
+        else
+            find_entry(c, seq, message.at_ms, ENTRY_message);
+    }
+    walk_close(&w);
+}
+
+static void count_members(struct recount *c)
+{
+    struct members_walk w;
+    struct bytes user, value;
+    struct member_row row;
+    members_open(&w, c->r->txn, c->topic, (struct bytes){0});
+    while (members_next(&w, &user, &value)) {
+        c->items++;
+        c->found.members++;
+        if (member_read(&w, user, value, &row))
+            drift(c, "damaged member", c->found.members, 0);
+    }
+    members_close(&w);
 }
 
 static void count_expiries(struct recount *c)
@@ -94,14 +140,16 @@ static void find_marks(struct recount *c)
     walk_close(&w);
 }
 
-/* From the head back to the first entry, which gave the topic its number. */
+/* From the head back to the first entry, which gave the topic its number, or to where a history was
+ * deleted. */
 static void follow_chain(struct recount *c)
 {
-    uint64_t at = c->kept.head, count = c->kept.unread;
-    while (at != 0) {
+    uint64_t at = c->kept.head, count = c->kept.unread, entries = 0;
+    while (at != 0 && at != c->kept.gone) {
         struct msg_entry entry;
         struct bytes raw;
         c->items++;
+        entries++;
         if (log_get(c->r->txn, at, &entry, &raw) || !bytes_equal(entry.topic, c->topic) ||
             entry.prev >= at) {
             drift(c, "chain broken at", at, 0);
@@ -114,6 +162,32 @@ static void follow_chain(struct recount *c)
         c->found.no = at;
         at = entry.prev;
     }
+    drift(c, "deleted up to", c->kept.gone, at);
+    if (c->kept.gone != 0)
+        c->found.no = c->kept.no; /* that entry is gone */
+    if (topic_plain(c->topic))
+        drift(c, "messages in the chain", c->messages, entries);
+}
+
+static void recount_inbox(struct recount *c)
+{
+    find_marks(c);
+    count_items(c);
+    count_expiries(c);
+    follow_chain(c);
+    drift(c, "unread", c->kept.unread, c->found.unread);
+    drift(c, "unread of types that do not count", c->kept.quiet, c->found.quiet);
+    drift(c, "next expiry", c->kept.next_expiry_ms, c->found.next_expiry_ms);
+    drift(c, "highest mark", c->kept.read_upto, c->found.read_upto);
+    drift(c, "newest item", c->kept.newest_pos, c->found.newest_pos);
+}
+
+static void recount_history(struct recount *c)
+{
+    count_messages(c);
+    count_members(c);
+    follow_chain(c);
+    drift(c, "members", c->kept.members, c->found.members);
 }
 
 static void recount(struct recount *c, struct bytes value)
@@ -122,22 +196,17 @@ static void recount(struct recount *c, struct bytes value)
         drift(c, "damaged topic", 1, 0);
         return;
     }
-    c->found = (struct inbox_row){0};
-    c->expiries = 0;
-    find_marks(c);
-    count_items(c);
-    count_expiries(c);
-    follow_chain(c);
-    drift(c, "unread", c->kept.unread, c->found.unread);
-    drift(c, "unread of types that do not count", c->kept.quiet, c->found.quiet);
+    c->found = (struct topic_row){0};
+    c->expiries = c->messages = 0;
+    if (topic_plain(c->topic))
+        recount_history(c);
+    else
+        recount_inbox(c);
     drift(c, "items", c->kept.items, c->found.items);
-    drift(c, "next expiry", c->kept.next_expiry_ms, c->found.next_expiry_ms);
-    drift(c, "highest mark", c->kept.read_upto, c->found.read_upto);
-    drift(c, "newest item", c->kept.newest_pos, c->found.newest_pos);
     drift(c, "first entry", c->kept.no, c->found.no);
 }
 
-/* Whole inboxes only: one transaction sees all of an inbox at one moment. */
+/* Whole topics only: one transaction sees all of a topic at one moment. */
 void read_check(const struct reads *r, const struct msg_check *m)
 {
     struct recount c = {.r = r};

@@ -5,18 +5,19 @@
 #include "lib/log.h"
 #include "store/actions.h"
 #include "store/idem.h"
-#include "store/inbox.h"
+#include "store/refuse.h"
+#include "store/topics.h"
 
 /* Pages that one notification makes dirty at most: its leaf in log, index, topics, idem, expiry. */
 enum { PAGES_OF_ONE = 6, PAGES_OF_ALL = 64, PAGE_BYTES = 4096 };
 
-/* The inboxes of a commit: each costs its struct and its name. */
-enum { INBOXES_MAX = WORK_WEIGHT + 2 * EXPIRE_MAX + USERS_MAX };
-#define ARENA_BYTES ((size_t)INBOXES_MAX * (sizeof(struct inbox) + TOPIC_MAX + 32))
+/* The topics of a commit: each costs its struct and its name. */
+enum { TOPICS_MAX = WORK_WEIGHT + 2 * EXPIRE_MAX + USERS_MAX };
+#define ARENA_BYTES ((size_t)TOPICS_MAX * (sizeof(struct topic) + TOPIC_MAX + 32))
 
 static struct bytes name_of(const void *thing)
 {
-    return ((const struct inbox *)thing)->topic;
+    return ((const struct topic *)thing)->name;
 }
 
 void commit_init(struct commit *c, struct engine *engine, const struct state *state,
@@ -24,13 +25,13 @@ void commit_init(struct commit *c, struct engine *engine, const struct state *st
 {
     *c = (struct commit){.engine = engine, .state = *state, .reserve_bytes = reserve_bytes};
     c->work.remember_ms = remember_ms;
-    map_init(&c->work.inboxes, name_of, seed);
+    map_init(&c->work.topics, name_of, seed);
     arena_init(&c->work.arena, ARENA_BYTES);
 }
 
 void commit_fini(struct commit *c)
 {
-    map_fini(&c->work.inboxes);
+    map_fini(&c->work.topics);
     arena_fini(&c->work.arena);
 }
 
@@ -55,7 +56,7 @@ static uint32_t take(const struct batch *b, uint64_t *weight)
 static void start(struct commit *c, struct txn *txn, struct instant now)
 {
     struct work *w = &c->work;
-    map_clear(&w->inboxes);
+    map_clear(&w->topics);
     arena_reset(&w->arena);
     w->txn = txn;
     w->state = c->state;
@@ -113,7 +114,7 @@ static enum err run(struct commit *c, struct batch *b, uint32_t to, bool room, s
     start(c, txn, now);
     for (uint32_t i = b->done; i < to && !txn->failed; i++)
         run_one(&c->work, b, &b->jobs[i], room, now.ms);
-    inbox_flush(&c->work);
+    topics_flush(&c->work);
     c->work.tally.damaged = txn->damaged;
     if (txn->writes == 0 && !txn->failed) {
         txn_abort(&txn); /* repeats and refusals: what they tell is on disk already */
@@ -150,6 +151,8 @@ static void add(struct tally *sum, const struct tally *t)
 {
     sum->writes += t->writes;
     sum->expired += t->expired;
+    sum->cut += t->cut;
+    sum->fanned += t->fanned;
     sum->repeats += t->repeats;
     sum->full += t->full;
     sum->late += t->late;

@@ -69,7 +69,7 @@ enum err txn_get(struct txn *t, enum table table, struct bytes key, struct bytes
 
 static void put(struct txn *t, enum table table, struct bytes key, struct bytes value, bool append)
 {
-    ENSURE(key.n > 0 && key.n <= 255);
+    ENSURE(key.n > 0 && key.n <= KEY_BYTES_MAX);
     if (t->failed)
         return;
     t->writes++;

@@ -5,8 +5,8 @@
  * that the same rules run over LMDB, over memory in tests, and over a database server one day.
  *
  * Shape   a transaction sees one moment of all tables. One writes at a time, one reads at a time;
- *         the two may be in different threads and do not wait for each other. Keys are 1 to 255
- *         bytes, in the order of their bytes.
+ *         the two may be in different threads and do not wait for each other. Keys are 1 to
+ *         KEY_BYTES_MAX bytes, in the order of their bytes.
  * Owner   a key or value that is read is borrowed: until the next write in the same transaction,
  *         or its end.
  * Errors  NOT_FOUND is an answer. Any other error stays in txn->failed, so that a chain of writes
@@ -22,12 +22,18 @@
 #define TABLES(X)                                                                                  \
     X(meta, "one row: format, epoch, the notifier's position")                                     \
     X(log, "seq -> entry")                                                                         \
-    X(topics, "topic -> its inbox: head, counts, ...")                                             \
-    X(index, "topic no, pos -> an item's state")                                                   \
+    X(topics, "topic -> its row: head, counts, ...")                                               \
+    X(index, "topic no, pos -> an item's state; topic no, seq -> a message's time")                \
     X(marks, "topic no, up_to -> a mark_all_read that changed something")                          \
     X(idem, "day, hash of scope and key -> body_hash, answer")                                     \
     X(expiry, "topic no, expires_ms, pos -> nothing")                                              \
-    X(due, "expires_ms, topic no -> topic: each inbox that has an expiry, by its next one")
+    X(due, "expires_ms, topic no -> topic: each inbox that has an expiry, by its next one")        \
+    X(members, "topic, NUL, user -> since when")                                                   \
+    X(fanouts, "source, rule -> whose members, which notification, and how far")                   \
+    X(users, "user -> last seen")
+
+/* A topic, a NUL and a user fit; LMDB takes 511. */
+enum { KEY_BYTES_MAX = 340 };
 
 #define AS_TABLE(name, doc) TABLE_##name,
 enum table { TABLES(AS_TABLE) TABLE_COUNT };

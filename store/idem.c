@@ -32,7 +32,8 @@ static struct key key_of(const struct idem_key *k, uint64_t day)
     return key;
 }
 
-enum err idem_find(struct work *w, const struct idem_key *k, struct bytes *answer)
+/* The encoded answer, borrowed. */
+static enum err find(struct work *w, const struct idem_key *k, struct bytes *answer)
 {
     uint64_t today = w->at_ms / DAY_MS, oldest = oldest_day(w);
     struct key key = key_of(k, today);
@@ -53,7 +54,7 @@ enum err idem_find(struct work *w, const struct idem_key *k, struct bytes *answe
     }
 }
 
-void idem_keep(struct work *w, const struct idem_key *k, struct bytes answer)
+static void keep(struct work *w, const struct idem_key *k, struct bytes answer)
 {
     ENSURE(k->body_hash.n == HASH_SIZE);
     struct key key = key_of(k, w->at_ms / DAY_MS);
@@ -62,6 +63,35 @@ void idem_keep(struct work *w, const struct idem_key *k, struct bytes answer)
     buf_bytes(b, answer);
     record_end(w->txn, TABLE_idem, key_bytes(&key), false);
     w->kept++;
+}
+
+enum err idem_repeat(struct work *w, const struct idem_key *k, uint64_t req, struct buf *answer)
+{
+    if (k->key.n == 0)
+        return ERR_NOT_FOUND;
+    if (k->body_hash.n != HASH_SIZE)
+        return ERR_INVALID;
+    struct bytes kept = {0};
+    enum err e = find(w, k, &kept);
+    if (e)
+        return e;
+    struct mp_in in = mp_over(kept);
+    struct msg m;
+    if (!msg_read(&in, &m))
+        return ERR_WORLD;
+    m.created.req = req; /* its place is the same in every answer */
+    msg_write(answer, &m);
+    w->tally.repeats++;
+    return ERR_OK;
+}
+
+void idem_answer(struct work *w, const struct idem_key *k, const struct msg *done,
+                 struct buf *answer)
+{
+    size_t from = answer->n;
+    msg_write(answer, done);
+    if (k->key.n > 0)
+        keep(w, k, (struct bytes){answer->p + from, answer->n - from});
 }
 
 void idem_forget(struct work *w)

@@ -5,6 +5,7 @@
  * the days that `remember_ms` covers, and those of older days deleted a few with each commit. */
 #pragma once
 
+#include "proto/messages.h"
 #include "store/work.h"
 
 /* Who may repeat what: the same key under another action or of another user is another key. */
@@ -15,9 +16,13 @@ struct idem_key {
     struct bytes body_hash; /* 16 bytes: the same key must bring the same */
 };
 
-/* OK with the encoded answer (borrowed), NOT_FOUND, CONFLICT or WORLD. */
-enum err idem_find(struct work *w, const struct idem_key *k, struct bytes *answer);
-void idem_keep(struct work *w, const struct idem_key *k, struct bytes answer);
+/* Append the answer given to this key the first time, with the number of this request. NOT_FOUND:
+ * it is new, or empty; INVALID, CONFLICT or WORLD. */
+enum err idem_repeat(struct work *w, const struct idem_key *k, uint64_t req, struct buf *answer);
+
+/* Append the answer of what was done, and keep it with the key, if there is one. */
+void idem_answer(struct work *w, const struct idem_key *k, const struct msg *done,
+                 struct buf *answer);
 
 /* Delete some of what is too old: more than was kept in this commit. */
 void idem_forget(struct work *w);

@@ -7,12 +7,10 @@
 #include "store/log.h"
 #include "store/record.h"
 
-enum err inbox_load(struct txn *t, struct bytes topic, struct inbox_row *row)
+bool inbox_takes(uint64_t type, struct bytes content)
 {
-    enum err e = record_get(t, TABLE_topics, topic, row, FIELDS_OF(*row), NULL);
-    if (e)
-        *row = (struct inbox_row){0};
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    return type < TYPE_COUNT && type_row(type)->stored && content.n > 2 && content.p[0] == '{' &&
+           content.p[content.n - 1] == '}';
 }
 
 enum err item_load(struct txn *t, uint64_t no, uint64_t pos, struct item_row *item)
@@ -30,12 +28,12 @@ static void item_put(struct txn *t, uint64_t no, uint64_t pos, const struct item
     record_put(t, TABLE_index, key_bytes(&key), item, FIELDS_OF(*item), (struct bytes){0});
 }
 
-static bool is_read(const struct inbox_row *inbox, uint64_t pos, const struct item_row *item)
+static bool is_read(const struct topic_row *inbox, uint64_t pos, const struct item_row *item)
 {
     return item->read_ms != 0 || pos <= inbox->read_upto;
 }
 
-enum err item_read_at(struct txn *t, const struct inbox_row *inbox, uint64_t pos,
+enum err item_read_at(struct txn *t, const struct topic_row *inbox, uint64_t pos,
                       const struct item_row *item, uint64_t *read_ms, uint64_t *rev)
 {
     *read_ms = item->read_ms;
@@ -61,33 +59,18 @@ enum err item_read_at(struct txn *t, const struct inbox_row *inbox, uint64_t pos
 }
 
 /* The counter that an unread item of this type is in. */
-static uint64_t *count_of(struct inbox_row *row, uint64_t type)
+static uint64_t *count_of(struct topic_row *row, uint64_t type)
 {
     return type_row(type)->counted ? &row->unread : &row->quiet;
 }
 
 /* One unread item less. A count that is wrong already must not pass below zero: belfry check finds
  * it, and a badge of 2^64 helps nobody. */
-static void uncount(struct inbox_row *row, uint64_t type)
+static void uncount(struct topic_row *row, uint64_t type)
 {
     uint64_t *count = count_of(row, type);
     if (*count > 0)
         --*count;
-}
-
-/* A change of this inbox gets its seq and its place in the chain. The count is what it is now. */
-static void append(struct work *w, struct inbox *in, struct msg_entry *e)
-{
-    e->seq = ++w->state.head;
-    e->prev = in->row.head;
-    e->topic = in->topic;
-    e->at_ms = w->at_ms;
-    e->unread = in->row.unread;
-    if (in->row.no == 0)
-        in->row.no = e->seq;
-    in->row.head = e->seq;
-    in->dirty = true;
-    log_append(w->txn, e);
 }
 
 /* Items that come to their end together, and what that does to the row. */
@@ -96,7 +79,7 @@ struct ending {
     struct {
         uint64_t expires_ms, pos;
     } row[IDS_MAX];
-    struct inbox_row after;
+    struct topic_row after;
 };
 
 /* Take an item out of the counts. A row of TABLE_expiry without its item ends nothing. */
@@ -117,7 +100,7 @@ static enum err end_item(struct work *w, struct ending *end, uint64_t pos)
 }
 
 /* Find what is due, up to one entry full, and the time of the next one. */
-static enum err find_due(struct work *w, const struct inbox *in, struct ending *end)
+static enum err find_due(struct work *w, const struct topic *in, struct ending *end)
 {
     struct key from = key3(in->row.no, 0, 0);
     struct bytes key, value;
@@ -143,7 +126,7 @@ static enum err find_due(struct work *w, const struct inbox *in, struct ending *
     return e ? e : w->txn->failed;
 }
 
-static enum err expire(struct work *w, struct inbox *in)
+static enum err expire(struct work *w, struct topic *in)
 {
     static _Thread_local struct ending end; /* 16 KB that need not be on the stack */
     while (inbox_due(&in->row, w->now_ms)) {
@@ -159,44 +142,32 @@ static enum err expire(struct work *w, struct inbox *in)
         in->row = end.after;
         in->dirty = true;
         if (end.ids > 0)
-            append(w, in,
-                   &(struct msg_entry){.kind = ENTRY_expired,
-                                       .ids = {w->ids[0], (size_t)end.ids * ID_SIZE}});
+            topic_append(w, in,
+                         &(struct msg_entry){.kind = ENTRY_expired,
+                                             .ids = {w->ids[0], (size_t)end.ids * ID_SIZE}});
         w->tally.expired += end.ids;
     }
     return ERR_OK;
 }
 
-enum err inbox_open(struct work *w, struct bytes topic, struct inbox **inbox)
+enum err inbox_open(struct work *w, struct bytes topic, struct topic **inbox)
 {
-    struct inbox *in = map_get(&w->inboxes, topic);
-    if (!in) {
-        struct inbox_row row;
-        enum err e = inbox_load(w->txn, topic, &row);
-        if (e)
-            return e;
-        in = arena_alloc(&w->arena, sizeof *in);
-        char *name = arena_text(&w->arena, topic);
-        ENSURE(in != NULL && name != NULL); /* the weight of a commit bounds them */
-        *in = (struct inbox){.topic = {name, topic.n}, .row = row, .due_ms = row.next_expiry_ms};
-        map_put(&w->inboxes, in);
-    }
-    *inbox = in;
-    return expire(w, in);
+    enum err e = topic_open(w, topic, inbox);
+    return e ? e : expire(w, *inbox);
 }
 
-void inbox_create(struct work *w, struct inbox *in, const struct msg_create *m)
+void inbox_create(struct work *w, struct topic *in, const struct msg_create *m)
 {
     uint64_t pos = w->state.head + 1;
     in->row.items++;
     in->row.newest_pos = pos;
     ++*count_of(&in->row, m->type);
-    append(w, in,
-           &(struct msg_entry){.kind = ENTRY_created,
-                               .type = m->type,
-                               .pos = pos,
-                               .expires_ms = m->expires_ms,
-                               .content = m->content});
+    topic_append(w, in,
+                 &(struct msg_entry){.kind = ENTRY_created,
+                                     .type = m->type,
+                                     .pos = pos,
+                                     .expires_ms = m->expires_ms,
+                                     .content = m->content});
     struct item_row item = {
         .at_ms = w->at_ms, .type = m->type, .expires_ms = m->expires_ms, .rev = pos};
     item_put(w->txn, in->row.no, pos, &item);
@@ -209,7 +180,7 @@ void inbox_create(struct work *w, struct inbox *in, const struct msg_create *m)
 }
 
 /* OK, or NOT_FOUND when this inbox has no item of this id: an id tells the clock too. */
-static enum err item_of_id(struct work *w, const struct inbox *in, const uint8_t *id,
+static enum err item_of_id(struct work *w, const struct topic *in, const uint8_t *id,
                            struct item_row *item)
 {
     enum err e = item_load(w->txn, in->row.no, id_pos(id), item);
@@ -220,7 +191,7 @@ static enum err item_of_id(struct work *w, const struct inbox *in, const uint8_t
     return memcmp(real, id, ID_SIZE) == 0 ? ERR_OK : ERR_NOT_FOUND;
 }
 
-enum err inbox_mark_read(struct work *w, struct inbox *in, const struct msg_mark_read *m,
+enum err inbox_mark_read(struct work *w, struct topic *in, const struct msg_mark_read *m,
                          struct bytes *changed, struct bytes *unknown)
 {
     const uint8_t *ids = (const uint8_t *)m->ids.p;
@@ -248,14 +219,15 @@ enum err inbox_mark_read(struct work *w, struct inbox *in, const struct msg_mark
         }
     }
     if (changed->n > 0)
-        append(w, in, &(struct msg_entry){.kind = ENTRY_read, .ids = *changed, .op_id = m->op_id});
+        topic_append(w, in,
+                     &(struct msg_entry){.kind = ENTRY_read, .ids = *changed, .op_id = m->op_id});
     return ERR_OK;
 }
 
 /* What stays unread when everything up to `up_to` is read. What lies below the highest mark is read
  * already: so each item is looked at once in its life, however often its user marks. */
-static enum err count_after(struct work *w, const struct inbox *in, uint64_t up_to,
-                            struct inbox_row *after)
+static enum err count_after(struct work *w, const struct topic *in, uint64_t up_to,
+                            struct topic_row *after)
 {
     *after = in->row;
     if (up_to >= in->row.newest_pos) {
@@ -280,13 +252,13 @@ static enum err count_after(struct work *w, const struct inbox *in, uint64_t up_
     return e ? e : w->txn->failed;
 }
 
-enum err inbox_mark_all_read(struct work *w, struct inbox *in, uint64_t *up_to, struct bytes op_id)
+enum err inbox_mark_all_read(struct work *w, struct topic *in, uint64_t *up_to, struct bytes op_id)
 {
     if (*up_to > in->row.newest_pos) /* all ones: the newest */
         *up_to = in->row.newest_pos;
     if (*up_to <= in->row.read_upto || in->row.unread + in->row.quiet == 0)
         return ERR_OK;
-    struct inbox_row after;
+    struct topic_row after;
     enum err e = count_after(w, in, *up_to, &after);
     if (e)
         return e;
@@ -294,37 +266,11 @@ enum err inbox_mark_all_read(struct work *w, struct inbox *in, uint64_t *up_to, 
         return ERR_OK; /* everything below was read one by one */
     in->row = after;
     in->row.read_upto = *up_to;
-    append(w, in, &(struct msg_entry){.kind = ENTRY_all_read, .pos = *up_to, .op_id = op_id});
+    topic_append(w, in, &(struct msg_entry){.kind = ENTRY_all_read, .pos = *up_to, .op_id = op_id});
     struct mark_row mark = {.at_ms = w->at_ms, .seq = in->row.head};
     struct key key = key2(in->row.no, *up_to);
     record_put(w->txn, TABLE_marks, key_bytes(&key), &mark, FIELDS_OF(mark), (struct bytes){0});
     return ERR_OK;
-}
-
-/* Where it stands among the inboxes that wait for an expiry. */
-static void move_due(struct work *w, struct inbox *in)
-{
-    if (in->row.next_expiry_ms == in->due_ms)
-        return;
-    struct key from = key2(in->due_ms, in->row.no), to = key2(in->row.next_expiry_ms, in->row.no);
-    if (in->due_ms != 0)
-        txn_del(w->txn, TABLE_due, key_bytes(&from));
-    if (in->row.next_expiry_ms != 0)
-        record_put(w->txn, TABLE_due, key_bytes(&to), NULL, 0, in->topic);
-    in->due_ms = in->row.next_expiry_ms;
-}
-
-void inbox_flush(struct work *w)
-{
-    struct inbox *in;
-    for (size_t at = 0; (in = map_next(&w->inboxes, &at));) {
-        if (!in->dirty)
-            continue;
-        record_put(w->txn, TABLE_topics, in->topic, &in->row, FIELDS_OF(in->row),
-                   (struct bytes){0});
-        move_due(w, in);
-        in->dirty = false;
-    }
 }
 
 /* One row of TABLE_due. False: it leads nowhere, and would be met again and again. The key is
@@ -333,7 +279,7 @@ static bool expire_inbox(struct work *w, struct bytes key, struct bytes value)
 {
     uint64_t due_ms = key_number(key, 0), no = key_number(key, 1);
     struct bytes topic;
-    struct inbox *in;
+    struct topic *in;
     return record_read(w->txn, TABLE_due, key, value, NULL, 0, &topic) == ERR_OK && topic.n > 0 &&
            topic.n <= TOPIC_MAX && inbox_open(w, topic, &in) == ERR_OK && in->row.no == no &&
            in->due_ms == due_ms;
@@ -347,7 +293,7 @@ void inbox_expire_due(struct work *w, uint64_t *next_ms)
     uint64_t from = w->tally.expired;
     struct bytes key, value;
     struct walk walk;
-    inbox_flush(w); /* the table is as the inboxes say */
+    topics_flush(w); /* the table is as the inboxes say */
     walk_open(&walk, w->txn, TABLE_due, WALK_up, (struct bytes){0});
     while (walk_next(&walk, &key, &value) && key_number(key, 0) <= w->now_ms) {
         struct key at = key2(key_number(key, 0), key_number(key, 1));
@@ -359,7 +305,7 @@ void inbox_expire_due(struct work *w, uint64_t *next_ms)
     walk_close(&walk);
     for (unsigned i = 0; i < stray; i++)
         txn_del(w->txn, TABLE_due, key_bytes(&strays[i]));
-    inbox_flush(w);
+    topics_flush(w);
     walk_open(&walk, w->txn, TABLE_due, WALK_up, (struct bytes){0});
     *next_ms = walk_next(&walk, &key, &value) ? key_number(key, 0) : UINT64_MAX;
     walk_close(&walk);

@@ -8,19 +8,7 @@
  *         one row, however many items it covers: marking all costs nothing per item. */
 #pragma once
 
-#include "proto/messages.h"
-#include "store/work.h"
-
-struct inbox_row {
-    uint64_t no;             /* seq of its first entry: its short name in other tables */
-    uint64_t head;           /* seq of its newest entry */
-    uint64_t unread;         /* items of counted types that are unread */
-    uint64_t quiet;          /* items of other types that are unread */
-    uint64_t newest_pos;     /* of the last item that arrived, there or not */
-    uint64_t read_upto;      /* the highest mark; 0: none */
-    uint64_t next_expiry_ms; /* of its items; 0: none ends */
-    uint64_t items;
-};
+#include "store/topics.h"
 
 struct item_row {
     uint64_t at_ms;
@@ -35,44 +23,33 @@ struct mark_row {
     uint64_t seq;
 };
 
-struct inbox {
-    struct bytes topic;
-    struct inbox_row row; /* all zero: nothing ever arrived */
-    uint64_t due_ms;      /* where it stands in TABLE_due; 0: nowhere */
-    uint64_t action;      /* the last one that opened it */
-    bool dirty;
-};
-
-/* The row of a topic, zeroes when there is none. OK or WORLD. */
-enum err inbox_load(struct txn *t, struct bytes topic, struct inbox_row *row);
-
-static inline bool inbox_due(const struct inbox_row *row, uint64_t now_ms)
+static inline bool inbox_due(const struct topic_row *row, uint64_t now_ms)
 {
     return row->next_expiry_ms != 0 && row->next_expiry_ms <= now_ms;
 }
+
+/* What it may hold: a stored type, and a JSON object that is not empty. */
+bool inbox_takes(uint64_t type, struct bytes content);
 
 /* OK, NOT_FOUND or WORLD. */
 enum err item_load(struct txn *t, uint64_t no, uint64_t pos, struct item_row *item);
 
 /* When it was read and its last change, marks included. OK or WORLD. */
-enum err item_read_at(struct txn *t, const struct inbox_row *inbox, uint64_t pos,
+enum err item_read_at(struct txn *t, const struct topic_row *inbox, uint64_t pos,
                       const struct item_row *item, uint64_t *read_ms, uint64_t *rev);
 
 /* An inbox for this commit, with everything that is due expired. OK or WORLD. */
-enum err inbox_open(struct work *w, struct bytes topic, struct inbox **inbox);
+enum err inbox_open(struct work *w, struct bytes topic, struct topic **inbox);
 
 /* One notification arrives, at pos = its seq. */
-void inbox_create(struct work *w, struct inbox *in, const struct msg_create *m);
+void inbox_create(struct work *w, struct topic *in, const struct msg_create *m);
 
 /* `changed` and `unknown` are ids, back to back, in w->ids. OK or WORLD. */
-enum err inbox_mark_read(struct work *w, struct inbox *in, const struct msg_mark_read *m,
+enum err inbox_mark_read(struct work *w, struct topic *in, const struct msg_mark_read *m,
                          struct bytes *changed, struct bytes *unknown);
 
 /* `up_to`: all ones for the newest; then what it was done up to. OK or WORLD. */
-enum err inbox_mark_all_read(struct work *w, struct inbox *in, uint64_t *up_to, struct bytes op_id);
-
-/* Write what changed. */
-void inbox_flush(struct work *w);
+enum err inbox_mark_all_read(struct work *w, struct topic *in, uint64_t *up_to, struct bytes op_id);
 
 /* Expire what is due in any inbox, about EXPIRE_MAX items at most; flushes. `next_ms`: wall clock
  * of the next one, all ones for none. */

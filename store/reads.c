@@ -3,14 +3,20 @@
 
 #include "lib/ensure.h"
 #include "proto/topic.h"
-#include "store/actions.h"
+#include "store/history.h"
 #include "store/inbox.h"
 #include "store/log.h"
 #include "store/record.h"
+#include "store/refuse.h"
 
 /* What the head of an answer and of its list may take. */
 enum { HEAD_BYTES = 1024, HEADS_SCAN = 4096 };
 #define LIST_BYTES (READ_BYTES - HEAD_BYTES)
+
+bool read_fits(const struct reads *r, size_t content)
+{
+    return r->list->n + content + HEAD_BYTES <= LIST_BYTES;
+}
 
 static void refuse_read(const struct reads *r, const struct msg *m, enum err e)
 {
@@ -18,7 +24,7 @@ static void refuse_read(const struct reads *r, const struct msg *m, enum err e)
 }
 
 /* One item of a page, behind the others in r->list. */
-static enum err add_item(const struct reads *r, const struct inbox_row *inbox, struct bytes key,
+static enum err add_item(const struct reads *r, const struct topic_row *inbox, struct bytes key,
                          struct bytes value)
 {
     struct item_row row;
@@ -45,7 +51,7 @@ static enum err add_item(const struct reads *r, const struct inbox_row *inbox, s
 }
 
 /* Newest first, below `before`. `next`: where the page behind begins, 0 when there is none. */
-static enum err add_page(const struct reads *r, const struct inbox_row *inbox, uint64_t before,
+static enum err add_page(const struct reads *r, const struct topic_row *inbox, uint64_t before,
                          uint64_t limit, uint32_t *count, uint64_t *next)
 {
     struct key from = key2(inbox->no, before ? before - 1 : UINT64_MAX);
@@ -55,7 +61,7 @@ static enum err add_page(const struct reads *r, const struct inbox_row *inbox, u
     uint64_t last = 0;
     walk_open(&w, r->txn, TABLE_index, WALK_down, key_bytes(&from));
     while (!e && walk_next(&w, &key, &value) && key_number(key, 0) == inbox->no) {
-        if (*count == limit || r->list->n > LIST_BYTES - CONTENT_MAX - HEAD_BYTES) {
+        if (*count == limit || !read_fits(r, CONTENT_MAX)) {
             *next = last;
             break;
         }
@@ -76,10 +82,10 @@ bool read_snapshot(const struct reads *r, const struct msg_snapshot *m)
         return true;
     }
     size_t n = topic_of_user(m->user, topic);
-    struct inbox_row inbox;
+    struct topic_row inbox;
     struct msg a = {.id = MSG_inbox, .inbox = {.req = m->req}};
     uint32_t count = 0;
-    enum err e = inbox_load(r->txn, (struct bytes){topic, n}, &inbox);
+    enum err e = topic_load(r->txn, (struct bytes){topic, n}, &inbox);
     if (!e && inbox_due(&inbox, r->now_ms))
         return false;
     buf_reset(r->list);
@@ -101,12 +107,15 @@ bool read_snapshot(const struct reads *r, const struct msg_snapshot *m)
     return true;
 }
 
-/* Follow the chain back from the head. The entries lie in the transaction until it ends. */
-static enum err find_chain(const struct reads *r, struct bytes topic, uint64_t head, uint64_t since,
-                           struct bytes raw[CHANGES_MAX], uint32_t *count)
+/* Follow the chain back from the head. The entries lie in the transaction until it ends. What is
+ * too old is not told; what is too many for a page is, while the log has it. */
+static enum err find_chain(const struct reads *r, struct bytes topic, const struct topic_row *row,
+                           uint64_t since, struct bytes raw[CHANGES_MAX], uint32_t *count)
 {
     size_t bytes = 0;
-    uint64_t at = head;
+    uint64_t at = row->head;
+    if (since < row->gone)
+        return ERR_TOO_OLD;
     while (at > since) {
         struct msg_entry entry;
         if (*count == CHANGES_MAX)
@@ -115,7 +124,8 @@ static enum err find_chain(const struct reads *r, struct bytes topic, uint64_t h
         if (e)
             return r->txn->failed ? r->txn->failed : ERR_TOO_OLD;
         bytes += raw[(*count)++].n;
-        if (bytes > LIST_BYTES || !bytes_equal(entry.topic, topic) || entry.prev >= at)
+        if (bytes > LIST_BYTES || !bytes_equal(entry.topic, topic) || entry.prev >= at ||
+            history_over(row, entry.at_ms, r->now_ms))
             return ERR_TOO_OLD;
         at = entry.prev;
     }
@@ -126,9 +136,11 @@ bool read_since(const struct reads *r, const struct msg_since *m)
 {
     struct bytes raw[CHANGES_MAX];
     uint32_t count = 0;
-    struct inbox_row inbox;
+    struct topic_row inbox;
     struct msg a = {.id = MSG_changes, .changes = {.req = m->req, .topic = m->topic}};
-    enum err e = m->topic.n > 0 ? inbox_load(r->txn, m->topic, &inbox) : ERR_INVALID;
+    enum err e = read_allowed(r, m->topic, m->member);
+    if (!e)
+        e = topic_load(r->txn, m->topic, &inbox);
     if (!e && inbox_due(&inbox, r->now_ms))
         return false;
     if (e) {
@@ -139,7 +151,7 @@ bool read_since(const struct reads *r, const struct msg_since *m)
     if ((m->epoch != 0 && m->epoch != r->epoch) || m->since > inbox.head)
         e = ERR_TOO_OLD;
     else
-        e = find_chain(r, m->topic, inbox.head, m->since, raw, &count);
+        e = find_chain(r, m->topic, &inbox, m->since, raw, &count);
     buf_reset(r->list);
     if (e)
         count = 0;
@@ -182,7 +194,8 @@ static bool hear(const struct reads *r, struct heads *h, const struct msg_entry 
     return true;
 }
 
-/* Positions have no holes: where one is missing or damaged nobody can say which topic changed. */
+/* Where an entry is damaged nobody can say which topic changed. One that is not there was a message
+ * that its topic keeps no longer: that topic's head is above it, and is told by then. */
 static enum err find_heads(const struct reads *r, uint64_t from, struct heads *h)
 {
     struct key at = key1(from + 1);
@@ -194,13 +207,9 @@ static enum err find_heads(const struct reads *r, uint64_t from, struct heads *h
     h->to = from;
     map_clear(r->seen);
     walk_open(&w, r->txn, TABLE_log, WALK_up, key_bytes(&at));
-    while (h->to - from < HEADS_SCAN && walk_next(&w, &key, &value)) {
-        e = log_read(r->txn, key, value, &entry, &raw);
-        if (e || entry.seq != h->to + 1) {
-            e = ERR_TOO_OLD;
-            break;
-        }
-        if (!hear(r, h, &entry))
+    for (int n = 0; n < HEADS_SCAN && walk_next(&w, &key, &value); n++) {
+        e = log_read(r->txn, key, value, &entry, &raw) ? ERR_TOO_OLD : ERR_OK;
+        if (e || !hear(r, h, &entry))
             break;
     }
     walk_close(&w);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* reads.h -- what is asked without changing anything: a page of an inbox, what a topic's reader
- * missed, which topics changed, the log for its follower, a recount.
+/* reads.h -- what is asked without changing anything: a page of an inbox or of a topic's messages,
+ * what a topic's reader missed, which topics changed, the log for its follower, members, a recount.
  *
  * Rules   an inbox with something due is not told: false, and it is to be expired first.
  *         What is missed is told exactly or not at all: where an entry is damaged or too far back
@@ -32,6 +32,18 @@ void read_heads(const struct reads *r, const struct msg_heads_since *m);
 /* Append a tail with entries after `from`, at most `count` and at most up to `head`. Gives its
  * `to`; `from` when there was nothing. */
 uint64_t read_tail(const struct reads *r, uint64_t from, uint64_t head, uint64_t count);
+
+/* In topic_reads.c. */
+void read_history(const struct reads *r, const struct msg_history *m);
+void read_members(const struct reads *r, const struct msg_members *m);
+void read_fanouts(const struct reads *r, const struct msg_fanouts *m);
+void read_user(const struct reads *r, const struct msg_user *m);
+
+/* May this be read of a topic? `member` must be one, if given. */
+enum err read_allowed(const struct reads *r, struct bytes topic, struct bytes member);
+
+/* Has the answer's list room for one more element with so much content? */
+bool read_fits(const struct reads *r, size_t content);
 
 /* In check.c. */
 void read_check(const struct reads *r, const struct msg_check *m);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* record.h -- how a row looks: numbers in MessagePack, then bytes, then a checksum.
  *
- * Keys    one to three numbers of 8 bytes, big-endian, so that they sort as numbers; or a topic.
+ * Keys    one to three numbers of 8 bytes, big-endian, so that they sort as numbers; or names.
  * Sum     the last four bytes, little-endian: XXH3 over the rest, seeded by table and key, so that
  *         a row in the wrong place is found too. It is checked whenever a row is read.
  * Errors  a wrong one is logged with table and key, counted in txn->damaged, and told as WORLD;

@@ -3,6 +3,7 @@
 
 #include "lib/ensure.h"
 #include "store/actions.h"
+#include "store/refuse.h"
 
 void requests_init(struct requests *r, uint64_t seed)
 {
@@ -55,6 +56,23 @@ static enum err reads_begin(struct requests *r, const struct hub_peer *peer, uin
     return ERR_OK;
 }
 
+static bool is_read(enum msg_id id)
+{
+    switch (id) {
+    case MSG_snapshot:
+    case MSG_since:
+    case MSG_heads_since:
+    case MSG_check:
+    case MSG_history:
+    case MSG_members:
+    case MSG_fanouts:
+    case MSG_user:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* True: answered. False: expire first. */
 static bool read_one(const struct reads *reads, const struct msg *m)
 {
@@ -69,6 +87,18 @@ static bool read_one(const struct reads *reads, const struct msg *m)
     case MSG_check:
         read_check(reads, &m->check);
         return true;
+    case MSG_history:
+        read_history(reads, &m->history);
+        return true;
+    case MSG_members:
+        read_members(reads, &m->members);
+        return true;
+    case MSG_fanouts:
+        read_fanouts(reads, &m->fanouts);
+        return true;
+    case MSG_user:
+        read_user(reads, &m->user);
+        return true;
     default:
         ensure_failed("a read", __FILE__, __LINE__);
     }
@@ -78,8 +108,7 @@ static bool read_one(const struct reads *reads, const struct msg *m)
  * would do to read it from. 0: it will wait. */
 static uint64_t deadline_of(const struct msg *m, uint64_t now_ms)
 {
-    bool asks = action_known(m->id) || m->id == MSG_snapshot || m->id == MSG_since;
-    uint64_t ttl_ms = asks ? m->expire.ttl_ms : 0;
+    uint64_t ttl_ms = m->expire.ttl_ms;
     return ttl_ms == 0 || ttl_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + ttl_ms;
 }
 
@@ -133,33 +162,17 @@ static void followed(struct requests *r, const struct hub_peer *from, const stru
 static enum err take_one(struct requests *r, const struct hub_peer *from, const struct msg *m,
                          struct bytes request, struct instant now)
 {
-    switch (m->id) {
-    case MSG_create:
-    case MSG_mark_read:
-    case MSG_mark_all_read:
-    case MSG_expire:
-        wait_for_commit(r, from, m, request, deadline_of(m, now.ms));
-        return ERR_OK;
-    case MSG_snapshot:
-    case MSG_since:
-    case MSG_heads_since:
-    case MSG_check:
+    if (is_read(m->id))
         return answer_read(r, from, m, request, deadline_of(m, now.ms), now.wall_ms);
-    case MSG_follow:
+    if (action_known(m->id))
+        wait_for_commit(r, from, m, request, deadline_of(m, now.ms));
+    else if (m->id == MSG_follow)
         follow(r, from, &m->follow);
-        return ERR_OK;
-    case MSG_followed:
+    else if (m->id == MSG_followed)
         followed(r, from, m, request);
-        return ERR_OK;
-    default:
+    else
         count(r, COUNT_malformed, 1);
-        return ERR_OK;
-    }
-}
-
-static bool is_read(enum msg_id id)
-{
-    return id == MSG_snapshot || id == MSG_since || id == MSG_heads_since || id == MSG_check;
+    return ERR_OK;
 }
 
 enum err requests_take(struct requests *r, const struct hub_peer *from, struct mp_in *part,
@@ -198,6 +211,8 @@ static void tell(struct requests *r, const struct batch *b)
     count(r, COUNT_commits, b->commits);
     count(r, COUNT_writes, b->tally.writes);
     count(r, COUNT_expired, b->tally.expired);
+    count(r, COUNT_cut, b->tally.cut);
+    count(r, COUNT_fanned, b->tally.fanned);
     count(r, COUNT_idem_repeats, b->tally.repeats);
     count(r, COUNT_refused_space, b->tally.full);
     count(r, COUNT_late, b->tally.late);

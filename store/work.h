@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* work.h -- one commit in the making: its transaction, its time, and the inboxes it has touched.
+/* work.h -- one commit in the making: its transaction, its time, and the topics it has touched.
  *
- * An inbox that several actions of a commit touch is read once and written once: inbox_open() looks
- * here first, inbox_flush() writes what changed. Everything here dies with the commit. */
+ * A topic that several actions of a commit touch is read once and written once: topic_open() looks
+ * here first, topics_flush() writes what changed. Everything here dies with the commit. */
 #pragma once
 
 #include "lib/arena.h"
@@ -19,6 +19,8 @@ enum { WORK_WEIGHT = 8192, EXPIRE_MAX = 1000 };
 struct tally {
     uint64_t writes;  /* actions that were committed */
     uint64_t expired; /* items */
+    uint64_t cut;     /* messages deleted from histories */
+    uint64_t fanned;  /* notifications that fan-outs made */
     uint64_t repeats; /* actions known by their key, answered as the first time */
     uint64_t full;    /* refused: no space on the disk */
     uint64_t late;    /* dropped: whoever asked no longer waits */
@@ -34,7 +36,7 @@ struct work {
     uint64_t action; /* number of the action at work, to find a user named twice */
     struct tally tally;
     uint64_t kept; /* idempotency keys written */
-    struct map inboxes;
-    struct arena arena; /* of the inboxes */
+    struct map topics;
+    struct arena arena; /* of the topics */
     char ids[2][IDS_MAX * 16];
 };

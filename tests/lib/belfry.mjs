@@ -26,12 +26,18 @@ process.on('exit', () => {
 export class Belfry {
   log = []; // the last lines of all its processes
 
-  /** env: settings as BELFRY_...; the address is the same after a second start() if `listen` says so. */
-  static async start({ dev = true, sessions = 2, env = {}, listen = '127.0.0.1:0', data } = {}) {
+  /** env: settings as BELFRY_...; conf: the text of a configuration, for what they cannot say. The address is the
+   *  same after a second start() if `listen` says so. */
+  static async start({ dev = true, sessions = 2, env = {}, conf, listen = '127.0.0.1:0', data } = {}) {
     const one = new Belfry();
-    one.dir = data ? null : fs.mkdtempSync('/tmp/b-');
+    one.dir = data && !conf ? null : fs.mkdtempSync('/tmp/b-');
     one.data = data ?? path.join(one.dir, 'd');
     const args = ['serve', '--data', one.data, '--listen', listen, '--sessions', String(sessions)];
+    if (conf) {
+      const file = path.join(one.dir, 'belfry.conf');
+      fs.writeFileSync(file, conf);
+      args.push('--config', file);
+    }
     if (dev) args.push('--dev');
     one.process = spawn(path.join(bin, 'belfry'), args, {
       env: { ...process.env, ...env },
@@ -175,12 +181,34 @@ export class Belfry {
     return answer.json;
   }
 
+  /** A message published, as a back end does it; its {seq, at}, or {sent}. */
+  async publish(topic, event, payload = {}, headers = {}) {
+    const answer = await this.post(topicPath(topic, 'publish'), { event, payload }, this.apiKey, { headers });
+    assert.ok([201, 202].includes(answer.status), answer.text);
+    return answer.json;
+  }
+
+  async history(topic, query = '', token = this.apiKey) {
+    const answer = await this.get(topicPath(topic, `history${query}`), token);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+  }
+
+  /** {changed, members}; method is PUT or DELETE. */
+  async member(method, topic, user) {
+    const answer = await this.request(method, topicPath(topic, `members/${encodeURIComponent(user)}`), { headers: bearer(this.apiKey) });
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+  }
+
   async inbox(user, query = '') {
     const answer = await this.get(`/api/notifications${query}`, this.token(user));
     assert.equal(answer.status, 200, answer.text);
     return answer.json;
   }
 }
+
+export const topicPath = (topic, rest) => `/api/topics/${encodeURIComponent(topic)}/${rest}`;
 
 export function bearer(token) {
   return token ? { authorization: `Bearer ${token}` } : {};

@@ -195,6 +195,12 @@ export async function openTab(belfry, user, options = {}) {
   return tab;
 }
 
+/** The connection dies under the client: a WebSocket's TCP connection, or a long-poll's session as phoenix.js sees it. */
+export function cut({ socket, LongPoll }) {
+  if (socket.transport === LongPoll) socket.conn.closeAndRetry(500, 1011, 'cut', false); // 1.7.23 knows the first three
+  else socket.conn._socket.destroy();
+}
+
 /** phoenix.js reconnects for ever: whatever a test opened must be closed, or the run does not end. */
 export function closing(t, ...tabs) {
   t.after(() => Promise.all(tabs.map((tab) => (tab.close ? tab.close() : new Promise((done) => tab.socket.disconnect(done))))));

@@ -2,50 +2,27 @@
 /* A message lost between notifier and broker: clients get it all the same, in order, also when it
  * was the last one. drop_proxy loses it. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import fs from 'node:fs';
-import path from 'node:path';
 import { after, before } from 'node:test';
 
-import { Belfry, bin, checked } from '../lib/belfry.mjs';
+import { checked } from '../lib/belfry.mjs';
+import { startLossy } from '../lib/drop.mjs';
 import { both, closing, openTab, transports } from '../lib/phoenix.mjs';
 import { RawSocket } from '../lib/raw.mjs';
-import { until } from '../lib/until.mjs';
+import { classes, Feed } from '../lib/topics.mjs';
 
 const HEALED_MS = 1500;
+const CONF = classes({ 'channel:{id}': { publish: 'authenticated', history: 100 } });
 
+let lossy;
 let belfry;
-let proxy;
-let dir;
-let said = '';
 const check = checked(() => belfry);
+const losing = (act, headsToo) => lossy.losing(act, headsToo);
 
 before(async () => {
-  dir = fs.mkdtempSync('/tmp/b-');
-  const data = path.join(dir, 'd');
-  const own = `ipc://${dir}/drop`;
-  proxy = spawn(path.join(bin, '../tests/system/drop_proxy'), [own, `ipc://${data}/run/broker.in`], { stdio: ['ignore', 'pipe', 'inherit'] });
-  proxy.stdout.on('data', (part) => (said += part));
-  await until('the proxy is ready', () => said.includes('ready'));
-  belfry = await Belfry.start({ data, env: { BELFRY_NOTIFIER_PUBLISH_TO: own } });
+  lossy = await startLossy({ conf: CONF });
+  belfry = lossy.belfry;
 });
-after(async () => {
-  await belfry?.stop();
-  proxy?.kill('SIGTERM');
-  fs.rmSync(dir, { recursive: true, force: true });
-});
-
-const dropped = (what) => said.split('\n').filter((line) => line === what).length;
-
-/** The next broadcast that act() causes is lost; with `headsToo` the heads that would tell of it as well. */
-async function losing(act, headsToo = false) {
-  const what = headsToo ? 'dropped heads' : 'dropped';
-  const before = dropped(what);
-  proxy.kill(headsToo ? 'SIGUSR2' : 'SIGUSR1');
-  const result = await act();
-  await until('the proxy has lost it', () => dropped(what) === before + 1);
-  return result;
-}
+after(() => lossy?.stop());
 
 for (const version of both)
   for (const transport of transports) {
@@ -106,3 +83,31 @@ check('a connection sees an unbroken chain although every third message is lost'
   assert.deepEqual(await raw.rest(), []);
   await raw.close();
 });
+
+for (const version of both)
+  for (const transport of transports)
+    check(`a topic with history: lost in the middle, and the last one, with its heads and without, ${version}, ${transport}`, async (t) => {
+      const topic = `channel:${version}-${transport}`;
+      const feeds = [];
+      for (const user of ['ann', 'bob']) {
+        const feed = new Feed(belfry.base, topic, { version, transport, token: belfry.token(user) });
+        closing(t, feed);
+        await feed.join();
+        feeds.push(feed);
+      }
+      const made = [];
+      const publish = async () => made.push((await belfry.publish(topic, 'said', {})).seq);
+      const push = async () => made.push((await feeds[0].push('said', {})).response.seq);
+      await publish();
+      await losing(push);
+      await publish();
+      for (const feed of feeds) await feed.reached(made.at(-1), HEALED_MS);
+      await losing(publish);
+      for (const feed of feeds) await feed.reached(made.at(-1), HEALED_MS);
+      await losing(push, true);
+      for (const feed of feeds) {
+        await feed.reached(made.at(-1), HEALED_MS);
+        assert.deepEqual(feed.seqs, made);
+        assert.deepEqual([feed.broken, feed.syncs, feed.joins.length], [[], 0, 1]);
+      }
+    });

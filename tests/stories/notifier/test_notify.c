@@ -1,133 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the notifier does, told as stories: events in, text out, compared whole. A line is
- *     [now] event > effects = state
- * `follow kept` asks for the log after the position that the store kept, `follow 7` after 7;
- * `cast 8` publishes entry 8; `heads 5-8 ann@7` says that between them ann's inbox changed, last at
- * 7; `done 8` tells the store that 8 is published, `keep 8` that it shall keep this position. */
-#include "notifier/notify.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-enum { HEAD_MS = 500 };
-enum { WALL_MS = 1000000 }; /* the wall clock when now is 0 */
-
-struct line {
-    enum notify_event_kind kind;
-    uint64_t now_ms;
-    uint64_t a, b;     /* tail: from; entry: seq, expires_ms; tailed: to; expired: asked, next */
-    const char *topic; /* entry */
-    uint64_t status;   /* expired */
-};
-
-static void write_effect(struct buf *out, const struct notify *n, const struct notify_effect *fx)
-{
-    unsigned long long from = fx->from, to = fx->to;
-    uint32_t count;
-    const struct notify_head *heads = notify_heads(n, &count);
-    switch (fx->kind) {
-    case NOTIFY_FX_follow:
-        if (fx->from == UINT64_MAX)
-            buf_text(out, "follow kept");
-        else
-            buf_format(out, "follow %llu", from);
-        break;
-    case NOTIFY_FX_broadcast:
-        buf_format(out, "cast %llu", (unsigned long long)fx->entry->seq);
-        break;
-    case NOTIFY_FX_heads:
-        buf_format(out, "heads %llu-%llu", from, to);
-        for (uint32_t i = 0; i < count && i < 3; i++)
-            buf_format(out, " %.*s@%llu", (int)heads[i].n, heads[i].topic,
-                       (unsigned long long)heads[i].seq);
-        if (count > 3)
-            buf_format(out, " and %u more", count - 3);
-        break;
-    case NOTIFY_FX_followed:
-        buf_format(out, "%s %llu", fx->keep ? "keep" : "done", to);
-        break;
-    case NOTIFY_FX_expire:
-        buf_format(out, "expire #%llu", (unsigned long long)fx->asked);
-        break;
-    }
-}
-
-static void play(struct notify *n, const struct line *line, struct buf *out)
-{
-    struct msg_entry entry = {.kind = ENTRY_created,
-                              .seq = line->a,
-                              .expires_ms = line->b,
-                              .topic = bytes_of(line->topic ? line->topic : "ann")};
-    struct notify_event ev = {.kind = line->kind,
-                              .now_ms = line->now_ms,
-                              .wall_ms = WALL_MS + line->now_ms,
-                              .from = line->a,
-                              .to = line->a,
-                              .asked = line->a,
-                              .status = line->status,
-                              .next_in_ms = line->b,
-                              .entry = line->kind == NOTIFY_EV_entry ? &entry : NULL};
-    struct notify_effects fx;
-    notify_step(n, &ev, &fx);
-    if (!out)
-        return;
-    buf_format(out, "[%5llu] %s", (unsigned long long)line->now_ms, notify_event_name(line->kind));
-    for (unsigned i = 0; i < fx.n; i++) {
-        buf_text(out, i ? ", " : " > ");
-        write_effect(out, n, &fx.list[i]);
-    }
-    buf_format(out, " = %s\n", notify_state_name(n->state));
-}
-
-static void story(const char *want, const struct line *lines, size_t count)
-{
-    struct notify *n = malloc(sizeof *n);
-    struct buf out;
-    buf_init(&out, 1 << 16);
-    notify_init(n, HEAD_MS);
-    for (size_t i = 0; i < count; i++)
-        play(n, &lines[i], &out);
-    buf_byte(&out, 0);
-    assert_string_equal(out.p, want);
-    buf_fini(&out);
-    notify_fini(n);
-    free(n);
-}
-
-#define STORY(want, ...)                                                                           \
-    do {                                                                                           \
-        const struct line lines_[] = {__VA_ARGS__};                                                \
-        story(want, lines_, sizeof lines_ / sizeof *lines_);                                       \
-    } while (0)
-
-/* clang-format off */
-/* The words that stories are told in. */
-#define AT(event, now) .kind = NOTIFY_EV_##event, .now_ms = (now)
-#define STORE_UP(now) {AT(store_up, now)}
-#define STORE_DOWN(now) {AT(store_down, now)}
-#define BUS_UP(now) {AT(bus_up, now)}
-#define BUS_DOWN(now) {AT(bus_down, now)}
-#define UP(now) STORE_UP(now), BUS_UP(now)
-#define TICK(now) {AT(tick, now)}
-#define DRAIN(now) {AT(drain, now)}
-#define TAIL(now, from) {AT(tail, now), .a = (from)}
-#define TAILED(now, to) {AT(tailed, now), .a = (to)}
-#define ENTRY(now, seq, whose) {AT(entry, now), .a = (seq), .topic = (whose)}
-#define ENDING(now, seq, at_ms) {AT(entry, now), .a = (seq), .b = WALL_MS + (at_ms)}
-#define EXPIRED(now, number, next_in) {AT(expired, now), .a = (number), .b = (next_in)}
-#define REFUSED(now, number, why) {AT(expired, now), .a = (number), .status = (why)}
-/* clang-format on */
-#define NONE UINT64_MAX
+/* What the notifier does, but for fan-outs: how it follows the log, broadcasts it, repeats the heads,
+ * keeps its position, and asks for expiry. */
+#include "tests/stories/notifier/story.h"
 
 static void starts(void **state)
 {
     (void)state;
     /* It resumes where the store kept it, says so in its first heads, and only then is it there. */
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[    1] bus_up > follow kept = asking\n"
           "[    2] expired = asking\n"
           "[    3] tail = following\n"
@@ -141,7 +21,7 @@ static void waits_for_both(void **state)
     (void)state;
     STORY("[    0] bus_up = away\n"
           "[    1] tick = away\n"
-          "[    2] store_up > follow kept, expire #1 = asking\n"
+          "[    2] store_up > follow kept, list #1, expire #1 = asking\n"
           "[    3] bus_down = away\n"
           "[    4] tail = away\n"
           "[    4] entry = away\n"
@@ -156,7 +36,7 @@ static void broadcasts(void **state)
 {
     (void)state;
     /* Heads: each interval begins where the last ended; a topic is in it once, with its newest. */
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    1] tail = following\n"
           "[    1] entry > cast 6 = following\n"
@@ -177,7 +57,7 @@ static void broadcasts(void **state)
 static void position_is_kept_once_a_second(void **state)
 {
     (void)state;
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    0] expired = asking\n"
           "[    0] tail = following\n"
@@ -205,14 +85,14 @@ static void store_away_and_back(void **state)
 {
     (void)state;
     /* From our own position, which is ahead of the kept one. */
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    0] tail = following\n"
           "[    0] entry > cast 1 = following\n"
           "[    0] tailed > done 1, heads 0-1 ann@1 = following\n"
           "[    2] store_down = away\n"
           "[  900] tick = away\n"
-          "[ 2000] store_up > follow 1, expire #2 = asking\n"
+          "[ 2000] store_up > follow 1, list #2, expire #2 = asking\n"
           "[ 2001] tail = following\n"
           "[ 2001] entry > cast 2 = following\n"
           "[ 2001] tailed > done 2, heads 1-2 ann@2 = following\n"
@@ -225,12 +105,12 @@ static void store_away_and_back(void **state)
 static void store_back_with_a_shorter_log(void **state)
 {
     (void)state;
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    0] tail = following\n"
           "[    0] tailed > done 90, heads 90-90 = following\n"
           "[    2] store_down = away\n"
-          "[ 2000] store_up > follow 90, expire #2 = asking\n"
+          "[ 2000] store_up > follow 90, list #2, expire #2 = asking\n"
           "[ 2001] tail = following\n"
           "[ 2001] tailed > done 40, heads 40-40 = following\n"
           "[ 2002] tail = following\n"
@@ -244,7 +124,7 @@ static void broker_away_and_back(void **state)
     (void)state;
     /* What the store sends meanwhile is not published, so it is asked for again. The first heads
      * begin where the last ones ended: what died with the broker is in them. */
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    0] tail = following\n"
           "[    0] entry > cast 1 = following\n"
@@ -268,7 +148,7 @@ static void broker_away_and_back(void **state)
 static void a_hole_is_asked_for_again(void **state)
 {
     (void)state;
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    0] tail = following\n"
           "[    0] tailed > done 4, heads 4-4 = following\n"
@@ -287,7 +167,7 @@ static void a_hole_is_asked_for_again(void **state)
 static void expiry_nearer_and_later(void **state)
 {
     (void)state;
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[    0] bus_up > follow kept = asking\n"
           "[    1] expired = asking\n" /* none waits */
           "[    2] tail = following\n"
@@ -313,7 +193,7 @@ static void expiry_unanswered(void **state)
     (void)state;
     /* An answer that comes late is of a question that is no longer asked; a refusal is asked again.
      */
-    STORY("[    0] store_up > expire #1 = away\n"
+    STORY("[    0] store_up > list #1, expire #1 = away\n"
           "[  999] tick = away\n"
           "[ 1000] tick > expire #2 = away\n"
           "[ 1001] expired = away\n"
@@ -321,7 +201,7 @@ static void expiry_unanswered(void **state)
           "[ 1502] tick > expire #3 = away\n"
           "[ 1503] store_down = away\n"
           "[ 9000] tick = away\n"
-          "[ 9001] store_up > expire #4 = away\n",
+          "[ 9001] store_up > list #2, expire #4 = away\n",
           STORE_UP(0), TICK(999), TICK(1000), EXPIRED(1001, 1, 0), REFUSED(1002, 2, ERR_NO_SPACE),
           TICK(1502), STORE_DOWN(1503), TICK(9000), STORE_UP(9001));
 }
@@ -332,7 +212,7 @@ static void sleeps_no_longer_than_it_may(void **state)
     struct notify *n = malloc(sizeof *n);
     const struct line lines[] = {UP(0), EXPIRED(0, 1, 70), TAIL(0, 0), TAILED(0, 0)};
     const uint64_t want[] = {1000, 1000, 70, 0, 70}; /* after each */
-    notify_init(n, HEAD_MS);
+    notify_init(n, HEAD_MS, NULL, 0);
     assert_true(notify_deadline_ms(n) == NOTIFY_NEVER);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         play(n, &lines[i], NULL);
@@ -350,7 +230,7 @@ static void many_topics(void **state)
     struct notify *n = malloc(sizeof *n);
     struct buf out;
     buf_init(&out, 1 << 20);
-    notify_init(n, HEAD_MS);
+    notify_init(n, HEAD_MS, NULL, 0);
     const struct line before[] = {UP(0), TAIL(0, 100), TAILED(0, 100)};
     for (size_t i = 0; i < sizeof before / sizeof *before; i++)
         play(n, &before[i], NULL);

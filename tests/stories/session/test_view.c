@@ -15,9 +15,16 @@
 
 struct told {
     enum view_event_kind kind;
-    uint64_t now_ms, seq, prev;
+    uint64_t now_ms, seq, prev; /* join, reconnect: seq left out says nothing */
     uint32_t asked;
+    bool nothing_yet; /* join, reconnect: there was nothing, seq 0 */
 };
+
+static uint64_t seq_of(const struct told *t)
+{
+    bool says = (t->kind != EV_join && t->kind != EV_reconnect) || t->seq > 0 || t->nothing_yet;
+    return says ? t->seq : VIEW_NOTHING;
+}
 
 struct page {
     char text[8192];
@@ -39,7 +46,7 @@ static void write_text(struct page *p, const char *format, ...)
 static void write_event(struct page *p, const struct told *t)
 {
     write_text(p, "[%5llu] %s", (unsigned long long)t->now_ms, view_event_name(t->kind));
-    if (t->seq)
+    if (t->seq || t->nothing_yet)
         write_text(p, " v%llu", (unsigned long long)t->seq);
     if (t->prev)
         write_text(p, " p%llu", (unsigned long long)t->prev);
@@ -58,16 +65,17 @@ static void write_effects(struct page *p, const struct view_effects *fx)
     }
 }
 
-static void play(const char *want, const struct told *told, size_t count)
+static void play(bool replays, const char *want, const struct told *told, size_t count)
 {
     static struct page page;
     struct view v;
     page.n = 0;
     view_init(&v);
+    v.replays = replays;
     for (size_t i = 0; i < count; i++) {
         struct view_event ev = {.kind = told[i].kind,
                                 .now_ms = told[i].now_ms,
-                                .seq = told[i].seq,
+                                .seq = seq_of(&told[i]),
                                 .prev = told[i].prev,
                                 .asked = told[i].asked};
         struct view_effects fx;
@@ -79,13 +87,15 @@ static void play(const char *want, const struct told *told, size_t count)
     assert_string_equal(page.text, want);
 }
 
-#define STORY(name, want, ...)                                                                     \
+#define TELL(replays, name, want, ...)                                                             \
     static void name(void **state)                                                                 \
     {                                                                                              \
         (void)state;                                                                               \
         static const struct told told[] = {__VA_ARGS__};                                           \
-        play(want, told, sizeof told / sizeof *told);                                              \
+        play(replays, want, told, sizeof told / sizeof *told);                                     \
     }
+#define STORY(name, ...) TELL(false, name, __VA_ARGS__)      /* of an inbox */
+#define TOPIC_STORY(name, ...) TELL(true, name, __VA_ARGS__) /* of a topic with history */
 
 /* The plain case: on the topic first, then the snapshot, then each commit. */
 STORY(a_join,
@@ -192,6 +202,16 @@ STORY(reconnect_replays_what_the_client_lacks,
       {EV_join, 0}, {EV_confirmed, 1}, {EV_snapshot, 2, 5, 0, 1}, {EV_broadcast, 3, 6, 5},
       {EV_reconnect, 4, 5}, {EV_changes, 5, 6, 0, 2})
 
+/* There was nothing when the client joined, and it wants all that came. */
+STORY(who_has_seen_the_empty_topic_lacks_everything,
+      "[    0] join v0 > subscribe = joining\n"
+      "[    1] confirmed > fetch_changes a1 = mounting\n"
+      "[    2] changes v6 a1 > reply_changes = live\n"
+      "[    3] reconnect v0 > fetch_changes a2 = healing\n"
+      "[    4] changes v6 a2 > send_changes, resumed = live\n",
+      {EV_join, 0, 0, 0, 0, true}, {EV_confirmed, 1}, {EV_changes, 2, 6, 0, 1},
+      {EV_reconnect, 3, 0, 0, 0, true}, {EV_changes, 4, 6, 0, 2})
+
 STORY(the_guides_empty_reconnect_gets_a_sync,
       "[    0] join > subscribe = joining\n"
       "[    1] confirmed > fetch_snapshot a1 = mounting\n"
@@ -229,6 +249,17 @@ STORY(a_client_that_reads_nothing_gets_one_sync_when_it_reads,
       {EV_join, 0}, {EV_confirmed, 1}, {EV_snapshot, 2, 5, 0, 1}, {EV_congested, 3},
       {EV_broadcast, 4, 6, 5}, {EV_broadcast, 5}, {EV_broadcast, 6, 7, 6}, {EV_drained, 9},
       {EV_snapshot, 10, 6, 0, 2}, {EV_snapshot, 11, 7, 0, 3})
+
+TOPIC_STORY(of_a_topic_each_message_counts_also_for_who_reads_late,
+            "[    0] join > subscribe = joining\n"
+            "[    1] confirmed > fetch_snapshot a1 = mounting\n"
+            "[    2] snapshot v5 a1 > reply_snapshot = live\n"
+            "[    3] congested = behind\n"
+            "[    4] broadcast v6 p5 = behind\n"
+            "[    9] drained > fetch_changes v5 a2 = healing\n"
+            "[   10] changes v6 a2 > send_changes v5 = live\n",
+            {EV_join, 0}, {EV_confirmed, 1}, {EV_snapshot, 2, 5, 0, 1}, {EV_congested, 3},
+            {EV_broadcast, 4, 6, 5}, {EV_drained, 9}, {EV_changes, 10, 6, 0, 2})
 
 STORY(transient_events_pass_without_a_number,
       "[    0] join > subscribe = joining\n"
@@ -310,9 +341,11 @@ int main(void)
         cmocka_unit_test(a_page_comes_back_with_what_it_has),
         cmocka_unit_test(a_page_comes_back_too_late_and_gets_a_snapshot),
         cmocka_unit_test(reconnect_replays_what_the_client_lacks),
+        cmocka_unit_test(who_has_seen_the_empty_topic_lacks_everything),
         cmocka_unit_test(the_guides_empty_reconnect_gets_a_sync),
         cmocka_unit_test(an_answer_to_an_old_question_is_not_used),
         cmocka_unit_test(a_client_that_reads_nothing_gets_one_sync_when_it_reads),
+        cmocka_unit_test(of_a_topic_each_message_counts_also_for_who_reads_late),
         cmocka_unit_test(transient_events_pass_without_a_number),
         cmocka_unit_test(without_a_broker_the_join_is_refused),
         cmocka_unit_test(without_a_store_the_join_is_refused),

@@ -74,6 +74,11 @@ static void wrong_settings_stop_every_program(void **state)
         {"# first\n\nsessions = 65\n", ":3:", "a whole number from 1 to 64"},
         {"session\n    idle_ms = soon\n", ":2:", "a whole number from 1000"},
         {"dev = yes\n", ":1:", "0 or 1"},
+        {"dev = 1\n\ntopic\n    pattern = channel:{id}\n    join = friends\n", ":3: topic: join",
+         "one of nobody, anyone, authenticated, owner, member, token"},
+        {"topic\n    pattern = channel:{id}\nrule\n    event = e\n    topic = channel:{id}\n"
+         "    title = t\n",
+         ":3: rule:", "no class with history has topics like \"channel:{id}\""},
     };
     static const char *const programs[] = {"belfry serve", "belfry-store", "belfry-broker",
                                            "belfry-notifier", "belfry-session"};
@@ -89,13 +94,19 @@ static void wrong_settings_stop_every_program(void **state)
         for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
             EXPECT(programs[i], args, 100, place, rows[r].allowed);
     }
+    setenv("BELFRY_SESION_IDLE_MS", "5000", 1);
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+        EXPECT(programs[i], "--data /tmp/none", 100, "\"BELFRY_SESION_IDLE_MS\" is not a setting",
+               "BELFRY_SESSION_IDLE_MS");
+    unsetenv("BELFRY_SESION_IDLE_MS");
     folder_remove(folder);
 }
 
 static void wrong_uses_are_refused(void **state)
 {
     (void)state;
-    EXPECT("belfry", "sevre", 100, "\"sevre\" is not a command", "serve status token notify check");
+    EXPECT("belfry", "sevre", 100, "\"sevre\" is not a command",
+           "serve status token notify publish tail who members check");
     EXPECT("belfry", "serve --lisen x", 100, "--lisen is not an option", "--listen HOST:PORT");
     EXPECT("belfry", "serve now", 100, "now is too much");
     EXPECT("belfry", "serve --sessions 0 --data /tmp/none", 100, "--sessions", "from 1 to 64");
@@ -106,10 +117,12 @@ static void wrong_uses_are_refused(void **state)
     EXPECT("belfry", "token --user a --ttl 0", 100, "--ttl", "from 1 to");
     EXPECT("belfry", "token --user a --data /tmp/none", 100, "secrets/token.key");
     EXPECT("belfry", "notify ann", 100, "USER TITLE is needed");
-    EXPECT("belfry", "notify ann t --data '{\"n\":' --data /tmp/none", 100, "secrets/api.key");
+    EXPECT("belfry", "notify ann t --data '{\"n\":' --data /tmp/none", 100, "--data is not JSON");
+    EXPECT("belfry", "notify ann t --data '{\"n\":1}' --data /tmp/none", 100, "secrets/api.key");
     EXPECT("belfry", "status --data /tmp/none", 2, "nothing has run");
     EXPECT("belfry", "check --data /tmp/none", 2, "is it running?");
-    EXPECT("belfry", "help", 0, "belfry serve", "belfry check", "--expires-in S");
+    EXPECT("belfry", "help", 0, "belfry serve", "belfry check", "--expires-in S",
+           "belfry tail TOPIC");
 }
 
 int main(void)

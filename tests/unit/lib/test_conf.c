@@ -10,6 +10,15 @@ struct sample {
     uint64_t flag;
     uint64_t deep;
     char where[33];
+    struct pet {
+        char name[9];
+        uint64_t legs, line;
+    } pets[2];
+    struct toy {
+        char of[9];
+        uint64_t line;
+    } toys[3];
+    uint64_t pets_n, toys_n;
 };
 
 #define AT(member) offsetof(struct sample, member), sizeof(((struct sample *)0)->member)
@@ -20,7 +29,65 @@ static const struct conf_setting rows[] = {
     {"part/deep", CONF_u64, AT(deep), 0, UINT64_MAX, "7", "far down"},
     {"part/where", CONF_str, AT(where), 0, 32, "", "where; empty: nowhere"},
 };
-static const struct conf_table table = {"SAMPLE_", rows, sizeof rows / sizeof *rows};
+
+static const struct conf_setting pet_rows[] = {
+    {"name", CONF_str, offsetof(struct pet, name), 9, 0, 8, "", "its name"},
+    {"legs", CONF_u64, offsetof(struct pet, legs), 8, 0, 8, "4", "how many"},
+};
+static const struct conf_setting toy_rows[] = {
+    {"of", CONF_str, offsetof(struct toy, of), 9, 0, 8, "", "whose"},
+};
+
+static bool check_pet(void *out, void *item, struct buf *why)
+{
+    (void)out;
+    struct pet *pet = item;
+    if (!pet->name[0])
+        buf_text(why, "name must be there");
+    return why->n == 0;
+}
+
+static bool check_toy(void *out, void *item, struct buf *why)
+{
+    struct sample *sample = out;
+    struct toy *toy = item;
+    for (uint64_t i = 0; i < sample->pets_n; i++)
+        if (strcmp(sample->pets[i].name, toy->of) == 0)
+            return true;
+    buf_format(why, "of = \"%s\" is no pet", toy->of);
+    return false;
+}
+
+static const struct conf_list lists[] = {
+    {.section = "pet",
+     .help = "A pet.",
+     .rows = pet_rows,
+     .count = 2,
+     .items = offsetof(struct sample, pets),
+     .item_size = sizeof(struct pet),
+     .items_max = 2,
+     .n = offsetof(struct sample, pets_n),
+     .line = offsetof(struct pet, line),
+     .check = check_pet},
+    {.section = "toy",
+     .help = "A toy.",
+     .rows = toy_rows,
+     .count = 1,
+     .items = offsetof(struct sample, toys),
+     .item_size = sizeof(struct toy),
+     .items_max = 3,
+     .n = offsetof(struct sample, toys_n),
+     .line = offsetof(struct toy, line),
+     .check = check_toy},
+};
+
+static const char *const others[] = {"SAMPLE_FILE", NULL};
+static const struct conf_table table = {.prefix = "SAMPLE_",
+                                        .others = others,
+                                        .rows = rows,
+                                        .count = sizeof rows / sizeof *rows,
+                                        .lists = lists,
+                                        .lists_n = 2};
 
 static char file[64];
 
@@ -49,7 +116,11 @@ static void files_that_are_right(void **state)
     (void)state;
     static const struct {
         const char *name, *text;
-        struct sample want;
+        struct {
+            char name[9];
+            uint64_t count, flag, deep;
+            char where[33];
+        } want;
     } table_[] = {
         {"empty", "", {"ann", 10, 0, 7, ""}},
         {"comments and blank lines", "# a\n\n   \n#\n", {"ann", 10, 0, 7, ""}},
@@ -74,13 +145,13 @@ static void files_that_are_right(void **state)
     };
     for (size_t i = 0; i < sizeof table_ / sizeof *table_; i++) {
         struct sample got;
-        const struct sample *want = &table_[i].want;
         const char *said = load(table_[i].text, &got);
         if (*said)
             fail_msg("%s: %s", table_[i].name, said);
-        CHECK(table_[i].name, strcmp(got.name, want->name) == 0);
-        CHECK(table_[i].name, got.count == want->count && got.flag == want->flag);
-        CHECK(table_[i].name, got.deep == want->deep && strcmp(got.where, want->where) == 0);
+        CHECK(table_[i].name, strcmp(got.name, table_[i].want.name) == 0);
+        CHECK(table_[i].name, got.count == table_[i].want.count && got.flag == table_[i].want.flag);
+        CHECK(table_[i].name,
+              got.deep == table_[i].want.deep && strcmp(got.where, table_[i].want.where) == 0);
     }
 }
 
@@ -139,6 +210,86 @@ static void files_that_are_wrong(void **state)
     }
 }
 
+static void lists_of_sections(void **state)
+{
+    (void)state;
+    struct sample got;
+    const char *said = load("pet\n    name = rex\n"
+                            "count = 5\n"
+                            "toy\n    of = tom # of one that comes later\n"
+                            "# between\n\n"
+                            "pet # here\n    legs = 3\n    name = \"tom\"\n"
+                            "part\n    deep = 1\n"
+                            "toy\n    of = 'rex'\n",
+                            &got);
+    assert_string_equal(said, "");
+    assert_int_equal(got.pets_n, 2);
+    assert_int_equal(got.toys_n, 2);
+    assert_int_equal(got.count, 5);
+    assert_int_equal(got.deep, 1);
+    assert_true(strcmp(got.pets[0].name, "rex") == 0 && got.pets[0].legs == 4);
+    assert_true(strcmp(got.pets[1].name, "tom") == 0 && got.pets[1].legs == 3);
+    assert_true(strcmp(got.toys[0].of, "tom") == 0 && strcmp(got.toys[1].of, "rex") == 0);
+    assert_true(got.pets[0].line == 1 && got.pets[1].line == 8);
+    assert_true(got.toys[0].line == 4 && got.toys[1].line == 13);
+    assert_string_equal(load("", &got), ""); /* the same struct again: none is left over */
+    assert_true(got.pets_n == 0 && got.toys_n == 0);
+}
+
+static void lists_that_are_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } rows_[] = {
+        {"pet\n", ":1: pet: name must be there"},
+        {"# x\npet\n    legs = 2\ncount = 5\n", ":2: pet: name must be there"},
+        {"pet\n    name = rex\n    legs = 9\n",
+         ":3: legs = \"9\" is not allowed: a whole number from 0 to 8"},
+        {"pet\n    name = rex\n    nmae = tom\n",
+         ":3: \"nmae\" is not a setting; allowed: name legs"},
+        {"pet\n    name = rex\n    deep = 1\n",
+         ":3: \"deep\" is not a setting; allowed: name legs"},
+        {"pet = rex\n", ":1: \"pet\" is not a setting" ALLOWED},
+        {"pet\n    name = a\npet\n    name = b\npet\n", ":5: there may be at most 2 of \"pet\""},
+        {"toy\n    of = rex\npet\n    name = tom\n", ":1: toy: of = \"rex\" is no pet"},
+        {"pet\n    name = a\ntoy\n    of = a\ntoy\n    of = b\n", ":5: toy: of = \"b\" is no pet"},
+        {"toy\n    of = rex\npet\n", ":3: pet: name must be there"}, /* in the lists' order */
+        {"pet\ncount = 1\n", ":2: count = \"1\" is not allowed: a whole number from 2 to 100"},
+        {"pet\n    name = rex\ncount = 5\n    legs = 1\n", ":4: \"legs\" stands under no section"},
+    };
+    for (size_t i = 0; i < sizeof rows_ / sizeof *rows_; i++) {
+        struct sample got;
+        const char *said = load(rows_[i].text, &got);
+        if (strcmp(said, rows_[i].want) != 0)
+            fail_msg("\"%s\":\n got %s\nwant %s", rows_[i].text, said, rows_[i].want);
+    }
+}
+
+static void unknown_variables(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"SAMPLE_CUONT", "SAMPLE_",     "SAMPLE_COUNT_",
+                                        "SAMPLE_FILES", "SAMPLE_deep", "SAMPLE_PET_NAME"};
+    struct sample got;
+    char want[300];
+    setenv("SAMPLE_FILE", "x", 1); /* known not to be one */
+    setenv("SAMPLES", "x", 1);     /* not ours */
+    setenv("sample_count", "x", 1);
+    assert_string_equal(load("", &got), "");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(want, sizeof want,
+                 "environment: \"%s\" is not a setting; allowed: SAMPLE_NAME SAMPLE_COUNT "
+                 "SAMPLE_FLAG SAMPLE_PART_DEEP SAMPLE_PART_WHERE",
+                 wrong[i]);
+        setenv(wrong[i], "1", 1);
+        assert_string_equal(load("", &got), want);
+        unsetenv(wrong[i]);
+    }
+    assert_string_equal(load("", &got), "");
+    unsetenv("SAMPLE_FILE");
+}
+
 static void no_file(void **state)
 {
     (void)state;
@@ -195,7 +346,12 @@ static void what_is_printed_can_be_loaded(void **state)
                        "    # far down\n    # a whole number from 0 to 18446744073709551615; "
                        "SAMPLE_PART_DEEP\n    deep = \"7\"\n"
                        "    # where; empty: nowhere\n    # text of 0 to 32 bytes; "
-                       "SAMPLE_PART_WHERE\n    where = \"\"\n"));
+                       "SAMPLE_PART_WHERE\n    where = \"\"\n"
+                       "\n# A pet.\n# Up to 2 of them, none by default.\n#pet\n"
+                       "#    # its name\n#    # text of 0 to 8 bytes\n#    name = \"\"\n"
+                       "#    # how many\n#    # a whole number from 0 to 8\n#    legs = \"4\"\n"
+                       "\n# A toy.\n# Up to 3 of them, none by default.\n#toy\n"
+                       "#    # whose\n#    # text of 0 to 8 bytes\n#    of = \"\"\n"));
     assert_string_equal(load("", &want), "");
     buf_byte(&text, '\0');
     assert_string_equal(load(text.p, &got), "");
@@ -225,6 +381,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_that_are_right),
         cmocka_unit_test(files_that_are_wrong),
+        cmocka_unit_test(lists_of_sections),
+        cmocka_unit_test(lists_that_are_wrong),
+        cmocka_unit_test(unknown_variables),
         cmocka_unit_test(no_file),
         cmocka_unit_test(the_environment_and_options_win),
         cmocka_unit_test(what_is_printed_can_be_loaded),

@@ -184,6 +184,32 @@ static void more_than_a_turn_holds(void **state)
     }
 }
 
+static void a_message_of_a_topic(void **state)
+{
+    (void)state;
+    struct msg_entry e = {.seq = 8,
+                          .prev = 7,
+                          .topic = BYTES("room:a"),
+                          .kind = ENTRY_message,
+                          .at_ms = 1000,
+                          .event = BYTES("say"),
+                          .user = BYTES("ann"),
+                          .content = BYTES("{\"text\":\"hi\"}")};
+    assert_true(publish_entry(&p, &e));
+    publish_flush(&p);
+    struct mp_in in = bucket_part("room:a");
+    struct msg m;
+    assert_true(msg_read(&in, &m));
+    assert_int_equal(m.id, MSG_broadcast);
+    assert_true(bytes_is(m.broadcast.topic, "room:a"));
+    assert_true(m.broadcast.seq == 8 && m.broadcast.prev == 7 && m.broadcast.pos == 0);
+    assert_true(bytes_is(m.broadcast.event, "say"));
+    assert_true(bytes_is(m.broadcast.payload,
+                         "{\"text\":\"hi\",\"seq\":8,\"prev\":7,"
+                         "\"at\":\"1970-01-01T00:00:01.000Z\",\"from\":\"ann\"}"));
+    assert_true(m.broadcast.except.n == 0 && m.broadcast.binary == 0);
+}
+
 static void unknown_kinds_are_refused(void **state)
 {
     (void)state;
@@ -195,6 +221,9 @@ static void unknown_kinds_are_refused(void **state)
     e = good, e.at_ms = UINT64_MAX, assert_false(publish_entry(&p, &e));
     e = good, e.kind = ENTRY_read, e.ids = BYTES("short"), assert_false(publish_entry(&p, &e));
     assert_true(publish_entry(&p, &good));
+    e = good, e.kind = ENTRY_message, assert_false(publish_entry(&p, &e)); /* no event */
+    e.event = BYTES("phx_close"), assert_false(publish_entry(&p, &e));
+    e.event = BYTES("say"), e.content = BYTES(""), assert_false(publish_entry(&p, &e));
 }
 
 static void the_broker_comes_and_goes(void **state)
@@ -216,9 +245,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_message_for_each_bucket),
-        TEST(more_than_a_turn_holds),
-        TEST(unknown_kinds_are_refused),
+        TEST(a_message_for_each_bucket), TEST(more_than_a_turn_holds),
+        TEST(a_message_of_a_topic),      TEST(unknown_kinds_are_refused),
         TEST(the_broker_comes_and_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

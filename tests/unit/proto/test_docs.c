@@ -31,6 +31,14 @@ static const struct {
      "window allows, and `followed` gives it room again."},
     {40, "On the bus", "Published under the keys above; nobody answers."},
     {50, "Between sessions", "A long-poll lives in one session process; its requests land on any."},
+    {60, "Topics",
+     "`publish` and `member` are actions: their answers leave after the commit is on disk."},
+    {70, "Fan-out: a message becomes a notification for each member",
+     "A page of notifications and the row that says how far it is are one commit, so that a kill "
+     "at "
+     "any point neither skips nor doubles anyone."},
+    {75, "Users", "`seen` is an action."},
+    {80, "Presence", "Each session process owns the entries of its own connections."},
 };
 
 /* Text of a table's cell: `|` would end it. */
@@ -61,12 +69,16 @@ static void message_table(struct buf *out, const struct msg_shape *m)
 
 static void message_tables(struct buf *out)
 {
-    size_t at = 0;
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {
-        bool last = g + 1 == sizeof groups / sizeof *groups;
-        buf_format(out, "\n## %s\n\n%s\n", groups[g].title, groups[g].text);
-        for (; at < msg_shape_count && (last || msg_shapes[at].id < groups[g + 1].from); at++)
-            message_table(out, &msg_shapes[at]);
+        bool last = g + 1 == sizeof groups / sizeof *groups, titled = false;
+        for (const struct msg_shape *m = msg_shapes; m < msg_shapes + msg_shape_count; m++) {
+            if (m->id < groups[g].from || (!last && m->id >= groups[g + 1].from))
+                continue;
+            if (!titled)
+                buf_format(out, "\n## %s\n\n%s\n", groups[g].title, groups[g].text);
+            titled = true;
+            message_table(out, m);
+        }
     }
 }
 

@@ -29,7 +29,7 @@ static void check(const struct msg_entry *e, const char *event, const char *payl
 {
     struct buf out;
     buf_init(&out, FRAME_MAX);
-    assert_string_equal(event_write(&out, e), event);
+    assert_bytes(event, event_write(&out, e), bytes_of(event));
     assert_bytes(event, buf_all(&out), bytes_of(payload));
     assert_true(json_valid(buf_all(&out)));
     buf_fini(&out);
@@ -169,9 +169,29 @@ static void times_and_lists(void **state)
     buf_fini(&out);
 }
 
+/* A message is what was published, with ours behind it. */
+static void messages(void **state)
+{
+    (void)state;
+    struct msg_entry e = {.seq = 42,
+                          .prev = 41,
+                          .topic = B("channel:7"),
+                          .kind = ENTRY_message,
+                          .at_ms = AT,
+                          .event = B("message.create"),
+                          .user = B("ann"),
+                          .content = B("{\"body\":\"hi\"}")};
+    check(&e, "message.create",
+          "{\"body\":\"hi\",\"seq\":42,\"prev\":41,\"at\":\"" AT_TEXT "\",\"from\":\"ann\"}");
+    e.user = (struct bytes){0};
+    e.content = BYTES("{}");
+    check(&e, "message.create", "{\"seq\":42,\"prev\":41,\"at\":\"" AT_TEXT "\",\"from\":null}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages),
         cmocka_unit_test(created_of_each_type),
         cmocka_unit_test(read_and_expired),
         cmocka_unit_test(all_read),

@@ -134,6 +134,24 @@ static void bad_environment(void)
     settings_start(1, argv);
 }
 
+static void misspelt_environment(void)
+{
+    char *argv[] = {"x", NULL};
+    setenv("BELFRY_SESION_IDLE_MS", "5000", 1);
+    settings_start(1, argv);
+}
+
+static void environment_of_scripts(void)
+{
+    static const char *const known[] = {"BELFRY_CONFIG", "BELFRY_BIN", "BELFRY_AS",
+                                        "BELFRY_ARTEFACTS"};
+    char *argv[] = {"x", NULL};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        setenv(known[i], "/dev/null", 1);
+    settings_start(1, argv);
+    _exit(42);
+}
+
 static void options(void **state)
 {
     (void)state;
@@ -143,6 +161,8 @@ static void options(void **state)
     assert_int_equal(exit_of(no_number), EXIT_refused);
     assert_int_equal(exit_of(no_config), EXIT_refused);
     assert_int_equal(exit_of(bad_environment), EXIT_refused);
+    assert_int_equal(exit_of(misspelt_environment), EXIT_refused);
+    assert_int_equal(exit_of(environment_of_scripts), 42);
 }
 
 int main(void)

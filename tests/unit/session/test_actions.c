@@ -6,6 +6,7 @@
 #include "proto/types.h"
 #include "session/actions.h"
 #include "session/inbox.h"
+#include "session/view.h"
 
 #include <stdarg.h>
 
@@ -491,15 +492,18 @@ static void since_and_epoch(void **state)
         const char *request, *field;
         uint64_t since, epoch;
     } rows[] = {
-        {"{}", NULL, 0, 0},
-        {"null", NULL, 0, 0},
-        {"[]", NULL, 0, 0},
-        {"'x'", NULL, 0, 0},
+        {"{}", NULL, VIEW_NOTHING, 0},
+        {"null", NULL, VIEW_NOTHING, 0},
+        {"[]", NULL, VIEW_NOTHING, 0},
+        {"'x'", NULL, VIEW_NOTHING, 0},
         {"{'since':5,'epoch':7}", NULL, 5, 7},
         {"{'since':9007199254740992,'epoch':9007199254740992}", NULL, UINT64_C(1) << 53,
          UINT64_C(1) << 53},
-        {"{'since':null,'epoch':null}", NULL, 0, 0},
+        {"{'since':null,'epoch':null}", NULL, VIEW_NOTHING, 0},
         {"{'since':5}", NULL, 5, 0},
+        {"{'since':0,'epoch':7}", NULL, 0, 7},
+        {"{'since':0}", NULL, VIEW_NOTHING, 0},
+        {"{'epoch':7}", NULL, VIEW_NOTHING, 7},
         {"{'mine':[1],'since':5,'epoch':7}", NULL, 5, 7},
         {"{'since':'5'}", "since", 0, 0},
         {"{'since':-5}", "since", 0, 0},

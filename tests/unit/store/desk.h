@@ -342,3 +342,58 @@ static inline void id_at(uint64_t at_ms, uint64_t pos, char out[ID_SIZE])
 {
     id_make(at_ms, pos, (uint8_t *)out);
 }
+
+static inline void put_raw(struct desk *d, enum table table, struct bytes key, struct bytes value)
+{
+    struct txn *t = NULL;
+    requests_rest(&d->requests);
+    assert_int_equal(engine_write(d->engine, &t), ERR_OK);
+    if (value.p)
+        txn_put(t, table, key, value);
+    else
+        txn_del(t, table, key);
+    assert_int_equal(txn_commit(&t), ERR_OK);
+}
+
+/* Change a byte of a row. */
+static inline void damage(struct desk *d, enum table table, struct bytes key)
+{
+    struct txn *t = NULL;
+    struct bytes value;
+    char copy[4096];
+    assert_int_equal(engine_read(d->engine, &t), ERR_OK);
+    assert_int_equal(txn_get(t, table, key, &value), ERR_OK);
+    assert_true(value.n > 0 && value.n <= sizeof copy);
+    memcpy(copy, value.p, value.n);
+    txn_abort(&t);
+    copy[value.n / 2] ^= 0x20;
+    put_raw(d, table, key, (struct bytes){copy, value.n});
+}
+
+/* Rewrite the row of a topic with a right checksum and a wrong count. */
+static inline void plant(struct desk *d, const char *topic, size_t offset, uint64_t more)
+{
+    struct txn *t = NULL;
+    struct topic_row row;
+    assert_int_equal(engine_write(d->engine, &t), ERR_OK);
+    assert_int_equal(topic_load(t, bytes_of(topic), &row), ERR_OK);
+    *(uint64_t *)(void *)((char *)&row + offset) += more;
+    record_put(t, TABLE_topics, bytes_of(topic), &row, FIELDS_OF(row), (struct bytes){0});
+    assert_int_equal(txn_commit(&t), ERR_OK);
+}
+
+static inline uint64_t rows_of(struct desk *d, enum table table)
+{
+    struct txn *t = NULL;
+    struct walk w;
+    struct bytes key, value;
+    uint64_t n = 0;
+    requests_rest(&d->requests);
+    assert_int_equal(engine_read(d->engine, &t), ERR_OK);
+    walk_open(&w, t, table, WALK_up, (struct bytes){0});
+    while (walk_next(&w, &key, &value))
+        n++;
+    walk_close(&w);
+    txn_abort(&t);
+    return n;
+}

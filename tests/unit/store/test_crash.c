@@ -138,8 +138,96 @@ static void what_was_acknowledged_is_there_once(void **state)
     process_close(&w.process);
 }
 
+/* -- a fan-out -------------------------------------------------------------------------------- */
+
+enum { MEMBERS = 3000, FANOUT_KILLS = 20, PAGE = 20 };
+
+static void make_members(struct asker *a)
+{
+    struct buf users;
+    char name[20];
+    buf_init(&users, 100000);
+    for (unsigned from = 0; from < MEMBERS;) {
+        unsigned n = 0;
+        buf_reset(&users);
+        for (; n < USERS_MAX && from < MEMBERS; n++, from++) {
+            snprintf(name, sizeof name, "m%u", from);
+            mp_put_str(&users, bytes_of(name));
+        }
+        struct msg m = {
+            .id = MSG_member,
+            .member = {.topic = BYTES("room:7"), .add = 1, .users = list_of(&users, n)}};
+        assert_int_equal(asker_ask(a, m).membered.changed, n);
+    }
+    buf_fini(&users);
+}
+
+static void begin_fanout(struct asker *a, uint64_t source)
+{
+    struct msg m = {.id = MSG_fanout,
+                    .fanout = {.source = source,
+                               .topic = BYTES("room:7"),
+                               .author = BYTES("m7"),
+                               .type = TYPE_activity,
+                               .content = BYTES("{\"title\":\"New\"}")}};
+    assert_int_equal(asker_ask(a, m).fanned.status, ERR_OK);
+}
+
+/* Page after page until the moment comes, then it is killed with one on its way. True: all done. */
+static bool step_until(struct asker *a, uint64_t source, uint64_t until_ms)
+{
+    struct msg m = {.id = MSG_fanout_step, .fanout_step = {.source = source, .limit = PAGE}};
+    while (clock_ms() < until_ms)
+        if (asker_ask(a, m).fanned.done)
+            return true;
+    asker_send(a, &m);
+    return false;
+}
+
+static void a_fan_out_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    struct process p;
+    uint64_t kills = 0, fanouts = 0;
+    process_open(&p, NULL);
+    assert_true(process_start(&p));
+    struct asker a = asker_new(&p);
+    make_members(&a);
+    while (kills < FANOUT_KILLS) {
+        struct msg m = asker_ask(&a, (struct msg){.id = MSG_publish,
+                                                  .publish = {.topic = BYTES("room:7"),
+                                                              .event = BYTES("message.create"),
+                                                              .payload = BYTES("{}"),
+                                                              .history = 10}});
+        uint64_t source = m.published.seq;
+        fanouts++;
+        for (bool done = false; !done;) {
+            begin_fanout(&a, source);
+            done = step_until(&a, source,
+                              kills < FANOUT_KILLS ? clock_ms() + roll(40) : UINT64_MAX);
+            if (done)
+                break;
+            assert_int_equal(process_end(&p, SIGKILL, NULL, 0), 1000 + SIGKILL);
+            kills++;
+            assert_true(process_start(&p));
+            asker_again(&a);
+        }
+    }
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "m%u", i);
+        assert_int_equal(ask_inbox(&a, name, 0, 0).unread, i == 7 ? 0 : fanouts);
+    }
+    ask_check(&a);
+    print_message("fan-outs=%llu kills=%llu\n", (unsigned long long)fanouts,
+                  (unsigned long long)kills);
+    asker_free(&a);
+    process_close(&p);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_was_acknowledged_is_there_once)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_was_acknowledged_is_there_once),
+                                       cmocka_unit_test(a_fan_out_goes_on_where_it_was)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -334,21 +334,6 @@ static void in_one_commit_a_repeat_is_one_too(void **state)
     buf_fini(&users);
 }
 
-static uint64_t rows_of(struct desk *d, enum table table)
-{
-    struct txn *t = NULL;
-    struct walk w;
-    struct bytes key, value;
-    uint64_t n = 0;
-    assert_int_equal(engine_read(d->engine, &t), ERR_OK);
-    walk_open(&w, t, table, WALK_up, (struct bytes){0});
-    while (walk_next(&w, &key, &value))
-        n++;
-    walk_close(&w);
-    txn_abort(&t);
-    return n;
-}
-
 static void old_keys_are_forgotten(void **state)
 {
     struct desk *d = *state;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random actions against a model that is too simple to be wrong: per user an array of items, looked
- * through from end to end for every answer. Actions share commits, the process is started again,
+/* Random actions against a model that is too simple to be wrong: per user an array of items, per topic
+ * one of all messages that ever were, looked through from end to end for every answer. Actions share commits, the process is started again,
  * the clock steps; SEED=n replays a run. */
-#include "tests/unit/store/desk.h"
+#include "tests/unit/store/topics.h"
 
-enum { USERS = 5, ITEMS = 400, ROUNDS = 1500 };
+enum { USERS = 5, ITEMS = 400, ROUNDS = 3000, TOPICS = 3, MESSAGES_MAX = 2000 };
 
 struct model_item {
     uint64_t pos, at_ms, expires_ms, read_ms;
@@ -20,9 +20,24 @@ struct model_user {
     unsigned changes;
 };
 
+struct model_message {
+    uint64_t seq, at_ms;
+    bool cut; /* some publish found it too many or too old */
+};
+
+struct model_topic {
+    char name[20];
+    struct model_message messages[MESSAGES_MAX];
+    unsigned count;
+    uint64_t keep, keep_ms; /* of the last publish */
+    bool members[USERS];
+};
+
 struct model {
     struct desk *d;
     struct model_user users[USERS];
+    struct model_topic topics[TOPICS];
+    uint64_t notifier;
     uint64_t dice, head, at_ms;
 };
 
@@ -34,11 +49,17 @@ static uint64_t roll(struct model *m, uint64_t sides)
     return m->dice % sides;
 }
 
-static void changed(struct model *m, struct model_user *u)
+/* The log grows. */
+static uint64_t grow(struct model *m)
 {
-    u->chain[u->changes++] = u->head = ++m->head;
     if (m->d->now.wall_ms > m->at_ms)
         m->at_ms = m->d->now.wall_ms;
+    return ++m->head;
+}
+
+static void changed(struct model *m, struct model_user *u)
+{
+    u->chain[u->changes++] = u->head = grow(m);
 }
 
 static uint64_t unread(const struct model_user *u)
@@ -204,12 +225,151 @@ static void compare_chain(struct model *m, struct model_user *u)
     }
 }
 
+/* -- topics ----------------------------------------------------------------------------------- */
+
+static bool too_old(const struct model *m, const struct model_topic *t,
+                    const struct model_message *message)
+{
+    uint64_t now = m->d->now.wall_ms;
+    return t->keep_ms != 0 && now > message->at_ms && now - message->at_ms >= t->keep_ms;
+}
+
+/* Oldest first, and never the newest. */
+static void cut(struct model *m, struct model_topic *t)
+{
+    for (unsigned i = 0; i + 1 < t->count; i++) {
+        bool too_many = t->count - i > t->keep;
+        if (!t->messages[i].cut && !too_many && !too_old(m, t, &t->messages[i]))
+            break;
+        t->messages[i].cut = true;
+    }
+}
+
+static void play_publish(struct model *m, struct model_topic *t)
+{
+    static const uint64_t keeps[] = {1, 5, 20, 300};
+    if (t->count == MESSAGES_MAX)
+        return;
+    unsigned user = (unsigned)roll(m, USERS);
+    struct msg a = publish_of(bytes_of(t->name), keeps[roll(m, 4)], roll(m, 2) ? 0 : 30000);
+    a.publish.user = bytes_of(m->users[user].name);
+    a.publish.members_only = roll(m, 2);
+    for (uint64_t n = 1 + roll(m, 4); n > 0 && t->count < MESSAGES_MAX; n--) {
+        struct msg answer = ask(m->d, a);
+        if (a.publish.members_only && !t->members[user]) {
+            assert_int_equal(answer.published.status, ERR_FORBIDDEN);
+            continue;
+        }
+        t->keep = a.publish.history;
+        t->keep_ms = a.publish.history_ms;
+        uint64_t seq = grow(m);
+        t->messages[t->count++] = (struct model_message){.seq = seq, .at_ms = m->at_ms};
+        cut(m, t);
+        assert_int_equal(answer.published.status, ERR_OK);
+        assert_int_equal(answer.published.seq, seq);
+        assert_int_equal(answer.published.at_ms, m->at_ms);
+    }
+}
+
+static void play_member(struct model *m, struct model_topic *t)
+{
+    struct buf users;
+    buf_init(&users, 1000);
+    bool add = roll(m, 2);
+    uint32_t named = 0;
+    uint64_t flips = 0, members = 0;
+    for (unsigned i = 0; i < USERS; i++) {
+        if (roll(m, 2) || (named == 0 && i == USERS - 1)) {
+            mp_put_str(&users, bytes_of(m->users[i].name));
+            named++;
+            flips += t->members[i] != add;
+            t->members[i] = add;
+        }
+        members += t->members[i];
+    }
+    struct msg_membered a = member_change(m->d, bytes_of(t->name), add, &users, named);
+    assert_int_equal(a.status, ERR_OK);
+    assert_int_equal(a.changed, flips);
+    assert_int_equal(a.members, members);
+    buf_fini(&users);
+}
+
+static void compare_history(struct model *m, struct model_topic *t)
+{
+    uint64_t before = 0, seqs[PAGE_MAX];
+    unsigned at = t->count, user = (unsigned)roll(m, USERS);
+    struct bytes member = bytes_of(roll(m, 3) ? "" : m->users[user].name);
+    do {
+        struct msg_page page = history(m->d, bytes_of(t->name), before, 1 + roll(m, 30), member);
+        if (member.n > 0 && !t->members[user]) {
+            assert_int_equal(page.status, ERR_FORBIDDEN);
+            return;
+        }
+        assert_int_equal(page.status, ERR_OK);
+        assert_int_equal(page.seq, t->count ? t->messages[t->count - 1].seq : 0);
+        unsigned n = seqs_of(&page, seqs);
+        for (unsigned i = 0; i < n; i++) {
+            assert_true(at-- > 0);
+            assert_int_equal(seqs[i], t->messages[at].seq);
+            assert_false(t->messages[at].cut || too_old(m, t, &t->messages[at]));
+        }
+        before = page.next;
+    } while (before != 0);
+    assert_true(at == 0 || t->messages[at - 1].cut || too_old(m, t, &t->messages[at - 1]));
+}
+
+/* All of it in order; or TOO_OLD, and then something of it was cut and passed by the notifier, or is
+ * too old to be shown. */
+static void compare_since(struct model *m, struct model_topic *t)
+{
+    struct msg_entry entries[CHANGES_MAX];
+    unsigned pick = (unsigned)roll(m, t->count + 1u), reason = 0;
+    struct msg_changes ch = topic_since(m->d, bytes_of(t->name),
+                                        pick ? t->messages[pick - 1].seq : 0, BYTES(""));
+    for (unsigned i = pick; i < t->count; i++) {
+        struct model_message *message = &t->messages[i];
+        assert_false(ch.status == ERR_OK && too_old(m, t, message));
+        reason += too_old(m, t, message) || (message->cut && message->seq <= m->notifier);
+    }
+    if (ch.status == ERR_TOO_OLD) {
+        assert_true(reason > 0 || t->count - pick > CHANGES_MAX);
+        return;
+    }
+    assert_int_equal(ch.status, ERR_OK);
+    assert_int_equal(entries_of(ch.entries, entries, CHANGES_MAX), t->count - pick);
+    for (unsigned i = 0; i < ch.entries.count; i++)
+        assert_int_equal(entries[i].seq, t->messages[pick + i].seq);
+}
+
+static void step_topic(struct model *m)
+{
+    struct model_topic *t = &m->topics[roll(m, TOPICS)];
+    switch (roll(m, 8)) {
+    case 0 ... 3:
+        play_publish(m, t);
+        break;
+    case 4:
+        play_member(m, t);
+        break;
+    case 5:
+        compare_history(m, t);
+        break;
+    case 6:
+        compare_since(m, t);
+        break;
+    case 7:
+        notifier_keeps(m->d);
+        m->notifier = m->head;
+        break;
+    }
+}
+
 static void step(struct model *m)
 {
     struct model_user *u = &m->users[roll(m, USERS)];
     m->d->now.wall_ms += roll(m, 200);
     m->d->now.ms += 1;
-    switch (roll(m, 12)) {
+    switch (roll(m, 18)) {
     case 0 ... 4:
         play_create(m);
         break;
@@ -235,6 +395,9 @@ static void step(struct model *m)
             desk_start(m->d);
         }
         break;
+    case 12 ... 17:
+        step_topic(m);
+        break;
     }
 }
 
@@ -247,10 +410,14 @@ static void the_store_is_as_the_model(void **state)
     m = (struct model){.d = *state, .dice = seed | 1};
     for (int i = 0; i < USERS; i++)
         snprintf(m.users[i].name, sizeof m.users[i].name, "user%d", i);
+    for (int i = 0; i < TOPICS; i++)
+        snprintf(m.topics[i].name, sizeof m.topics[i].name, "room:%d", i);
     for (int i = 0; i < ROUNDS; i++)
         step(&m);
     for (int i = 0; i < USERS; i++)
         compare_inbox(&m, &m.users[i]);
+    for (int i = 0; i < TOPICS; i++)
+        compare_history(&m, &m.topics[i]);
     assert_int_equal(recount(m.d, NULL), 0);
 }
 

@@ -98,6 +98,100 @@ static void every_request_is_answered(void **state)
     asker_free(&notifier);
 }
 
+static struct msg topic_request(enum msg_id id)
+{
+    static struct buf users;
+    static char room[300];
+    struct msg m = {.id = id};
+    users = (struct buf){.p = room, .cap = sizeof room, .max = sizeof room};
+    mp_put_str(&users, BYTES("ann"));
+    mp_put_str(&users, BYTES("bob"));
+    switch (id) {
+    case MSG_publish:
+        m.publish = (struct msg_publish){.topic = BYTES("room:7"),
+                                         .event = BYTES("message.create"),
+                                         .payload = BYTES("{}"),
+                                         .user = BYTES("ann"),
+                                         .members_only = 1,
+                                         .history = 10};
+        break;
+    case MSG_history:
+        m.history = (struct msg_history){.topic = BYTES("room:7"), .limit = 10};
+        break;
+    case MSG_member:
+        m.member = (struct msg_member){
+            .topic = BYTES("room:7"), .add = 1, .users = list_of(&users, 2)};
+        break;
+    case MSG_members:
+        m.members = (struct msg_members){.topic = BYTES("room:7"), .limit = 10};
+        break;
+    case MSG_fanout:
+        m.fanout = (struct msg_fanout){.source = 1,
+                                       .topic = BYTES("room:7"),
+                                       .author = BYTES("ann"),
+                                       .type = TYPE_activity,
+                                       .content = BYTES("{\"title\":\"New\"}")};
+        break;
+    case MSG_fanout_step:
+        m.fanout_step = (struct msg_fanout_step){.source = 1, .limit = 10};
+        break;
+    case MSG_seen:
+        m.seen.user = BYTES("ann");
+        break;
+    case MSG_user:
+        m.user.user = BYTES("ann");
+        break;
+    default:
+        break;
+    }
+    return m;
+}
+
+static void every_request_of_topics_is_answered(void **state)
+{
+    struct process *p = *state;
+    assert_true(process_start(p));
+    struct asker a = asker_new(p);
+    assert_int_equal(asker_ask(&a, topic_request(MSG_publish)).published.status, ERR_FORBIDDEN);
+    struct msg m = asker_ask(&a, topic_request(MSG_member));
+    assert_int_equal(m.id, MSG_membered);
+    assert_int_equal(m.membered.changed, 2);
+    m = asker_ask(&a, topic_request(MSG_publish));
+    assert_int_equal(m.id, MSG_published);
+    assert_int_equal(m.published.seq, 1);
+    m = asker_ask(&a, topic_request(MSG_fanout));
+    assert_int_equal(m.id, MSG_fanned);
+    assert_int_equal(m.fanned.status, ERR_OK);
+    m = asker_ask(&a, topic_request(MSG_fanouts));
+    assert_int_equal(m.id, MSG_fanout_list);
+    assert_int_equal(m.fanout_list.fanouts.count, 1);
+    m = asker_ask(&a, topic_request(MSG_seen));
+    assert_int_equal(m.id, MSG_user_info);
+    uint64_t seen_ms = m.user_info.seen_ms;
+    assert_true(seen_ms > 0);
+    char said[4000];
+    assert_int_equal(process_end(p, SIGKILL, said, sizeof said), 1000 + SIGKILL);
+    assert_true(process_start(p)); /* and all of it is there */
+    asker_again(&a);
+    m = asker_ask(&a, topic_request(MSG_history));
+    assert_int_equal(m.id, MSG_page);
+    assert_int_equal(m.page.seq, 1);
+    assert_int_equal(m.page.entries.count, 1);
+    m = asker_ask(&a, topic_request(MSG_members));
+    assert_int_equal(m.id, MSG_member_list);
+    assert_int_equal(m.member_list.users.count, 2);
+    m = asker_ask(&a, topic_request(MSG_fanout_step));
+    assert_int_equal(m.fanned.made, 1);
+    assert_int_equal(m.fanned.done, 1);
+    m = asker_ask(&a, topic_request(MSG_user));
+    assert_int_equal(m.user_info.seen_ms, seen_ms);
+    assert_int_equal(ask_inbox(&a, "bob", 0, 10).unread, 1);
+    assert_int_equal(ask_inbox(&a, "ann", 0, 10).unread, 0);
+    assert_int_equal(counter_of(p, "fanned"), 1);
+    assert_int_equal(ask_check(&a), 2);
+    asker_free(&a);
+}
+
 static void askers_share_commits(void **state)
 {
     enum { ASKERS = 64, EACH = 30 };
@@ -276,6 +370,7 @@ int main(void)
 #define WITH_PROCESS(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
         WITH_PROCESS(every_request_is_answered),
+        WITH_PROCESS(every_request_of_topics_is_answered),
         WITH_PROCESS(askers_share_commits),
         WITH_PROCESS(a_full_queue_says_later),
         WITH_PROCESS(the_map_grows_by_itself),

@@ -2,33 +2,6 @@
 /* Pages, the chain of a topic, the heads, the follower, the recount; over both engines. */
 #include "tests/unit/store/desk.h"
 
-static void put_raw(struct desk *d, enum table table, struct bytes key, struct bytes value)
-{
-    struct txn *t = NULL;
-    requests_rest(&d->requests);
-    assert_int_equal(engine_write(d->engine, &t), ERR_OK);
-    if (value.p)
-        txn_put(t, table, key, value);
-    else
-        txn_del(t, table, key);
-    assert_int_equal(txn_commit(&t), ERR_OK);
-}
-
-/* Change a byte of a row. */
-static void damage(struct desk *d, enum table table, struct bytes key)
-{
-    struct txn *t = NULL;
-    struct bytes value;
-    char copy[4096];
-    assert_int_equal(engine_read(d->engine, &t), ERR_OK);
-    assert_int_equal(txn_get(t, table, key, &value), ERR_OK);
-    assert_true(value.n > 0 && value.n <= sizeof copy);
-    memcpy(copy, value.p, value.n);
-    txn_abort(&t);
-    copy[value.n / 2] ^= 0x20;
-    put_raw(d, table, key, (struct bytes){copy, value.n});
-}
-
 static void pages_reach_every_item_once(void **state)
 {
     struct desk *d = *state;
@@ -288,18 +261,6 @@ static void keeping_the_position_shares_a_commit(void **state)
     buf_fini(&users);
 }
 
-/* Rewrite the row of a topic with a right checksum and a wrong count. */
-static void plant(struct desk *d, const char *topic, size_t offset, uint64_t more)
-{
-    struct txn *t = NULL;
-    struct inbox_row row;
-    assert_int_equal(engine_write(d->engine, &t), ERR_OK);
-    assert_int_equal(inbox_load(t, bytes_of(topic), &row), ERR_OK);
-    *(uint64_t *)(void *)((char *)&row + offset) += more;
-    record_put(t, TABLE_topics, bytes_of(topic), &row, FIELDS_OF(row), (struct bytes){0});
-    assert_int_equal(txn_commit(&t), ERR_OK);
-}
-
 static void the_recount_finds_what_is_planted(void **state)
 {
     struct desk *d = *state;
@@ -314,13 +275,13 @@ static void the_recount_finds_what_is_planted(void **state)
         const char *what;
         size_t offset;
     } rows[] = {
-        {"unread", offsetof(struct inbox_row, unread)},
-        {"unread of types that do not count", offsetof(struct inbox_row, quiet)},
-        {"items", offsetof(struct inbox_row, items)},
-        {"next expiry", offsetof(struct inbox_row, next_expiry_ms)},
-        {"newest item", offsetof(struct inbox_row, newest_pos)},
-        {"chain broken at", offsetof(struct inbox_row, head)},
-        {"highest mark", offsetof(struct inbox_row, read_upto)},
+        {"unread", offsetof(struct topic_row, unread)},
+        {"unread of types that do not count", offsetof(struct topic_row, quiet)},
+        {"items", offsetof(struct topic_row, items)},
+        {"next expiry", offsetof(struct topic_row, next_expiry_ms)},
+        {"newest item", offsetof(struct topic_row, newest_pos)},
+        {"chain broken at", offsetof(struct topic_row, head)},
+        {"highest mark", offsetof(struct topic_row, read_upto)},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         plant(d, topic, rows[i].offset, 1);

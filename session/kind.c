@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/kind.h"
+
+#include "lib/ensure.h"
+#include "proto/event.h"
+#include "proto/topic.h"
+#include "session/inbox.h"
+
+uint64_t answer_seq(const struct msg *answer)
+{
+    return answer->id == MSG_inbox     ? answer->inbox.seq
+           : answer->id == MSG_changes ? answer->changes.head
+                                       : answer->page.seq;
+}
+
+uint64_t answer_epoch(const struct msg *answer)
+{
+    return answer->id == MSG_inbox     ? answer->inbox.epoch
+           : answer->id == MSG_changes ? answer->changes.epoch
+                                       : answer->page.epoch;
+}
+
+uint64_t answer_shown(const struct msg *answer)
+{
+    return answer->id == MSG_inbox     ? inbox_shown(&answer->inbox)
+           : answer->id == MSG_changes ? changes_shown(&answer->changes)
+                                       : 0;
+}
+
+/* Who must be a member of the topic to read it; empty: nobody must. */
+static struct bytes must_be_member(const struct member *m)
+{
+    const struct topic_class *class = m->topic->class;
+    return class && class->join == ACCESS_member ? user_name(m->conn->user) : (struct bytes){0};
+}
+
+void kind_ask_changes(struct msg *request, const struct member *m, uint64_t since)
+{
+    *request = (struct msg){.id = MSG_since,
+                            .since = {.topic = member_topic(m),
+                                      .since = since,
+                                      .epoch = m->epoch,
+                                      .member = must_be_member(m)}};
+}
+
+/* ---- an inbox ---- */
+
+static bool inbox_ask(struct msg *request, const struct member *m)
+{
+    struct bytes user;
+    ENSURE(topic_user(member_topic(m), &user));
+    *request = (struct msg){.id = MSG_snapshot, .snapshot = {.user = user, .limit = INBOX_PAGE}};
+    return true;
+}
+
+static void inbox_joined(struct buf *out, const struct msg *answer)
+{
+    inbox_write_page(out, &answer->inbox);
+}
+
+static void inbox_sync(struct buf *out, const struct msg *answer)
+{
+    inbox_write_sync(out, &answer->inbox);
+}
+
+/* ---- a topic with history ---- */
+
+static void number(struct buf *out, const char *key_and_colon, uint64_t n)
+{
+    buf_text(out, key_and_colon);
+    buf_u64(out, n);
+}
+
+static void stamp(struct buf *out, uint64_t seq, uint64_t epoch, uint64_t now_ms)
+{
+    number(out, ",\"seq\":", seq);
+    number(out, ",\"epoch\":", epoch);
+    buf_text(out, ",\"server_time\":");
+    time_write(out, now_ms);
+    buf_byte(out, '}');
+}
+
+static void write_page(struct buf *out, const struct msg_page *page)
+{
+    struct buf payload;
+    struct mp_in in = list_in(page->entries);
+    struct msg m;
+    const char *mark = "";
+    buf_init(&payload, TEXT_MAX);
+    buf_text(out, "\"messages\":[");
+    while (msg_read(&in, &m)) {
+        buf_reset(&payload);
+        struct bytes event = event_write(&payload, &m.entry);
+        buf_text(out, mark);
+        buf_text(out, "{\"event\":\"");
+        buf_bytes(out, event);
+        buf_text(out, "\",\"payload\":");
+        buf_bytes(out, buf_all(&payload));
+        buf_byte(out, '}');
+        mark = ",";
+    }
+    buf_text(out, "],\"next\":");
+    if (page->next > 0)
+        buf_u64(out, page->next);
+    else
+        buf_text(out, "null");
+    stamp(out, page->seq, page->epoch, page->now_ms);
+    buf_fini(&payload);
+}
+
+void history_write(struct buf *out, const struct msg_page *page)
+{
+    buf_byte(out, '{');
+    write_page(out, page);
+}
+
+static bool history_ask(struct msg *request, const struct member *m)
+{
+    *request = (struct msg){
+        .id = MSG_history,
+        .history = {.topic = member_topic(m), .limit = INBOX_PAGE, .member = must_be_member(m)}};
+    return true;
+}
+
+static void history_joined(struct buf *out, const struct msg *answer)
+{
+    buf_text(out, "{\"recovered\":false,");
+    write_page(out, &answer->page);
+}
+
+static void history_resumed(struct buf *out, const struct msg_changes *changes, uint64_t since)
+{
+    buf_text(out, "{\"recovered\":true");
+    stamp(out, since, changes->epoch, changes->now_ms);
+}
+
+/* ---- a topic without ---- */
+
+static bool plain_ask(struct msg *request, const struct member *m)
+{
+    *request = (struct msg){.id = MSG_history,
+                            .history = {.topic = member_topic(m), .member = must_be_member(m)}};
+    return request->history.member.n > 0; /* nothing to read, but perhaps to ask whether it may */
+}
+
+static void plain_joined(struct buf *out, const struct msg *answer)
+{
+    (void)answer;
+    buf_text(out, "{}");
+}
+
+const struct kind *kind_of(const struct topic_class *class)
+{
+    static const struct kind an_inbox = {.ask = inbox_ask,
+                                         .write_joined = inbox_joined,
+                                         .write_resumed = inbox_write_changes,
+                                         .sync_event = "notifications:sync",
+                                         .write_sync = inbox_sync};
+    static const struct kind with_history = {.ask = history_ask,
+                                             .write_joined = history_joined,
+                                             .write_resumed = history_resumed,
+                                             .changes_follow = true,
+                                             .sync_event = "topic:sync",
+                                             .write_sync = history_joined};
+    static const struct kind without = {.ask = plain_ask, .write_joined = plain_joined};
+    if (!class)
+        return &an_inbox;
+    return class->history > 0 ? &with_history : &without;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/users.h"
+
+#include "lib/ensure.h"
+#include "proto/topic.h"
+#include "session/asks.h"
+#include "session/conn.h"
+#include "session/live.h"
+
+#include <stdlib.h>
+
+static struct bytes name_of(const void *thing)
+{
+    return user_name(thing);
+}
+
+void users_init(struct map *users, uint64_t seed)
+{
+    map_init(users, name_of, seed);
+}
+
+void users_fini(struct map *users)
+{
+    ENSURE(users->used == 0);
+    map_fini(users);
+}
+
+void user_enter(struct session *s, struct conn *c, struct bytes name)
+{
+    ENSURE(name.n <= USER_MAX);
+    struct user *u = map_get(&s->users, name);
+    if (!u) {
+        u = calloc(1, sizeof *u + name.n + 1);
+        ENSURE(u != NULL);
+        u->name_n = (uint8_t)name.n;
+        if (name.n > 0)
+            memcpy(u->name, name.p, name.n);
+        u->since_wall_ms = s->wall_ms;
+        map_put(&s->users, u);
+    }
+    c->user = u;
+    c->user_prev = NULL;
+    c->user_next = u->first;
+    if (u->first)
+        u->first->user_prev = c;
+    u->first = c;
+    u->connections++;
+}
+
+/* What the store answers changes nothing here: when it cannot be told, an older time stands. */
+static void told(struct ask_waiter w, const struct msg *answer, enum err e)
+{
+    (void)w;
+    (void)answer;
+    (void)e;
+}
+
+void user_leave(struct session *s, struct conn *c)
+{
+    struct user *u = c->user;
+    if (c->user_prev)
+        c->user_prev->user_next = c->user_next;
+    else
+        u->first = c->user_next;
+    if (c->user_next)
+        c->user_next->user_prev = c->user_prev;
+    c->user = NULL;
+    c->user_next = c->user_prev = NULL;
+    if (--u->connections > 0)
+        return;
+    if (u->name_n > 0 && s->store) {
+        struct msg m = {.id = MSG_seen, .seen = {.user = user_name(u)}};
+        struct ask_waiter w = {told, s, NULL, 0};
+        ask(s->store, &m, s->now_ms, s->settings->request_ms, true, w);
+    }
+    map_remove(&s->users, u);
+    free(u);
+}
+
+void user_disconnect(struct session *s, struct bytes name, struct bytes topic)
+{
+    struct user *u = map_get(&s->users, name);
+    struct conn *next;
+    for (struct conn *c = u ? u->first : NULL; c; c = next) {
+        next = c->user_next;
+        if (topic.n == 0)
+            conn_close(s, c, CLOSE_kicked);
+        else if (member_find(c, topic))
+            live_kick(s, member_find(c, topic));
+    }
+}

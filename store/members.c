@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/members.h"
+
+#include "lib/ensure.h"
+#include "proto/topic.h"
+#include "store/record.h"
+
+enum { MEMBER_KEY_MAX = TOPIC_MAX + 1 + USER_MAX };
+_Static_assert((int)MEMBER_KEY_MAX <= (int)KEY_BYTES_MAX, "a member's key fits");
+
+/* No topic holds a NUL, so that it ends there. */
+static struct bytes key_of(char out[MEMBER_KEY_MAX], struct bytes topic, struct bytes user)
+{
+    ENSURE(topic.n > 0 && topic.n <= TOPIC_MAX);
+    ENSURE(user.n <= USER_MAX);
+    memcpy(out, topic.p, topic.n);
+    out[topic.n] = '\0';
+    if (user.n > 0)
+        memcpy(out + topic.n + 1, user.p, user.n);
+    return (struct bytes){out, topic.n + 1 + user.n};
+}
+
+static enum err load(struct txn *t, struct bytes key, struct member_row *row)
+{
+    return record_get(t, TABLE_members, key, row, FIELDS_OF(*row), NULL);
+}
+
+enum err member_must_be(struct txn *t, struct bytes topic, struct bytes user)
+{
+    char key[MEMBER_KEY_MAX];
+    struct member_row row;
+    if (!user_valid(user))
+        return ERR_INVALID;
+    enum err e = load(t, key_of(key, topic, user), &row);
+    return e == ERR_NOT_FOUND ? ERR_FORBIDDEN : e;
+}
+
+/* One member more or less; false: no change. */
+static bool change(struct work *w, struct topic *t, bool add, struct bytes key)
+{
+    struct member_row row;
+    bool there = load(w->txn, key, &row) != ERR_NOT_FOUND;
+    if (there == add)
+        return false;
+    if (add) {
+        row.since = w->state.head;
+        record_put(w->txn, TABLE_members, key, &row, FIELDS_OF(row), (struct bytes){0});
+        t->row.members++;
+    } else {
+        txn_del(w->txn, TABLE_members, key);
+        t->row.members -= t->row.members > 0;
+    }
+    t->dirty = true;
+    return true;
+}
+
+enum err members_change(struct work *w, struct topic *t, bool add, struct mp_list users,
+                        uint64_t *changed)
+{
+    char key[MEMBER_KEY_MAX];
+    struct mp_in in = list_in(users);
+    *changed = 0;
+    for (uint32_t i = 0; i < users.count; i++)
+        *changed += change(w, t, add, key_of(key, t->name, mp_str(&in)));
+    return w->txn->failed;
+}
+
+void members_open(struct members_walk *w, struct txn *t, struct bytes topic, struct bytes after)
+{
+    struct bytes from = key_of(w->from, topic, after);
+    w->topic_n = topic.n;
+    w->after_n = after.n;
+    walk_open(&w->walk, t, TABLE_members, WALK_up, from);
+}
+
+bool members_next(struct members_walk *w, struct bytes *user, struct bytes *value)
+{
+    struct bytes key;
+    size_t n = w->topic_n + 1;
+    do
+        if (!walk_next(&w->walk, &key, value) || key.n < n || memcmp(key.p, w->from, n) != 0)
+            return false;
+    while (key.n - n == w->after_n && memcmp(key.p, w->from, key.n) == 0); /* `after` itself */
+    *user = (struct bytes){key.p + n, key.n - n};
+    return true;
+}
+
+enum err member_read(const struct members_walk *w, struct bytes user, struct bytes value,
+                     struct member_row *row)
+{
+    char key[MEMBER_KEY_MAX];
+    struct bytes topic = {w->from, w->topic_n};
+    return record_read(w->walk.txn, TABLE_members, key_of(key, topic, user), value, row,
+                       FIELDS_OF(*row), NULL);
+}
+
+void members_close(struct members_walk *w)
+{
+    walk_close(&w->walk);
+}

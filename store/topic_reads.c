@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked of topics and users without changing anything. */
+#include "store/reads.h"
+
+#include "proto/topic.h"
+#include "store/fanout.h"
+#include "store/history.h"
+#include "store/log.h"
+#include "store/members.h"
+#include "store/record.h"
+#include "store/refuse.h"
+#include "store/users.h"
+
+enum err read_allowed(const struct reads *r, struct bytes topic, struct bytes member)
+{
+    if (!topic_valid(topic))
+        return ERR_INVALID;
+    return member.n > 0 ? member_must_be(r->txn, topic, member) : ERR_OK;
+}
+
+/* The message that the index says is there, behind the others in r->list. */
+static enum err add_message(const struct reads *r, struct bytes topic, uint64_t seq)
+{
+    struct msg_entry entry;
+    struct bytes raw;
+    enum err e = log_get(r->txn, seq, &entry, &raw);
+    if (e == ERR_NOT_FOUND ||
+        (!e && (entry.kind != ENTRY_message || !bytes_equal(entry.topic, topic)))) {
+        struct key key = key1(seq);
+        e = record_damaged(r->txn, TABLE_log, key_bytes(&key));
+    }
+    if (!e)
+        buf_bytes(r->list, raw);
+    return e;
+}
+
+/* Newest first, below `before`, down to what is not shown any more. `next`: where the page behind
+ * begins, 0 when there is none. */
+static enum err add_messages(const struct reads *r, const struct msg_history *m,
+                             const struct topic_row *row, uint32_t *count, uint64_t *next)
+{
+    struct key from = key2(row->no, m->before ? m->before - 1 : UINT64_MAX);
+    struct bytes key, value;
+    struct message_row message;
+    struct walk w;
+    enum err e = ERR_OK;
+    uint64_t last = 0;
+    walk_open(&w, r->txn, TABLE_index, WALK_down, key_bytes(&from));
+    while (!e && walk_next(&w, &key, &value) && key_number(key, 0) == row->no) {
+        uint64_t seq = key_number(key, 1);
+        e = record_read(r->txn, TABLE_index, key, value, &message, FIELDS_OF(message), NULL);
+        if (e || seq <= row->cut || history_over(row, message.at_ms, r->now_ms))
+            break;
+        if (*count == m->limit || *count == PAGE_MAX || !read_fits(r, CONTENT_MAX)) {
+            *next = last;
+            break;
+        }
+        e = add_message(r, m->topic, seq);
+        last = seq;
+        ++*count;
+    }
+    walk_close(&w);
+    return e ? e : r->txn->failed;
+}
+
+void read_history(const struct reads *r, const struct msg_history *m)
+{
+    struct topic_row row = {0};
+    struct msg a = {.id = MSG_page, .page = {.req = m->req}};
+    uint32_t count = 0;
+    enum err e = topic_plain(m->topic) ? read_allowed(r, m->topic, m->member) : ERR_INVALID;
+    buf_reset(r->list);
+    if (!e)
+        e = topic_load(r->txn, m->topic, &row);
+    if (!e && m->limit > 0 && row.items > 0)
+        e = add_messages(r, m, &row, &count, &a.page.next);
+    if (e) {
+        answer_refused(r->out, &(struct msg){.id = MSG_history, .history = *m}, e);
+        return;
+    }
+    a.page.seq = row.head;
+    a.page.epoch = r->epoch;
+    a.page.now_ms = r->now_ms;
+    a.page.entries = list_of(r->list, count);
+    msg_write(r->out, &a);
+}
+
+/* `next` is borrowed from the list. */
+static enum err add_members(const struct reads *r, const struct msg_members *m, uint32_t *count,
+                            struct bytes *next)
+{
+    struct members_walk w;
+    struct bytes user, value, last = {0};
+    uint64_t limit = m->limit < USERS_MAX ? m->limit : USERS_MAX;
+    members_open(&w, r->txn, m->topic, m->after);
+    while (limit > 0 && members_next(&w, &user, &value)) {
+        if (*count == limit) {
+            *next = last;
+            break;
+        }
+        mp_put_str(r->list, user);
+        last = user; /* nothing is written: it stays until the transaction ends */
+        ++*count;
+    }
+    members_close(&w);
+    return r->txn->failed;
+}
+
+void read_members(const struct reads *r, const struct msg_members *m)
+{
+    struct topic_row row = {0};
+    struct msg a = {.id = MSG_member_list, .member_list = {.req = m->req}};
+    uint32_t count = 0;
+    enum err e = topic_plain(m->topic) ? topic_load(r->txn, m->topic, &row) : ERR_INVALID;
+    buf_reset(r->list);
+    if (!e)
+        e = add_members(r, m, &count, &a.member_list.next);
+    if (e) {
+        answer_refused(r->out, &(struct msg){.id = MSG_members, .members = *m}, e);
+        return;
+    }
+    a.member_list.users = list_of(r->list, count);
+    a.member_list.members = row.members;
+    msg_write(r->out, &a);
+}
+
+void read_fanouts(const struct reads *r, const struct msg_fanouts *m)
+{
+    struct msg a = {.id = MSG_fanout_list, .fanout_list = {.req = m->req}};
+    uint32_t count;
+    buf_reset(r->list);
+    a.fanout_list.status = fanouts_list(r->txn, r->list, &count);
+    a.fanout_list.fanouts = list_of(r->list, count);
+    msg_write(r->out, &a);
+}
+
+void read_user(const struct reads *r, const struct msg_user *m)
+{
+    struct user_row row = {0};
+    enum err e = user_valid(m->user) ? user_load(r->txn, m->user, &row) : ERR_INVALID;
+    struct msg a = {.id = MSG_user_info,
+                    .user_info = {.req = m->req, .status = e, .seen_ms = row.seen_ms}};
+    msg_write(r->out, &a);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/topics.h"
+
+#include "lib/ensure.h"
+#include "proto/topic.h"
+#include "store/log.h"
+#include "store/record.h"
+
+bool topic_plain(struct bytes name)
+{
+    struct bytes user;
+    return topic_valid(name) && !topic_user(name, &user);
+}
+
+enum err topic_load(struct txn *t, struct bytes name, struct topic_row *row)
+{
+    enum err e = record_get(t, TABLE_topics, name, row, FIELDS_OF(*row), NULL);
+    if (e)
+        *row = (struct topic_row){0};
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err topic_open(struct work *w, struct bytes name, struct topic **topic)
+{
+    *topic = map_get(&w->topics, name);
+    if (*topic)
+        return ERR_OK;
+    struct topic_row row;
+    enum err e = topic_load(w->txn, name, &row);
+    if (e)
+        return e;
+    struct topic *t = arena_alloc(&w->arena, sizeof *t);
+    char *text = arena_text(&w->arena, name);
+    ENSURE(t != NULL && text != NULL); /* the weight of a commit bounds them */
+    *t = (struct topic){.name = {text, name.n}, .row = row, .due_ms = row.next_expiry_ms};
+    map_put(&w->topics, t);
+    *topic = t;
+    return ERR_OK;
+}
+
+void topic_append(struct work *w, struct topic *t, struct msg_entry *e)
+{
+    e->seq = ++w->state.head;
+    e->prev = t->row.head;
+    e->topic = t->name;
+    e->at_ms = w->at_ms;
+    e->unread = t->row.unread;
+    if (t->row.no == 0)
+        t->row.no = e->seq;
+    t->row.head = e->seq;
+    t->dirty = true;
+    log_append(w->txn, e);
+}
+
+/* Where it stands among the inboxes that wait for an expiry. */
+static void move_due(struct work *w, struct topic *t)
+{
+    if (t->row.next_expiry_ms == t->due_ms)
+        return;
+    struct key from = key2(t->due_ms, t->row.no), to = key2(t->row.next_expiry_ms, t->row.no);
+    if (t->due_ms != 0)
+        txn_del(w->txn, TABLE_due, key_bytes(&from));
+    if (t->row.next_expiry_ms != 0)
+        record_put(w->txn, TABLE_due, key_bytes(&to), NULL, 0, t->name);
+    t->due_ms = t->row.next_expiry_ms;
+}
+
+void topics_flush(struct work *w)
+{
+    struct topic *t;
+    for (size_t at = 0; (t = map_next(&w->topics, &at));) {
+        if (!t->dirty)
+            continue;
+        if (t->row.no == 0 && t->row.members == 0) /* its last member left, and nothing ever came */
+            txn_del(w->txn, TABLE_topics, t->name);
+        else
+            record_put(w->txn, TABLE_topics, t->name, &t->row, FIELDS_OF(t->row),
+                       (struct bytes){0});
+        move_due(w, t);
+        t->dirty = false;
+    }
+}
