@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A middle box in front of the server that lets no WebSocket through: it refuses the upgrade, or
- * never answers it. Everything else passes. */
+/* Middle boxes in front of the server. blockingProxy lets no WebSocket through: it refuses the
+ * upgrade, or never answers it. mutingProxy lets them open, and loses what comes behind when it is
+ * told so. Everything else passes. */
 import http from 'node:http';
+import net from 'node:net';
 
 export function blockingProxy(base, upgrades = 'refuse') {
   const { hostname, port } = new URL(base);
@@ -36,4 +38,45 @@ export function blockingProxy(base, upgrades = 'refuse') {
           return new Promise((done) => server.close(done));
         },
       })));
+}
+
+/** `mute`: nothing from the server reaches a WebSocket any more, but the answer to its handshake. */
+export function mutingProxy(base) {
+  const { hostname, port } = new URL(base);
+  const own = { mute: false, open: 0 };
+  const held = new Set();
+  const server = net.createServer((client) => {
+    const up = net.connect(Number(port), hostname);
+    held.add(client);
+    own.open++;
+    let request = '';
+    client.on('data', (part) => {
+      if (request.length < 16) request += part.subarray(0, 30).toString('latin1');
+      up.write(part);
+    });
+    let answered = false;
+    up.on('data', (part) => {
+      const silent = own.mute && answered && request.startsWith('GET /socket/websocket');
+      answered = true;
+      if (!silent) client.write(part);
+    });
+    const end = () => {
+      if (held.delete(client)) own.open--;
+      client.destroy();
+      up.destroy();
+    };
+    for (const socket of [client, up]) {
+      socket.on('error', end);
+      socket.on('close', end);
+    }
+  });
+  return new Promise((resolve) =>
+    server.listen(0, '127.0.0.1', () => {
+      own.base = `http://127.0.0.1:${server.address().port}`;
+      own.close = () => {
+        for (const socket of held) socket.destroy();
+        return new Promise((done) => server.close(done));
+      };
+      resolve(own);
+    }));
 }
