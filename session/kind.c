@@ -2,9 +2,9 @@
 #include "session/kind.h"
 
 #include "lib/ensure.h"
-#include "proto/event.h"
 #include "proto/topic.h"
 #include "session/inbox.h"
+#include "session/page.h"
 
 uint64_t answer_seq(const struct msg *answer)
 {
@@ -65,47 +65,12 @@ static void inbox_sync(struct buf *out, const struct msg *answer)
 
 /* ---- a topic with history ---- */
 
-static void number(struct buf *out, const char *key_and_colon, uint64_t n)
-{
-    buf_text(out, key_and_colon);
-    buf_u64(out, n);
-}
-
-static void stamp(struct buf *out, uint64_t seq, uint64_t epoch, uint64_t now_ms)
-{
-    number(out, ",\"seq\":", seq);
-    number(out, ",\"epoch\":", epoch);
-    buf_text(out, ",\"server_time\":");
-    time_write(out, now_ms);
-    buf_byte(out, '}');
-}
-
 static void write_page(struct buf *out, const struct msg_page *page)
 {
-    struct buf payload;
-    struct mp_in in = list_in(page->entries);
-    struct msg m;
-    const char *mark = "";
-    buf_init(&payload, TEXT_MAX);
-    buf_text(out, "\"messages\":[");
-    while (msg_read(&in, &m)) {
-        buf_reset(&payload);
-        struct bytes event = event_write(&payload, &m.entry);
-        buf_text(out, mark);
-        buf_text(out, "{\"event\":\"");
-        buf_bytes(out, event);
-        buf_text(out, "\",\"payload\":");
-        buf_bytes(out, buf_all(&payload));
-        buf_byte(out, '}');
-        mark = ",";
-    }
-    buf_text(out, "],\"next\":");
-    if (page->next > 0)
-        buf_u64(out, page->next);
-    else
-        buf_text(out, "null");
-    stamp(out, page->seq, page->epoch, page->now_ms);
-    buf_fini(&payload);
+    buf_text(out, "\"messages\":");
+    page_events(out, page->entries, 0);
+    page_next(out, page->next);
+    page_stamp(out, page->seq, page->epoch, page->now_ms);
 }
 
 void history_write(struct buf *out, const struct msg_page *page)
@@ -131,7 +96,7 @@ static void history_joined(struct buf *out, const struct msg *answer)
 static void history_resumed(struct buf *out, const struct msg_changes *changes, uint64_t since)
 {
     buf_text(out, "{\"recovered\":true");
-    stamp(out, since, changes->epoch, changes->now_ms);
+    page_stamp(out, since, changes->epoch, changes->now_ms);
 }
 
 /* ---- a topic without ---- */
