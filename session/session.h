@@ -68,6 +68,8 @@ struct session {
     struct counter *counts;
     int epoll;
     uint64_t seed; /* of the hash tables that clients fill */
+    uint64_t sweep_ms;
+    uint64_t drain_ms, drain_end_ms; /* the next goodbyes, and when to leave whoever is there */
     bool draining;
     char token_key[SECRET_TEXT], api_key[SECRET_TEXT];
 

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session/turn.h"
+
+#include "lib/ensure.h"
+#include "lib/log.h"
+#include "session/asks.h"
+#include "session/bus.h"
+#include "session/conn.h"
+#include "session/heads.h"
+#include "session/http.h"
+#include "session/live.h"
+#include "session/longpoll.h"
+#include "session/pages.h"
+#include "session/peers.h"
+#include "session/presence_live.h"
+#include "session/websocket.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum {
+    EVENTS_PER_TURN = 512,
+    SWEEP_MS = 1000,
+    DRAIN_TURN_MS = 50,
+    DRAIN_LAST_MS = 3000, /* beyond the spread: for the last clients to say goodbye */
+    SCRATCH = 2 << 20,
+    HTTP_ROOM = 500, /* sockets left for HTTP when all connections are taken */
+};
+
+static uint32_t connections_max(const struct session *s)
+{
+    uint32_t sockets = http_sockets_max(s);
+    uint32_t most = sockets > 2 * HTTP_ROOM ? sockets - HTTP_ROOM : sockets / 2;
+    uint64_t wanted = s->settings->connections;
+    return wanted > 0 && wanted < most ? (uint32_t)wanted : most;
+}
+
+void turn_open(struct session *s, void *zmq, const struct paths *paths)
+{
+    arena_init(&s->scratch, SCRATCH);
+    secret_random(&s->seed, sizeof s->seed);
+    s->epoll = epoll_create1(EPOLL_CLOEXEC);
+    ENSURE(s->epoll >= 0);
+    s->store = asks_new(zmq, paths->store, &s->counts[COUNT_asks].value,
+                        &s->counts[COUNT_asks_failed].value);
+    bus_new(s, zmq, paths);
+    users_init(&s->users, s->seed);
+    live_new(s);
+    presence_live_new(s);
+    heads_new(s);
+    websockets_new(s);
+    peers_new(s, zmq);
+    longpolls_new(s);
+    s->pages = s->settings->dev ? pages_new(s->settings->web) : NULL;
+    http_new(s);
+    conns_new(s, connections_max(s));
+    log_line("session.start index=%u connections=%u dev=%llu", s->index, connections_max(s),
+             (unsigned long long)s->settings->dev);
+}
+
+void turn_close(struct session *s)
+{
+    conns_drop_all(s);
+    peers_free(&s->peers);
+    longpolls_free(&s->longpolls);
+    asks_free(&s->store); /* whoever waited is answered now: nothing may be suspended below */
+    http_free(&s->http);
+    conns_drop_all(s); /* an upgrade that was under way */
+    pages_free(&s->pages);
+    websockets_free(&s->websockets);
+    heads_free(&s->heads);
+    live_free(&s->live);
+    presence_live_free(&s->presence);
+    bus_free(&s->bus);
+    conns_free(&s->conns);
+    users_fini(&s->users);
+    close(s->epoll);
+    arena_fini(&s->scratch);
+}
+
+static void read_epoll(struct session *s)
+{
+    struct epoll_event events[EVENTS_PER_TURN];
+    int n = epoll_wait(s->epoll, events, EVENTS_PER_TURN, 0);
+    for (int i = 0; i < n; i++) {
+        uint64_t packed = events[i].data.u64;
+        enum wake kind = (enum wake)(packed >> 60);
+        uint32_t generation = packed >> 32 & 0xfffffff, id = (uint32_t)packed;
+        if (kind != WAKE_websocket) {
+            http_ready(s, kind, id, generation);
+            continue;
+        }
+        struct conn *c = conn_find(s, id, generation);
+        if (c)
+            websocket_ready(s, c, events[i].events);
+    }
+}
+
+static void sweep(struct session *s)
+{
+    if (s->now_ms < s->sweep_ms)
+        return;
+    s->sweep_ms = s->now_ms + SWEEP_MS;
+    heads_probe(s);
+    conns_sweep(s);
+    http_sweep(s);
+}
+
+/* Everything that came in this turn is handled; now everything that it produced leaves. */
+static void send_all(struct session *s)
+{
+    presence_live_tick(s);
+    live_tick(s);
+    heads_tick(s);
+    conns_flush(s);
+    http_run(s); /* takes polls and upgrades, which may have produced more */
+    conns_flush(s);
+    http_run(s);
+    bus_flush(s);
+    peers_flush(s);
+    asks_flush(s->store);
+}
+
+void turn_run(struct session *s, bool descriptors)
+{
+    bus_read(s);
+    asks_read(s->store, s->now_ms);
+    peers_read(s);
+    if (descriptors)
+        read_epoll(s);
+    sweep(s);
+    send_all(s);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+uint64_t turn_deadline_ms(const struct session *s)
+{
+    uint64_t first = s->sweep_ms;
+    first = sooner(first, live_deadline_ms(s));
+    first = sooner(first, presence_live_deadline_ms(s));
+    first = sooner(first, asks_deadline_ms(s->store));
+    first = sooner(first, peers_deadline_ms(s));
+    first = sooner(first, http_deadline_ms(s));
+    return s->draining ? sooner(first, s->drain_ms) : first;
+}
+
+void turn_drain(struct session *s)
+{
+    if (s->draining)
+        return;
+    log_line("session.drain connections=%u", conns_count(s));
+    s->draining = true;
+    http_accept_stop(s);
+    presence_drain(s);
+    s->drain_ms = s->now_ms;
+    s->drain_end_ms = s->now_ms + s->settings->drain_ms + DRAIN_LAST_MS;
+}
+
+/* An even share of those that are there still, so that they do not all return at once. */
+bool turn_drained(struct session *s)
+{
+    if (!s->draining)
+        return false;
+    uint64_t spread_end_ms = s->drain_end_ms - DRAIN_LAST_MS;
+    if (s->now_ms >= s->drain_ms) {
+        uint64_t left_ms = spread_end_ms > s->now_ms ? spread_end_ms - s->now_ms : 0;
+        uint32_t turns = (uint32_t)(left_ms / DRAIN_TURN_MS) + 1;
+        conns_drain(s, conns_count(s) / turns + 1);
+        s->drain_ms = s->now_ms + DRAIN_TURN_MS;
+    }
+    return (conns_count(s) == 0 && !http_asking(s)) || s->now_ms >= s->drain_end_ms;
+}
