@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/turn.h"
+
+#include "proto/settings.h"
+
+enum {
+    PARTS_BUDGET = 256, /* parts taken in one turn */
+    READS_BUDGET = 200, /* reads answered in one turn: some 10 ms */
+};
+
+static struct buf *out(void *world, const struct hub_peer *to)
+{
+    return hub_out(world, to);
+}
+
+void store_open(struct store *s, const struct state *state, struct counter *counts, uint64_t seed)
+{
+    commit_init(&s->commit, s->engine, state, s->settings->reserve_mb << 20,
+                s->settings->remember_h * 3600 * 1000, seed);
+    committer_start(&s->committer, s->ctx, &s->commit);
+    s->requests = (struct requests){.engine = s->engine,
+                                    .queue = s->settings->queue,
+                                    .out = out,
+                                    .world = &s->hub,
+                                    .counts = counts,
+                                    .state = *state};
+    requests_init(&s->requests, seed);
+    zmq_msg_init(&s->part);
+}
+
+void store_close(struct store *s)
+{
+    zmq_msg_close(&s->part);
+    requests_fini(&s->requests);
+    committer_stop(&s->committer);
+    commit_fini(&s->commit);
+}
+
+static enum err take_committed(struct store *s, struct instant now)
+{
+    return committer_take(&s->committer) ? requests_committed(&s->requests, now) : ERR_OK;
+}
+
+static enum err read_requests(struct store *s, struct instant now, bool *more)
+{
+    unsigned reads = READS_BUDGET;
+    *more = true;
+    for (int parts = 0; parts < PARTS_BUDGET && reads > 0;) {
+        if (s->in.ok && !mp_end(&s->in)) {
+            enum err e = requests_take(&s->requests, &s->from, &s->in, &reads, now);
+            if (e)
+                return e;
+        } else {
+            *more = hub_read(&s->hub, &s->from, &s->part);
+            if (!*more)
+                return ERR_OK;
+            s->in = mp_over(sock_bytes(&s->part));
+            parts++;
+        }
+    }
+    return ERR_OK;
+}
+
+static void give_to_commit(struct store *s)
+{
+    struct batch *b = requests_to_commit(&s->requests);
+    if (b)
+        committer_give(&s->committer, b);
+}
+
+/* Everything that a turn produced leaves at its end. */
+static enum err end_turn(struct store *s)
+{
+    enum err e = requests_push(&s->requests);
+    requests_rest(&s->requests);
+    if (!e)
+        hub_flush(&s->hub);
+    return e;
+}
+
+enum err store_turn(struct store *s, struct instant now, bool *more)
+{
+    enum err e = take_committed(s, now);
+    if (!e)
+        e = read_requests(s, now, more);
+    if (e)
+        return e;
+    give_to_commit(s);
+    return end_turn(s);
+}
+
+enum err store_drain_turn(struct store *s, struct instant now)
+{
+    enum err e = take_committed(s, now);
+    if (e)
+        return e;
+    give_to_commit(s);
+    return end_turn(s);
+}
