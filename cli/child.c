@@ -48,6 +48,7 @@ static _Noreturn void become(const struct child *c, pid_t parent, const char *fo
         put_number(pid_text, getpid());
         setenv("LISTEN_FDS", "1", 1);
         setenv("LISTEN_PID", pid_text, 1);
+        setenv("LISTEN_FDNAMES", "serve", 1); /* one for each session process, in their order */
     }
     put_number(ready_text, ready);
     put_number(index_text, c->index);

@@ -425,17 +425,16 @@ void conns_sweep(struct session *s)
     }
 }
 
-uint32_t conns_drain(struct session *s, uint32_t n)
+void conns_drain(struct session *s, uint32_t n)
 {
     struct conns *all = s->conns;
-    for (; n > 0 && all->drain_at < all->fresh; all->drain_at++) {
-        struct conn *c = &all->slots[all->drain_at];
-        if (c->kind == CONN_free)
+    for (uint32_t looked = 0; n > 0 && looked < all->fresh; looked++) {
+        struct conn *c = &all->slots[all->drain_at++ % all->fresh];
+        if (!conn_open(c))
             continue;
         conn_close(s, c, CLOSE_drain);
         n--;
     }
-    return all->used;
 }
 
 void conns_drop_all(struct session *s)

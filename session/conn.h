@@ -118,8 +118,8 @@ void conn_writable(struct session *s, struct conn *c);
 /* Once a second: close who is idle, stalled, or does not end its side. */
 void conns_sweep(struct session *s);
 
-/* Close up to `n` more connections as draining; how many are still there. */
-uint32_t conns_drain(struct session *s, uint32_t n);
+/* Close up to `n` more connections as draining, each slot in its turn. */
+void conns_drain(struct session *s, uint32_t n);
 uint32_t conns_count(const struct session *s);
 
 /* The end: all slots free at once. */

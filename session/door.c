@@ -2,11 +2,13 @@
 #include "session/door.h"
 
 #include "lib/ensure.h"
+#include "lib/log.h"
 #include "lib/loop.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,6 +31,8 @@ struct door {
     int fd;
     bool open; /* the socket is in the epoll set for input */
     bool shut; /* for good */
+    bool
+        in_order; /* the port's sockets were opened one for each process, in the processes' order */
     uint32_t sockets_max;
 };
 
@@ -80,6 +84,13 @@ static void watch(struct session *s, struct door *d, bool on, int how)
     ENSURE(epoll_ctl(s->epoll, how, d->fd, &ev) == 0);
 }
 
+/* `belfry serve` says so; systemd opens its sockets in any order. */
+static bool in_order(int fd)
+{
+    const char *names = getenv("LISTEN_FDNAMES");
+    return fd == LISTEN_FD && names && strcmp(names, "serve") == 0;
+}
+
 struct door *door_new(struct session *s)
 {
     struct door *d = calloc(1, sizeof *d);
@@ -90,6 +101,9 @@ struct door *door_new(struct session *s)
     setsockopt(d->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* inherited by what it accepts */
     ENSURE(fcntl(d->fd, F_SETFL, O_NONBLOCK) == 0);
     ENSURE(fcntl(d->fd, F_SETFD, FD_CLOEXEC) == 0);
+    d->in_order = in_order(d->fd);
+    int none = 0; /* what a process that drained had asked for, perhaps the one before us */
+    setsockopt(d->fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &none, sizeof none);
     watch(s, d, true, EPOLL_CTL_ADD);
     return d;
 }
@@ -118,6 +132,24 @@ void door_shut(struct session *s, struct door *d)
 {
     d->shut = true;
     door_turn(s, d);
+}
+
+void door_steer(struct session *s, struct door *d)
+{
+    uint32_t others = (uint32_t)s->settings->sessions - 1;
+    if (!d->in_order || others == 0)
+        return;
+    struct sock_filter code[] = {
+        /* one of the others by chance; which socket it is: those from our own on are one further */
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, others),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, s->index, 0, 1),
+        BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 1),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
+    if (setsockopt(d->fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0)
+        log_line("session.steer error=\"%s\"", strerror(errno));
 }
 
 void door_accept(struct session *s, struct door *d, struct MHD_Daemon *daemon)

@@ -4,7 +4,8 @@
  * The idea    nobody is accepted to be thrown out: who has no place waits in the backlog. libmicrohttpd
  *             would spin when descriptors run out, so that we stay below what we may open.
  * Limits      the descriptors of the process (RLIMIT_NOFILE, raised to the hard limit) less DOOR_RESERVE.
- * Source      sd_listen_fds(3) for LISTEN_FDS; socket(7) SO_REUSEPORT. */
+ * Source      sd_listen_fds(3) for LISTEN_FDS and LISTEN_FDNAMES; socket(7) SO_REUSEPORT and
+ *             SO_ATTACH_REUSEPORT_CBPF. */
 #pragma once
 
 #include "session/session.h"
@@ -21,6 +22,10 @@ void door_accept(struct session *s, struct door *d, struct MHD_Daemon *daemon);
 /* The end of a turn: look again whether there is room. */
 void door_turn(struct session *s, struct door *d);
 void door_shut(struct session *s, struct door *d);
+
+/* From now on the kernel gives new connections to the port's other sockets. Where it cannot be told to
+ * (the sockets are not those of `belfry serve`, or this is the only one), nothing changes. */
+void door_steer(struct session *s, struct door *d);
 
 /* Sockets that this process may hold. */
 uint32_t door_sockets_max(const struct door *d);

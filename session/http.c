@@ -27,6 +27,7 @@ struct http_peer {
     struct http_peer *next, *prev;
     int fd;
     bool busy;         /* a whole request is being answered */
+    bool heard;        /* a whole request has come */
     uint64_t received; /* bytes, when the last request was complete */
     uint64_t slow_ms;  /* since when a part of a request is there; 0: none is */
 };
@@ -41,7 +42,8 @@ struct http {
     struct request **watched; /* suspended polls, by id */
     uint32_t watched_n, watched_cap, *free_ids, free_n;
     uint32_t generation;
-    uint32_t asking; /* suspended requests that are no polls */
+    uint32_t asking;  /* suspended requests that are no polls */
+    uint32_t unheard; /* peers that are not `heard` */
 };
 
 static uint64_t bytes_received(int fd)
@@ -244,6 +246,13 @@ static enum MHD_Result begin(struct session *s, struct MHD_Connection *mhd, cons
     return queue(r);
 }
 
+static void hear(struct http *h, struct http_peer *p)
+{
+    h->unheard -= !p->heard;
+    p->heard = p->busy = true;
+    p->slow_ms = 0;
+}
+
 static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, const char *url,
                                       const char *method, const char *version, const char *data,
                                       size_t *data_n, void **slot)
@@ -261,10 +270,8 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
         *data_n = 0;
         return MHD_YES;
     }
-    if (r->from) {
-        r->from->busy = true;
-        r->from->slow_ms = 0;
-    }
+    if (r->from)
+        hear(s->http, r->from);
     arena_reset(&s->scratch);
     routes_handle(s, r);
     if (r->response)
@@ -313,6 +320,7 @@ static void peer_changed(void *cls, struct MHD_Connection *mhd, void **slot,
         if (h->peers)
             h->peers->prev = p;
         h->peers = p;
+        h->unheard++;
         *slot = p;
         count_one(s, COUNT_http_open);
     } else {
@@ -323,6 +331,7 @@ static void peer_changed(void *cls, struct MHD_Connection *mhd, void **slot,
             h->peers = p->next;
         if (p->next)
             p->next->prev = p->prev;
+        h->unheard -= !p->heard;
         free(p);
         gauge_down(s, COUNT_http_open);
     }
@@ -373,6 +382,11 @@ struct http *http_new(struct session *s)
     struct epoll_event inner = {.events = EPOLLIN, .data.u64 = wake_pack(WAKE_http, 0, 0)};
     ENSURE(epoll_ctl(s->epoll, EPOLL_CTL_ADD, h->mhd_fd, &inner) == 0);
     return h;
+}
+
+void http_accept_elsewhere(struct session *s)
+{
+    door_steer(s, s->http->door);
 }
 
 void http_accept_stop(struct session *s)
@@ -440,6 +454,11 @@ uint64_t http_deadline_ms(const struct session *s)
 bool http_asking(const struct session *s)
 {
     return s->http->asking > 0;
+}
+
+bool http_unheard(const struct session *s)
+{
+    return s->http->unheard > 0;
 }
 
 /* libmicrohttpd's time-out is for idleness, so that a byte a second would live for ever. */

@@ -50,6 +50,8 @@ void http_free(struct http **slot);
 /* Sockets that this process may hold. */
 uint32_t http_sockets_max(const struct session *s);
 
+/* New connections go to the other processes, where that can be had; at last nobody is accepted here. */
+void http_accept_elsewhere(struct session *s);
 void http_accept_stop(struct session *s);
 
 /* A wake of the epoll set that is ours. */
@@ -61,6 +63,9 @@ uint64_t http_deadline_ms(const struct session *s);
 
 /* A request, other than a poll, waits for the store. */
 bool http_asking(const struct session *s);
+
+/* A client that was accepted has not brought its first request yet. */
+bool http_unheard(const struct session *s);
 
 /* Once a second: cut who sends too slowly. */
 void http_sweep(struct session *s);

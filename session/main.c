@@ -7,6 +7,7 @@
 #include "lib/loop.h"
 #include "session/asks.h"
 #include "session/bus.h"
+#include "session/drain.h"
 #include "session/heads.h"
 #include "session/peers.h"
 #include "session/turn.h"
@@ -76,7 +77,7 @@ static void run(struct process *p)
 {
     struct session *s = &p->s;
     zmq_pollitem_t on[ON_MAX];
-    while (!turn_drained(s)) {
+    while (!drained(s)) {
         on[ON_signals] = (zmq_pollitem_t){.fd = p->signals, .events = ZMQ_POLLIN};
         on[ON_epoll] = (zmq_pollitem_t){.fd = s->epoll, .events = ZMQ_POLLIN};
         bus_poll(s, on + ON_bus);
@@ -87,7 +88,7 @@ static void run(struct process *p)
         s->wall_ms = clock_wall_ms();
         p->counters.head->beat_wall_ms = s->wall_ms;
         if (on[ON_signals].revents)
-            turn_drain(s);
+            drain_begin(s);
         turn_run(s, on[ON_epoll].revents != 0);
         ready(p);
     }

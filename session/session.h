@@ -69,8 +69,12 @@ struct session {
     int epoll;
     uint64_t seed; /* of the hash tables that clients fill */
     uint64_t sweep_ms;
-    uint64_t drain_ms, drain_end_ms; /* the next goodbyes, and when to leave whoever is there */
     bool draining;
+    struct {
+        uint64_t turn_ms;   /* the next goodbyes */
+        uint64_t spread_ms; /* when all have been told */
+        uint64_t shut_ms;   /* since when nobody is accepted; 0: still */
+    } drain;                /* drain.h */
     char token_key[SECRET_TEXT], api_key[SECRET_TEXT];
 
     struct map users; /* by name: users.h */

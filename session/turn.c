@@ -6,6 +6,7 @@
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/conn.h"
+#include "session/drain.h"
 #include "session/heads.h"
 #include "session/http.h"
 #include "session/live.h"
@@ -21,8 +22,6 @@
 enum {
     EVENTS_PER_TURN = 512,
     SWEEP_MS = 1000,
-    DRAIN_TURN_MS = 50,
-    DRAIN_LAST_MS = 3000, /* beyond the spread: for the last clients to say goodbye */
     SCRATCH = 2 << 20,
     HTTP_ROOM = 500, /* sockets left for HTTP when all connections are taken */
 };
@@ -145,32 +144,5 @@ uint64_t turn_deadline_ms(const struct session *s)
     first = sooner(first, asks_deadline_ms(s->store));
     first = sooner(first, peers_deadline_ms(s));
     first = sooner(first, http_deadline_ms(s));
-    return s->draining ? sooner(first, s->drain_ms) : first;
-}
-
-void turn_drain(struct session *s)
-{
-    if (s->draining)
-        return;
-    log_line("session.drain connections=%u", conns_count(s));
-    s->draining = true;
-    http_accept_stop(s);
-    presence_drain(s);
-    s->drain_ms = s->now_ms;
-    s->drain_end_ms = s->now_ms + s->settings->drain_ms + DRAIN_LAST_MS;
-}
-
-/* An even share of those that are there still, so that they do not all return at once. */
-bool turn_drained(struct session *s)
-{
-    if (!s->draining)
-        return false;
-    uint64_t spread_end_ms = s->drain_end_ms - DRAIN_LAST_MS;
-    if (s->now_ms >= s->drain_ms) {
-        uint64_t left_ms = spread_end_ms > s->now_ms ? spread_end_ms - s->now_ms : 0;
-        uint32_t turns = (uint32_t)(left_ms / DRAIN_TURN_MS) + 1;
-        conns_drain(s, conns_count(s) / turns + 1);
-        s->drain_ms = s->now_ms + DRAIN_TURN_MS;
-    }
-    return (conns_count(s) == 0 && !http_asking(s)) || s->now_ms >= s->drain_end_ms;
+    return sooner(first, drain_deadline_ms(s));
 }

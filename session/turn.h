@@ -15,8 +15,3 @@ void turn_close(struct session *s);
 /* `descriptors`: s->epoll has something to say. The clocks of `s` are those of this turn. */
 void turn_run(struct session *s, bool descriptors);
 uint64_t turn_deadline_ms(const struct session *s);
-
-/* Nobody new, goodbyes spread over drain_ms; a second call changes nothing. */
-void turn_drain(struct session *s);
-/* Says the next goodbyes. True: all are gone, or the time is over. */
-bool turn_drained(struct session *s);

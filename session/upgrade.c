@@ -155,7 +155,7 @@ void upgrade_websocket(struct session *s, struct request *r)
         refuse_websocket(s, r, 403, "the token is not base64");
     } else if (auth_socket(s, token, &who), who.kind != WHO_user) {
         refuse_websocket(s, r, 403, who.why ? who.why : "a socket needs a user's token");
-    } else if (s->draining || conns_full(s)) {
+    } else if (conns_full(s)) {
         count_one(s, COUNT_refused_full);
         refuse_websocket(s, r, 503, "this process takes no more connections now");
     } else {

@@ -1,29 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Row 41 of the compatibility checklist: TERM to one session process under a running stream. Its
- * clients are told 1012 one after the other, come back, recover, and stay on their transport. */
+/* Row 41 of the compatibility checklist: TERM to a session process under a running stream. Its clients
+ * are told 1012 one after the other, come back, recover, and stay on their transport, although their
+ * patience with a WebSocket is shorter than the drain is long. */
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Belfry, checked } from '../lib/belfry.mjs';
 import { both, closing, memory, Tab } from '../lib/phoenix.mjs';
+import { RawSocket } from '../lib/raw.mjs';
 import { classes, Feed, Listener } from '../lib/topics.mjs';
-import { until } from '../lib/until.mjs';
+import { until, within } from '../lib/until.mjs';
 
 const SPREAD_MS = 1500;
 const LATE_MS = 500; // a turn of the server, of this process, and what else the machine does
-const FALLBACK_MS = 2500; // as a new Phoenix project has it; longer than the spread, as some wait for the new process
+const FALLBACK_MS = 1000; // shorter than the spread: nobody may be left waiting for its end
 const BACK_MS = 4000;
+
+const START = {
+  conf: classes({ 'channel:{id}': { publish: 'authenticated', history: 10000 }, 'room:{id}': { publish: 'authenticated' } }),
+  env: { BELFRY_SESSION_DRAIN_MS: `${SPREAD_MS}` },
+};
 
 let belfry;
 const check = checked(() => belfry);
-before(async () => {
-  belfry = await Belfry.start({
-    conf: classes({ 'channel:{id}': { publish: 'authenticated', history: 10000 }, 'room:{id}': { publish: 'authenticated' } }),
-    env: { BELFRY_SESSION_DRAIN_MS: `${SPREAD_MS}` },
-  });
-});
+before(async () => (belfry = await Belfry.start(START)));
 after(() => belfry?.stop());
+
+/** A test of an installation of its own. */
+function checkAlone(name, start, body) {
+  let own;
+  checked(() => own)(name, async (t) => {
+    own = await Belfry.start({ ...START, ...start });
+    try {
+      await body(t, own);
+    } finally {
+      await own.stop();
+    }
+  });
+}
+
+/** So many pages that would fall back to long-poll, joined. */
+async function pages(t, at, topic, n, version) {
+  const all = [];
+  for (let i = 0; i < n; i++)
+    all.push(watch(new Feed(at.base, topic, { version, token: () => at.token('ann'), longPollFallbackMs: FALLBACK_MS, rejoinAfterMs: () => 100 })));
+  closing(t, ...all);
+  await Promise.all(all.map((one) => one.join()));
+  return all;
+}
+
+/** Everyone is joined again, recovered, told of what is published now, and was only ever told 1012. */
+async function unharmed(all, at, topic) {
+  const { seq } = await at.publish(topic, 'said', { n: 'last' });
+  for (const one of all) {
+    await one.reached(seq, BACK_MS);
+    assert.deepEqual(one.broken, []);
+    assert.ok(one.joins.slice(1).every((join) => join.recovered));
+    assert.ok(one.wire.closes.every((code) => code === 1012), one.wire.closes.join());
+    assert.notEqual(one.socket.transport, one.LongPoll, 'still on WebSocket');
+  }
+}
+
+async function gauge(at, name, role) {
+  const { text } = await at.get('/metrics', at.apiKey);
+  return Number(new RegExp(`^belfry_${name}\\{[^}]*role="${role}"[^}]*\\} (\\d+)$`, 'm').exec(text)[1]);
+}
+const drains = (at, n) => until(`${n} drain`, () => at.log.filter((line) => /session\.drain/.test(line)).length >= n);
 
 /** When its connection was closed. */
 function watch(feed) {
@@ -135,4 +179,62 @@ check('every process drains in turn, under an inbox: told of all, once', async (
     assert.deepEqual(tab.broken(), []);
     assert.equal(tab.inbox.list().length, count);
   }
+});
+
+check('after a drain the process has its share of new connections again', async (t) => {
+  const pid = await belfry.signal('session.1', 'SIGTERM');
+  await belfry.back('session.1', pid, SPREAD_MS + BACK_MS);
+  const raws = await Promise.all(Array.from({ length: 40 }, () => RawSocket.open(belfry.base, belfry.token('ann'))));
+  t.after(() => raws.forEach((raw) => raw.ws.terminate()));
+  for (const role of ['session.0', 'session.1'])
+    await until(`${role} has some`, async () => (await gauge(belfry, 'connections', role)) >= 5);
+});
+
+for (const version of both) {
+  checkAlone(`row 41: a process that is alone drains: each is closed once, and back, ${version}`, { sessions: 1 }, async (t, own) => {
+    const all = await pages(t, own, 'channel:one', 40, version);
+    const pid = await own.signal('session.0', 'SIGTERM');
+    const from = Date.now();
+    await own.back('session.0', pid, SPREAD_MS + BACK_MS);
+    const took = Date.now() - from;
+    assert.ok(took < SPREAD_MS, `nobody to go to, so there is no spread: ${took} ms`);
+    await unharmed(all, own, 'channel:one');
+    for (const one of all) assert.equal(one.wire.closes.length, 1);
+  });
+
+  checkAlone(`row 41: both processes drain at once, so that there is nobody to steer to, ${version}`, {}, async (t, own) => {
+    const all = await pages(t, own, 'channel:two', 40, version);
+    const pids = [await own.signal('session.0', 'SIGTERM'), await own.signal('session.1', 'SIGTERM')];
+    for (const i of [0, 1]) await own.back(`session.${i}`, pids[i], SPREAD_MS + BACK_MS);
+    await unharmed(all, own, 'channel:two');
+  });
+}
+
+checkAlone('the whole installation drains: a newcomer is served, and told like the others', {}, async (t, own) => {
+  const open = () => RawSocket.open(own.base, own.token('ann'));
+  const all = await Promise.all(Array.from({ length: 20 }, open)); // in both processes
+  const left = own.stop(); // asserts exit code 0
+  await drains(own, 2);
+  all.push(await open());
+  all.at(-1).send([null, '1', 'phoenix', 'heartbeat', {}]);
+  assert.equal((await all.at(-1).reply('1'))[4].status, 'ok');
+  for (const raw of all) assert.equal((await raw.closed).code, 1012);
+  await left;
+});
+
+checkAlone('who was accepted before the drain, and upgrades only then, is not refused', { sessions: 1 }, async (t, own) => {
+  const { hostname, port } = new URL(own.base);
+  const silent = net.connect(Number(port), hostname);
+  t.after(() => silent.destroy());
+  await until('accepted', async () => (await gauge(own, 'http_open', 'session.0')) === 2); // it, and who asks
+  await own.signal('session.0', 'SIGTERM');
+  await drains(own, 1);
+  let text = '';
+  const ended = new Promise((resolve) => silent.on('close', resolve));
+  silent.on('data', (part) => (text += part.toString('latin1')));
+  silent.write(`GET /socket/websocket?token=${own.token('ann')}&vsn=2.0.0 HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n` +
+    'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n');
+  await within('closed', ended);
+  assert.match(text, /^HTTP\/1\.1 101 /);
+  assert.ok(text.endsWith('\x88\x02\x03\xf4'), 'and then 1012');
 });
