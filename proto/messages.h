@@ -55,7 +55,8 @@ struct mp_list {
     F(bin, ids, IDS_MAX * 16, "read, expired: 16-byte ids, back to back")                          \
     F(str, op_id, KEY_MAX, "the op_id it was asked with, or empty")                                \
     F(str, event, EVENT_MAX, "message: its event; its payload is `content`")                       \
-    F(str, user, USER_MAX, "message: who published it; empty: a back end")
+    F(str, user, USER_MAX, "message: who published it; empty: a back end")                         \
+    F(u64, log_bytes, 0, "of all entries before it")
 
 #define ITEM_FIELDS(F)                                                                             \
     F(u64, pos, 0, "position in the feed")                                                         \

@@ -47,6 +47,11 @@
       "refuse writes when the disk has less free than this")                                       \
     S(u64, queue, "store/queue", 16, 1000000, "20000", "writes that may wait for a commit")        \
     S(u64, remember_h, "store/remember_h", 1, 168, "24", "hours that idempotency keys are known")  \
+    S(u64, log_mb, "store/log_mb", 0, 1048576, "1024",                                             \
+      "who missed no more than the newest so much of the log gets each change, others a sync; 0: " \
+      "no limit")                                                                                  \
+    S(u64, log_days, "store/log_days", 0, 3650, "30",                                              \
+      "and who was away no longer than so many days; 0: no limit")                                 \
     S(u64, broker_queue, "broker/queue", 1000, 1000000, "50000",                                   \
       "messages that wait for a slow session; what is over is dropped and healed from the log")    \
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \

@@ -20,6 +20,7 @@ struct recount {
     uint64_t expiries; /* items that end */
     uint64_t messages; /* rows of a history, shown or not */
     uint64_t items;    /* looked at, of all topics */
+    uint64_t trimmed;  /* the log may lack what lies up to there */
     uint32_t drifts;
 };
 
@@ -150,8 +151,14 @@ static void follow_chain(struct recount *c)
         struct bytes raw;
         c->items++;
         entries++;
-        if (log_get(c->r->txn, at, &entry, &raw) || !bytes_equal(entry.topic, c->topic) ||
-            entry.prev >= at) {
+        enum err e = log_get(c->r->txn, at, &entry, &raw);
+        if (e == ERR_NOT_FOUND && at <= c->trimmed && at != c->kept.head) {
+            c->found.no = c->kept.no; /* who knows: that entry is gone */
+            if (c->found.newest_pos == 0)
+                c->found.newest_pos = c->kept.newest_pos;
+            return;
+        }
+        if (e || !bytes_equal(entry.topic, c->topic) || entry.prev >= at) {
             drift(c, "chain broken at", at, 0);
             return;
         }
@@ -215,6 +222,9 @@ void read_check(const struct reads *r, const struct msg_check *m)
     struct bytes key, value;
     struct walk w;
     uint64_t limit = m->limit < ITEMS_MAX ? m->limit : ITEMS_MAX;
+    struct meta meta;
+    if (meta_load(r->txn, &meta) == ERR_OK)
+        c.trimmed = meta.trimmed;
     bool more = false;
     buf_reset(r->list);
     walk_open(&w, r->txn, TABLE_topics, WALK_up, m->after);

@@ -7,6 +7,7 @@
 #include "store/idem.h"
 #include "store/refuse.h"
 #include "store/topics.h"
+#include "store/trim.h"
 
 /* Pages that one notification makes dirty at most: its leaf in log, index, topics, idem, expiry. */
 enum { PAGES_OF_ONE = 6, PAGES_OF_ALL = 64, PAGE_BYTES = 4096 };
@@ -21,10 +22,9 @@ static struct bytes name_of(const void *thing)
 }
 
 void commit_init(struct commit *c, struct engine *engine, const struct state *state,
-                 uint64_t reserve_bytes, uint64_t remember_ms, uint64_t seed)
+                 const struct limits *limits, uint64_t seed)
 {
-    *c = (struct commit){.engine = engine, .state = *state, .reserve_bytes = reserve_bytes};
-    c->work.remember_ms = remember_ms;
+    *c = (struct commit){.engine = engine, .state = *state, .work.limits = *limits};
     map_init(&c->work.topics, name_of, seed);
     arena_init(&c->work.arena, ARENA_BYTES);
 }
@@ -121,6 +121,7 @@ static enum err run(struct commit *c, struct batch *b, uint32_t to, bool room, s
         return ERR_OK;
     }
     idem_forget(&c->work);
+    log_trim(&c->work);
     e = txn_commit(&txn);
     if (e)
         return e;
@@ -142,7 +143,8 @@ static void set_low(struct commit *c, bool low)
 
 static bool look_for_room(struct commit *c, uint64_t weight)
 {
-    uint64_t need = c->reserve_bytes + (weight * PAGES_OF_ONE + PAGES_OF_ALL) * PAGE_BYTES;
+    uint64_t need = c->work.limits.reserve_bytes +
+                    (weight * PAGES_OF_ONE + PAGES_OF_ALL) * PAGE_BYTES;
     set_low(c, engine_room(c->engine, need) == ERR_NO_SPACE);
     return !c->low;
 }
@@ -152,6 +154,7 @@ static void add(struct tally *sum, const struct tally *t)
     sum->writes += t->writes;
     sum->expired += t->expired;
     sum->cut += t->cut;
+    sum->trimmed += t->trimmed;
     sum->fanned += t->fanned;
     sum->repeats += t->repeats;
     sum->full += t->full;

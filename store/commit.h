@@ -15,14 +15,13 @@
 
 struct commit {
     struct engine *engine;
-    struct state state;     /* as it is on disk */
-    uint64_t reserve_bytes; /* of the disk, kept free */
-    bool low;               /* it is below that now; said once */
+    struct state state; /* as it is on disk */
+    bool low;           /* the disk has less than its reserve free; said once */
     struct work work;
 };
 
 void commit_init(struct commit *c, struct engine *engine, const struct state *state,
-                 uint64_t reserve_bytes, uint64_t remember_ms, uint64_t seed);
+                 const struct limits *limits, uint64_t seed);
 void commit_fini(struct commit *c);
 
 /* Carry out the next part of a batch that is not done yet. Afterwards b->done has risen, or

@@ -14,6 +14,7 @@
     X(reads, total, "reads answered")                                                              \
     X(expired, total, "notifications that came to their end")                                      \
     X(cut, total, "messages deleted because their topic keeps fewer, or none so old")              \
+    X(trimmed, total, "entries deleted from the old end of the log")                               \
     X(fanned, total, "notifications made for members of topics")                                   \
     X(idem_repeats, total, "actions known by their key, answered as the first time")               \
     X(refused_full, total, "requests refused because the queue was full")                          \

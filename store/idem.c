@@ -9,7 +9,7 @@ enum { HASH_SIZE = 16, DAY_MS = 24 * 3600 * 1000, FORGET_MIN = 32, FORGET_MAX = 
 
 static uint64_t oldest_day(const struct work *w)
 {
-    return w->at_ms < w->remember_ms ? 0 : (w->at_ms - w->remember_ms) / DAY_MS;
+    return w->at_ms < w->limits.remember_ms ? 0 : (w->at_ms - w->limits.remember_ms) / DAY_MS;
 }
 
 /* The day, and the hash of action, user and key; a user holds no NUL, so it ends there. */

@@ -2,7 +2,7 @@
 /* idem.h -- answers that are remembered, so that a repeated request changes nothing.
  *
  * The answer is written in the transaction of what it answers. Keys are kept by day, looked up for
- * the days that `remember_ms` covers, and those of older days deleted a few with each commit. */
+ * the days that limits.remember_ms covers, and those of older days deleted a few with each commit. */
 #pragma once
 
 #include "proto/messages.h"

@@ -6,6 +6,7 @@
 #include "proto/types.h"
 #include "store/log.h"
 #include "store/record.h"
+#include "store/trim.h"
 
 bool inbox_takes(uint64_t type, struct bytes content)
 {
@@ -20,6 +21,12 @@ enum err item_load(struct txn *t, uint64_t no, uint64_t pos, struct item_row *it
     if (e == ERR_OK && item->type >= TYPE_COUNT)
         return record_damaged(t, TABLE_index, key_bytes(&key));
     return e;
+}
+
+enum err inbox_has_body(struct txn *t, uint64_t no, const struct msg_entry *e)
+{
+    struct item_row item;
+    return e->kind == ENTRY_created ? item_load(t, no, e->pos, &item) : ERR_NOT_FOUND;
 }
 
 static void item_put(struct txn *t, uint64_t no, uint64_t pos, const struct item_row *item)
@@ -138,6 +145,7 @@ static enum err expire(struct work *w, struct topic *in)
             struct key row = key3(in->row.no, end.row[i].expires_ms, end.row[i].pos);
             txn_del(w->txn, TABLE_index, key_bytes(&item));
             txn_del(w->txn, TABLE_expiry, key_bytes(&row));
+            log_let_go(w, &in->row, end.row[i].pos);
         }
         in->row = end.after;
         in->dirty = true;

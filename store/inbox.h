@@ -34,6 +34,9 @@ bool inbox_takes(uint64_t type, struct bytes content);
 /* OK, NOT_FOUND or WORLD. */
 enum err item_load(struct txn *t, uint64_t no, uint64_t pos, struct item_row *item);
 
+/* Is this entry the body of a notification that is there? OK, NOT_FOUND or WORLD. */
+enum err inbox_has_body(struct txn *t, uint64_t no, const struct msg_entry *e);
+
 /* When it was read and its last change, marks included. OK or WORLD. */
 enum err item_read_at(struct txn *t, const struct topic_row *inbox, uint64_t pos,
                       const struct item_row *item, uint64_t *read_ms, uint64_t *rev);

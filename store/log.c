@@ -3,12 +3,15 @@
 
 #include "store/record.h"
 
-void log_append(struct txn *t, const struct msg_entry *entry)
+size_t log_append(struct txn *t, const struct msg_entry *entry)
 {
     struct key key = key1(entry->seq);
     struct msg m = {.id = MSG_entry, .entry = *entry};
-    msg_write(record_begin(t), &m);
+    struct buf *b = record_begin(t);
+    msg_write(b, &m);
+    size_t n = b->n;
     record_end(t, TABLE_log, key_bytes(&key), true);
+    return n;
 }
 
 enum err log_read(struct txn *t, struct bytes key, struct bytes value, struct msg_entry *entry,

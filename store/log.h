@@ -8,7 +8,8 @@
 #include "proto/messages.h"
 #include "store/engine.h"
 
-void log_append(struct txn *t, const struct msg_entry *entry);
+/* Gives its size. */
+size_t log_append(struct txn *t, const struct msg_entry *entry);
 
 /* `raw`: the entry as it is encoded. Both borrowed. OK, NOT_FOUND or WORLD. */
 enum err log_get(struct txn *t, uint64_t seq, struct msg_entry *entry, struct bytes *raw);

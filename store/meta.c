@@ -5,13 +5,18 @@
 #include "store/log.h"
 #include "store/record.h"
 
-enum { FORMAT = 2 };
+enum { FORMAT = 3 };
 
 static const struct bytes meta_key = {"store", 5};
 
 void meta_put(struct txn *t, const struct meta *meta)
 {
     record_put(t, TABLE_meta, meta_key, meta, FIELDS_OF(*meta), (struct bytes){0});
+}
+
+enum err meta_load(struct txn *t, struct meta *meta)
+{
+    return record_get(t, TABLE_meta, meta_key, meta, FIELDS_OF(*meta), NULL);
 }
 
 static enum err head_of(struct txn *t, struct state *s)
@@ -23,8 +28,10 @@ static enum err head_of(struct txn *t, struct state *s)
     struct msg_entry entry;
     struct bytes raw;
     enum err e = log_get(t, s->head, &entry, &raw);
-    if (!e)
+    if (!e) {
         s->at_ms = entry.at_ms;
+        s->bytes = entry.log_bytes + raw.n;
+    }
     return e;
 }
 
@@ -33,7 +40,7 @@ static enum err load_or_make(struct txn *t, uint64_t now_ms, struct state *s)
     enum err e = head_of(t, s);
     if (e)
         return e;
-    e = record_get(t, TABLE_meta, meta_key, &s->meta, FIELDS_OF(s->meta), NULL);
+    e = meta_load(t, &s->meta);
     if (e == ERR_NOT_FOUND && s->head == 0) {
         s->meta = (struct meta){.format = FORMAT, .epoch = now_ms};
         meta_put(t, &s->meta);

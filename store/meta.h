@@ -11,6 +11,7 @@ struct meta {
     uint64_t format;   /* of all tables */
     uint64_t epoch;    /* wall clock when it was made: another epoch, another history */
     uint64_t notifier; /* the notifier has published everything up to here */
+    uint64_t trimmed;  /* up to here the log has only what is still needed: trim.h */
 };
 
 /* What a store goes on from. */
@@ -18,6 +19,7 @@ struct state {
     struct meta meta;
     uint64_t head;  /* of the log */
     uint64_t at_ms; /* of its newest entry: no later one says an earlier time */
+    uint64_t bytes; /* of all entries that it ever had */
 };
 
 enum err meta_open(struct engine *e, uint64_t now_ms, struct state *state);
@@ -25,4 +27,7 @@ enum err meta_open(struct engine *e, uint64_t now_ms, struct state *state);
 /* This is an older copy of the history that clients know: a new epoch, so that none of them goes on
  * from a seq that now means something else. */
 enum err meta_renew(struct engine *e, uint64_t now_ms, struct state *state);
+
+/* OK, NOT_FOUND or WORLD. */
+enum err meta_load(struct txn *t, struct meta *meta);
 void meta_put(struct txn *t, const struct meta *meta);

@@ -212,6 +212,7 @@ static void tell(struct requests *r, const struct batch *b)
     count(r, COUNT_writes, b->tally.writes);
     count(r, COUNT_expired, b->tally.expired);
     count(r, COUNT_cut, b->tally.cut);
+    count(r, COUNT_trimmed, b->tally.trimmed);
     count(r, COUNT_fanned, b->tally.fanned);
     count(r, COUNT_idem_repeats, b->tally.repeats);
     count(r, COUNT_refused_space, b->tally.full);

@@ -5,6 +5,7 @@
 #include "proto/topic.h"
 #include "store/log.h"
 #include "store/record.h"
+#include "store/trim.h"
 
 bool topic_plain(struct bytes name)
 {
@@ -45,11 +46,13 @@ void topic_append(struct work *w, struct topic *t, struct msg_entry *e)
     e->topic = t->name;
     e->at_ms = w->at_ms;
     e->unread = t->row.unread;
+    e->log_bytes = w->state.bytes;
     if (t->row.no == 0)
         t->row.no = e->seq;
     t->row.head = e->seq;
     t->dirty = true;
-    log_append(w->txn, e);
+    w->state.bytes += log_append(w->txn, e);
+    log_let_go(w, &t->row, e->prev);
 }
 
 /* Where it stands among the inboxes that wait for an expiry. */

@@ -13,10 +13,18 @@ static struct buf *out(void *world, const struct hub_peer *to)
     return hub_out(world, to);
 }
 
+static struct limits limits_of(const struct settings *s)
+{
+    return (struct limits){.reserve_bytes = s->reserve_mb << 20,
+                           .remember_ms = s->remember_h * 3600 * 1000,
+                           .log_bytes = s->log_mb << 20,
+                           .log_ms = s->log_days * 24 * 3600 * 1000};
+}
+
 void store_open(struct store *s, const struct state *state, struct counter *counts, uint64_t seed)
 {
-    commit_init(&s->commit, s->engine, state, s->settings->reserve_mb << 20,
-                s->settings->remember_h * 3600 * 1000, seed);
+    struct limits limits = limits_of(s->settings);
+    commit_init(&s->commit, s->engine, state, &limits, seed);
     committer_start(&s->committer, s->ctx, &s->commit);
     s->requests = (struct requests){.engine = s->engine,
                                     .queue = s->settings->queue,

@@ -15,11 +15,20 @@
  * spill. */
 enum { WORK_WEIGHT = 8192, EXPIRE_MAX = 1000 };
 
+/* What the settings allow; of the log 0: no limit. */
+struct limits {
+    uint64_t reserve_bytes; /* of the disk, kept free */
+    uint64_t remember_ms;   /* idempotency keys */
+    uint64_t log_bytes;     /* of the log that can be read since a seq */
+    uint64_t log_ms;        /* how old that may be */
+};
+
 /* What one commit did, for the counters. */
 struct tally {
     uint64_t writes;  /* actions that were committed */
     uint64_t expired; /* items */
     uint64_t cut;     /* messages deleted from histories */
+    uint64_t trimmed; /* entries deleted from the log's old end */
     uint64_t fanned;  /* notifications that fan-outs made */
     uint64_t repeats; /* actions known by their key, answered as the first time */
     uint64_t full;    /* refused: no space on the disk */
@@ -32,7 +41,7 @@ struct work {
     struct state state; /* as it will be when this is committed */
     uint64_t now_ms;    /* wall clock */
     uint64_t at_ms;     /* of what is written: never before what is there */
-    uint64_t remember_ms;
+    struct limits limits;
     uint64_t action; /* number of the action at work, to find a user named twice */
     struct tally tally;
     uint64_t kept; /* idempotency keys written */

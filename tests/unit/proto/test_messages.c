@@ -228,8 +228,8 @@ static void later_fields_are_skipped(void **state)
         buf_bytes(&again, golden_bytes(g));
         buf_reset(&text);
         mp_put_array(&text, shape->count + 1 + 4);
-        assert_int_equal(again.p[0] & 0xf0, 0x90); /* one byte: fewer than 16 fields */
-        buf_add(&text, again.p + 1, again.n - 1);
+        size_t head = (uint8_t)again.p[0] == 0xdc ? 3 : 1; /* of 16 fields and more */
+        buf_add(&text, again.p + head, again.n - head);
         mp_put_u64(&text, UINT64_MAX);
         mp_put_str(&text, BYTES("new"));
         mp_put_bin(&text, BYTES("new"));

@@ -35,7 +35,8 @@ struct desk {
     struct buf out[DESK_PEERS];
     size_t read[DESK_PEERS];
     struct buf request;
-    uint64_t req, reserve_bytes, remember_ms;
+    uint64_t req;
+    struct limits limits;
 };
 
 static inline struct buf *desk_out(void *world, const struct hub_peer *to)
@@ -60,7 +61,7 @@ static inline void desk_start(struct desk *d)
 {
     struct state state;
     assert_int_equal(meta_open(d->engine, d->now.wall_ms, &state), ERR_OK);
-    commit_init(&d->commit, d->engine, &state, d->reserve_bytes, d->remember_ms, 1);
+    commit_init(&d->commit, d->engine, &state, &d->limits, 1);
     d->requests = (struct requests){.engine = d->engine,
                                     .queue = 1000,
                                     .out = desk_out,
@@ -80,7 +81,7 @@ static inline struct desk *desk_open(bool lmdb)
 {
     struct desk *d = test_calloc(1, sizeof *d);
     d->now = (struct instant){1000, 1700000000000};
-    d->remember_ms = 24 * 3600 * 1000;
+    d->limits.remember_ms = 24 * 3600 * 1000;
     for (int i = 0; i < DESK_PEERS; i++)
         buf_init(&d->out[i], FRAME_MAX);
     buf_init(&d->request, FRAME_MAX);

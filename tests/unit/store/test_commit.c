@@ -129,7 +129,7 @@ static void a_full_disk_refuses_and_recovers(void **state)
     struct desk *d = *state;
     struct mem_faults *disk = engine_mem_faults(d->engine);
     desk_stop(d);
-    d->reserve_bytes = 16 << 20;
+    d->limits.reserve_bytes = 16 << 20;
     desk_start(d);
     uint64_t pos = create_one(d, "ann", TYPE_activity, 0), at_ms = d->now.wall_ms;
     create_one(d, "ann", TYPE_activity, d->now.wall_ms + 1000);

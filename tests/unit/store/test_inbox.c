@@ -362,7 +362,7 @@ static void keys_are_known_as_long_as_was_said(void **state)
     struct desk *d = *state;
     const uint64_t hour_ms = 3600000;
     desk_stop(d);
-    d->remember_ms = 7 * 24 * hour_ms;
+    d->limits.remember_ms = 7 * 24 * hour_ms;
     desk_start(d);
     struct buf users;
     buf_init(&users, 1000);
