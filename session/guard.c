@@ -132,6 +132,8 @@ unsigned guard_handshake(struct MHD_Connection *c, const char **key, const char 
     return 0;
 }
 
+enum { NO_NAME = 0x01 };
+
 static int hex(char c)
 {
     if (c >= '0' && c <= '9')
@@ -149,12 +151,12 @@ size_t guard_unescape(char *text)
     for (const char *p = text; *p;) {
         int high = *p == '%' ? hex(p[1]) : -1;
         int low = high >= 0 ? hex(p[2]) : -1;
-        if (low >= 0 && (high > 0 || low > 0)) {
-            *to++ = (char)(high << 4 | low);
-            p += 3;
-        } else {
-            *to++ = *p++;
-        }
+        int c = high << 4 | low;
+        if (*p != '%')
+            *to++ = *p;
+        else
+            *to++ = (char)(low >= 0 && c > 0 ? c : NO_NAME);
+        p += low >= 0 ? 3 : 1;
     }
     *to = '\0';
     return (size_t)(to - text);

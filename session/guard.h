@@ -19,5 +19,6 @@ unsigned guard_handshake(struct MHD_Connection *c, const char **key, const char 
 /* A comma-separated header lists this token (any case). */
 bool header_lists(const char *value, const char *token);
 
-/* Undo percent-encoding in place, but leave %00: a NUL would cut the text. Gives the new length. */
+/* Undo percent-encoding in place; gives the new length. What is no escape, and %00, which would cut the
+ * text, becomes a control character: no name has any, so that two texts never name the same. */
 size_t guard_unescape(char *text);

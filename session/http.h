@@ -29,7 +29,7 @@ struct request {
     struct session *s;
     struct MHD_Connection *mhd;
     struct http_peer *from;
-    char *path;               /* decoded; may hold %00, never a NUL */
+    char *path;               /* decoded; never holds a NUL */
     struct bytes topic, rest; /* parts of the path, where its route has them */
     enum http_method method;
     bool head;

@@ -416,6 +416,20 @@ check('topics with any characters that a name may have, percent-encoded in the p
   }
 });
 
+check('a path that is not percent-encoded, or has a NUL, names no topic and no member', async () => {
+  const plain = `channel:%00-${++ids}`;
+  const { seq } = await belfry.publish(plain, 'said', {});
+  const post = (path) => belfry.post(`/api/topics/${path}/publish`, { event: 'said', payload: {} }, belfry.apiKey);
+  for (const bad of ['channel:%00', 'channel:%', 'channel:%4', 'channel:%zz', `channel:%00-${ids}`, 'channel:a%00', '%00']) {
+    assert.equal((await post(bad)).status, 404, bad);
+    assert.equal((await belfry.get(`/api/topics/${bad}/history`, belfry.apiKey)).status, 404, bad);
+  }
+  for (const bad of ['%00', 'a%', 'a%zz'])
+    assert.equal((await belfry.request('PUT', `/api/topics/${encodeURIComponent(plain)}/members/${bad}`, { headers: bearer(belfry.apiKey) })).status, 400, bad);
+  const history = await belfry.history(plain);
+  assert.deepEqual([history.seq, history.messages.length], [seq, 1]);
+});
+
 check('Idempotency-Key: a repeat is answered the same and published once; another request with it is 422', async (t) => {
   const topic = fresh('channel');
   const feed = await joinedFeed(t, topic);
