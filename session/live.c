@@ -9,6 +9,7 @@
 #include "session/bus.h"
 #include "session/inbox.h"
 #include "session/kind.h"
+#include "session/longpoll.h"
 #include "session/phoenix.h"
 #include "session/presence_live.h"
 
@@ -289,6 +290,11 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         break;
     case FX_send:
         send_broadcast(s, m, news);
+        break;
+    case FX_lost:
+        count_one(s, COUNT_lost);
+        if (m->conn->poll && !kind->write_sync) /* nothing will tell it later */
+            longpoll_lost(m->conn);
         break;
     case FX_send_changes:
         send_changes(s, m, &answer->changes, fx.seq);

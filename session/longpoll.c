@@ -20,6 +20,7 @@ enum {
     BATCH_BYTES = 1 << 20, /* of one answer, but always at least a frame */
     ABORTED_MS = 5000,     /* after a poll that its client gave up, wait so long for the next */
     POST_MS = 5000,
+    LOST_MS = 1000,
 };
 
 /* Whoever waits for an answer: a request of ours, or one of another process. */
@@ -35,6 +36,7 @@ struct longpoll {
     uint64_t polled_ms;   /* when the last poll came or was answered */
     unsigned sent;        /* frames of the batch after `cursor`, handed out and not yet confirmed */
     bool aborted;         /* the last poll was given up by its client */
+    bool lost;            /* something was, since the last poll */
     struct poller poller; /* the GET that waits */
 };
 
@@ -159,6 +161,11 @@ void longpoll_forget(struct session *s, struct conn *c)
     c->poll = NULL;
 }
 
+void longpoll_lost(struct conn *c)
+{
+    c->poll->lost = true;
+}
+
 static struct conn *owned(struct session *s, uint64_t slot)
 {
     struct conn *c = slot <= UINT32_MAX ? conn_at(s, (uint32_t)slot) : NULL;
@@ -168,6 +175,7 @@ static struct conn *owned(struct session *s, uint64_t slot)
 static void serve_get(struct session *s, struct conn *c, struct poller *who, uint64_t cursor)
 {
     struct longpoll *p = c->poll;
+    p->lost = false;
     if (waits(p)) { /* the newer one wins; the older gets an answer at once */
         struct bytes empty = write_body(s, c, 204, 0);
         answer(s, &p->poller, empty);
@@ -351,6 +359,8 @@ void longpoll_sweep(struct session *s, struct conn *c)
     if (waits(p) && since_ms >= s->settings->poll_ms) {
         p->polled_ms = s->now_ms;
         answer(s, &p->poller, write_body(s, c, 204, 0));
+    } else if (!waits(p) && p->lost && since_ms >= LOST_MS) {
+        conn_drop(s, c, CLOSE_slow_reader);
     } else if (!waits(p) && since_ms > reap_ms) {
         conn_drop(s, c, CLOSE_idle);
     }

@@ -7,7 +7,8 @@
  *             answer nor a repeated poll loses or doubles anything.
  * Rules       a GET body's status is 200, 204, 403, 410 or 500, whatever happens: any other stops
  *             phoenix.js for ever. An unknown token is a 500: the client comes anew and joins again.
- * Limits      output as for a WebSocket (conn.h); BATCH_BYTES a GET; one GET waits at a time.
+ * Limits      output as for a WebSocket (conn.h); BATCH_BYTES a GET; one GET waits at a time; LOST_MS
+ *             without a poll after a loss.
  * Source      reference: Phoenix.Transports.LongPoll; docs/tour.md "Long-poll". */
 #pragma once
 
@@ -30,6 +31,10 @@ void longpoll_request(struct session *s, struct request *r, struct bytes token, 
 
 /* The client of a waiting request has left. */
 void longpoll_left(struct session *s, struct request *r);
+
+/* Something that is kept nowhere was dropped, as too much waits already. Who goes on polling loses it, as a
+ * slow WebSocket does; the session of who does not is over, so that the client hears of it. */
+void longpoll_lost(struct conn *c);
 
 /* From conn.h: frames wait; once a second; the connection goes. */
 void longpoll_flush(struct session *s, struct conn *c);

@@ -40,6 +40,7 @@
     X(broadcasts, total, "broadcasts received that someone here wanted")                           \
     X(holes, total, "holes found in a topic and read from the log")                                \
     X(syncs, total, "notifications:sync sent")                                                     \
+    X(lost, total, "events without a number that a client missed, as it took too little")          \
     X(behind, total, "times that a client took too little")                                        \
     X(presence_entries, gauge, "entries of this process on topics with presence now")              \
     X(presence_topics, gauge, "topics with presence now")                                          \

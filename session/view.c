@@ -363,6 +363,10 @@ static void behind(struct view *v, const struct view_event *ev, struct view_effe
             sync(v, fx);
         break;
     case EV_broadcast:
+        if (ev->seq == 0)
+            emit(fx, (struct view_effect){.kind = FX_lost});
+        hear(v, ev->seq);
+        break;
     case EV_head:
         hear(v, ev->seq);
         break;

@@ -48,6 +48,7 @@
     X(reply_changes)  /* answer the join with the changes of this event */                         \
     X(refuse)         /* answer the join: not now */                                               \
     X(send)           /* the broadcast of this event goes to the client */                         \
+    X(lost)           /* the broadcast of this event does not go to the client, nor ever will */   \
     X(send_changes)   /* the changes of this event, each as its own event, those after `seq` */    \
     X(send_sync)      /* the snapshot of this event as one notifications:sync */                   \
     X(resumed)        /* answer the client's reconnect: it has everything */                       \

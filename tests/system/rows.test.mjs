@@ -250,7 +250,7 @@ for (const version of both)
 
 /* ---- bounds ---- */
 
-checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounded; when it polls it gets what comes then',
+checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounded, and its session ends; who polls stays',
   { BELFRY_SESSION_POLL_REAP_MS: '120000', BELFRY_SESSION_POLL_MS: '1000' }, async (t, own) => {
     const topic = 'typing:a';
     const poll = new RawPoll(own.base, own.token('absent'));
@@ -259,6 +259,16 @@ checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounde
     await poll.frames((frame) => frame[1] === '1');
     const pids = await Promise.all(['session.0', 'session.1'].map((role) => own.pid(role)));
     const rss = () => pids.reduce((sum, pid) => sum + Number(/^VmRSS:\s+(\d+) kB$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]), 0);
+    const paused = [];
+    for (const version of both) {
+      const one = await joined(t, topic, { at: own, version, transport: 'longpoll', reconnectAfterMs: () => 50 });
+      const { conn } = one.socket;
+      const { poll: go } = conn;
+      conn.poll = () => {};
+      paused.push({ one, go: () => (delete conn.poll, go.call(conn)) });
+    }
+    const polling = await Promise.all(both.map((version) => joined(t, topic, { at: own, version, transport: 'longpoll' })));
+    for (const one of polling) one.seen = { push() {} }; // 100,000 are too many to keep
     const raw = await RawSocket.open(own.base, own.token('busy'));
     await raw.join(topic);
     const text = 'x'.repeat(200);
@@ -275,14 +285,19 @@ checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounde
     const grown = rss() - before;
     t.diagnostic(`${grown} kB more behind the first 2,500`);
     assert.ok(grown < 10000, `${grown} kB for 20 MB of payloads`);
-    const { json, text: body } = await poll.get();
-    assert.equal(json.status, 200);
-    assert.ok(body.length < 4 * 65536, `${body.length} bytes`);
-    assert.deepEqual(json.messages.map((message) => JSON.parse(message)[4].n), json.messages.map((_, n) => n), 'the first of them, in order');
-    await poll.get(); // which says that it has them
+    await until('those who do not poll are over', async () => (await gauge('close_slow_reader_total', own)) === 1 + paused.length);
+    assert.deepEqual((await poll.get()).json, { status: 500 });
+    assert.deepEqual((await poll.post([['1', '2', topic, 'typing', {}]])).json, { status: 410 });
+    for (const { one, go } of paused) {
+      assert.equal(one.channel.state, 'joined', 'it does not know yet');
+      go();
+      await one.until('it does', () => one.wire.opened === 2 && one.channel.state === 'joined');
+    }
+    for (const one of polling) one.seen = [];
     raw.send(['1', 'end', topic, 'typing', { n: 'end' }]);
-    const frames = await poll.frames((frame) => frame[4].n === 'end');
-    assert.equal(frames.length, 1);
+    for (const one of [...polling, ...paused.map((each) => each.one)]) await one.told('end');
+    for (const one of polling) assert.deepEqual([one.wire.opened, one.wire.closes], [1, []]);
+    assert.ok((await gauge('lost_total', own)) > 100);
     await raw.close();
   });
 

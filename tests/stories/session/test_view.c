@@ -241,7 +241,7 @@ STORY(a_client_that_reads_nothing_gets_one_sync_when_it_reads,
       "[    2] snapshot v5 a1 > reply_snapshot = live\n"
       "[    3] congested = behind\n"
       "[    4] broadcast v6 p5 = behind\n"
-      "[    5] broadcast = behind\n"
+      "[    5] broadcast > lost = behind\n"
       "[    6] broadcast v7 p6 = behind\n"
       "[    9] drained > fetch_snapshot a2 = syncing\n"
       "[   10] snapshot v6 a2 > fetch_snapshot a3 = syncing\n"
