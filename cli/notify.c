@@ -31,6 +31,7 @@ static void request_write(struct buf *out, const struct args *a)
     member(out, ",\"body\":", args_get(a, "--body"));
     if (data)
         buf_format(out, ",\"data\":%s", data);
+    member(out, ",\"deliver_at\":", args_get(a, "--at"));
     if (expires_s)
         buf_format(out, ",\"expires_in\":%llu", (unsigned long long)expires_s);
     buf_text(out, "}");

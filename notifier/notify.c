@@ -148,7 +148,8 @@ static void answered(struct notify *n, const struct notify_event *ev)
 static void created(struct notify *n, const struct notify_event *ev)
 {
     uint64_t ends_ms = ev->entry->expires_ms;
-    if (ev->entry->kind != ENTRY_created || ends_ms == 0)
+    bool waits = ev->entry->kind == ENTRY_created || ev->entry->kind == ENTRY_scheduled;
+    if (!waits || ends_ms == 0)
         return;
     uint64_t in_ms = ends_ms > ev->wall_ms ? ends_ms - ev->wall_ms : 0;
     uint64_t due_ms = after(ev->now_ms, in_ms < EXPIRE_EVERY_MS ? in_ms : EXPIRE_EVERY_MS);

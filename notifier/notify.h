@@ -11,7 +11,7 @@
  * Heads   say "between `from` and `to` these topics changed", each beginning where the one before
  *         ended, also when nothing changed. So whoever misses a message, even the last one, sees a
  *         hole in a later interval and reads the log. They leave behind the broadcasts they cover.
- * Expiry  is asked of the store when the nearest end has come, and every EXPIRE_EVERY_MS while any
+ * Expiry  is asked of the store (which delivers what was scheduled, too) when the nearest end has come, and every EXPIRE_EVERY_MS while any
  *         waits, because a wall clock may step.
  * Limits  CHANGES_MAX topics in one heads: at the last of them it leaves at once. */
 #pragma once

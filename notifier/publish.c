@@ -64,6 +64,8 @@ bool publish_entry(struct publish *p, const struct msg_entry *e)
 {
     if (!known(e))
         return false;
+    if (topic_own(e->topic))
+        return true; /* of the store's own: nobody is on it */
     buf_reset(&p->payload);
     struct bytes event = event_write(&p->payload, e);
     ENSURE(!p->payload.overflowed);

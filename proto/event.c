@@ -153,6 +153,8 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
         return all_read(out, e);
     case ENTRY_message:
         return message(out, e);
+    case ENTRY_scheduled:
+    case ENTRY_cancelled:
     case ENTRY_none:
     case ENTRY_KIND_COUNT:
         break;

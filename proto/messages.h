@@ -49,7 +49,7 @@ struct mp_list {
     F(u64, unread, 0, "the inbox's unread count at `seq`")                                         \
     F(u64, type, 0, "created: enum notification_type")                                             \
     F(u64, pos, 0, "created: position in the feed; all_read: up to and with it")                   \
-    F(u64, expires_ms, 0, "created: wall clock of its end; 0: none")                               \
+    F(u64, expires_ms, 0, "created: wall clock of its end; 0: none; scheduled: of its delivery")   \
     F(str, content, CONTENT_MAX,                                                                   \
       "created: JSON object: type, title, body, data; message: payload")                           \
     F(bin, ids, IDS_MAX * 16, "read, expired: 16-byte ids, back to back")                          \
@@ -74,12 +74,23 @@ struct mp_list {
     F(u64, expires_ms, 0, "wall clock of its end; 0: none")                                        \
     F(str, content, CONTENT_MAX, "JSON object: type, title, body, data")                           \
     F(str, key, KEY_MAX, "idempotency key, or empty")                                              \
-    F(bin, body_hash, 16, "of the request as it came: the same key must bring the same")
+    F(bin, body_hash, 16, "of the request as it came: the same key must bring the same")           \
+    F(u64, deliver_ms, 0, "wall clock when it is to be done; 0: now")
 #define CREATED_FIELDS(F)                                                                          \
     ANSWER(F)                                                                                      \
-    F(u64, first_seq, 0, "seq and pos of the first user's; the others follow by one")              \
+    F(u64, first_seq, 0,                                                                           \
+      "seq and pos of the first user's, the others follow by one; scheduled: of that")             \
     F(u64, count, 0, "how many")                                                                   \
-    F(u64, at_ms, 0, "wall clock of the commit")
+    F(u64, at_ms, 0, "wall clock of the commit")                                                   \
+    F(u64, deliver_ms, 0, "wall clock when it will be done; 0: it is done")
+
+/* By the id that its publishing was answered with. */
+#define UNPUBLISH_FIELDS(F)                                                                        \
+    ASK(F)                                                                                         \
+    F(bin, id, 16, "the publish")
+#define UNPUBLISHED_FIELDS(F)                                                                      \
+    ANSWER(F)                                                                                      \
+    F(u64, seq, 0, "of what was written for it")
 
 #define MARK_READ_FIELDS(F)                                                                        \
     ASK(F)                                                                                         \
@@ -362,6 +373,8 @@ struct mp_list {
     M(32, followed, FOLLOWED_FIELDS, "notifier -> store")                                          \
     M(33, check, CHECK_FIELDS, "belfry -> store: recount")                                         \
     M(34, checked, CHECKED_FIELDS, "store -> belfry")                                              \
+    M(35, unpublish, UNPUBLISH_FIELDS, "session -> store: what was published is not to be")        \
+    M(36, unpublished, UNPUBLISHED_FIELDS, "store -> session")                                     \
     M(60, publish, PUBLISH_FIELDS,                                                                 \
       "session -> store: message.create: an event of a topic with history")                        \
     M(61, published, PUBLISHED_FIELDS, "store -> session")                                         \
@@ -402,7 +415,9 @@ struct mp_list {
     X(read, "`ids` became read")                                                                   \
     X(all_read, "everything up to `pos` became read")                                              \
     X(expired, "`ids` came to their end")                                                          \
-    X(message, "`event` was published on the topic")
+    X(message, "`event` was published on the topic")                                               \
+    X(scheduled, "notifications wait for `expires_ms`; in the store's own topic")                  \
+    X(cancelled, "what waited as `pos` is not to be done; there too")
 
 #define AS_KIND(name, doc) ENTRY_##name,
 enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };

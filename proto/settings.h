@@ -52,6 +52,8 @@
       "no limit")                                                                                  \
     S(u64, log_days, "store/log_days", 0, 3650, "30",                                              \
       "and who was away no longer than so many days; 0: no limit")                                 \
+    S(u64, scheduled, "store/scheduled", 0, 10000000, "100000",                                    \
+      "publishes that may wait for their deliver_at")                                              \
     S(u64, broker_queue, "broker/queue", 1000, 1000000, "50000",                                   \
       "messages that wait for a slow session; what is over is dropped and healed from the log")    \
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \

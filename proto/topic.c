@@ -67,6 +67,11 @@ bool topic_user(struct bytes topic, struct bytes *user)
     return user_valid(*user);
 }
 
+bool topic_own(struct bytes topic)
+{
+    return begins(topic, "store ");
+}
+
 uint16_t topic_bucket(struct bytes topic)
 {
     return (uint16_t)(hash64(topic, 0) % TOPIC_BUCKETS);

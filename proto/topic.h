@@ -42,5 +42,9 @@ size_t topic_of_user(struct bytes user, char out[TOPIC_MAX + 1]);
 /* The user of such a topic; false for any other topic. */
 bool topic_user(struct bytes topic, struct bytes *user);
 
+/* The store's own topics, for what concerns no inbox (yet). No client's name holds a space. */
+#define TOPIC_SCHEDULED "store scheduled"
+bool topic_own(struct bytes topic);
+
 uint16_t topic_bucket(struct bytes topic);
 void bus_key(uint16_t bucket, char out[BUS_KEY]);

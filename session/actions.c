@@ -16,6 +16,8 @@
 #define BODY_MAX 4096
 #define DATA_MAX 16384
 #define EXPIRES_MAX_S (UINT64_C(10) * 366 * 86400)
+#define DELIVER_LATE_S UINT64_C(86400)
+#define DELIVER_MAX_S (UINT64_C(366) * 86400)
 
 bool problem_set(struct problem *why, const char *field, const char *detail)
 {
@@ -223,7 +225,7 @@ bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, s
 
 /* The members of a notification, as they came. */
 struct draft {
-    struct bytes to, type, title, body, data, expires_at, expires_in;
+    struct bytes to, type, title, body, data, expires_at, expires_in, deliver_at;
 };
 
 static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
@@ -246,8 +248,11 @@ static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
             d->expires_at = value;
         else if (json_key_is(key, "expires_in"))
             d->expires_in = value;
+        else if (json_key_is(key, "deliver_at"))
+            d->deliver_at = value;
         else
-            return problem_unknown(why, key, "to, type, title, body, data, expires_at, expires_in");
+            return problem_unknown(
+                why, key, "to, type, title, body, data, expires_at, expires_in, deliver_at");
     }
     return true;
 }
@@ -301,23 +306,47 @@ static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, st
     return count > 0 || problem_set(why, "to", "must name 1 to 1000 users");
 }
 
+static bool read_time(struct bytes value, uint64_t *ms, const char *field, struct arena *scratch,
+                      struct problem *why)
+{
+    struct bytes text;
+    return (json_string(value, scratch, &text) && clock_read(text, ms)) ||
+           problem_set(why, field, "must be a time like 2026-11-23T14:45:00Z (RFC 3339)");
+}
+
+/* The time may have come already, as when a request is sent again: then it is done now. */
+static bool read_delivery(struct msg_create *a, struct bytes at, uint64_t wall_ms,
+                          struct arena *scratch, struct problem *why)
+{
+    if (at.n == 0)
+        return true;
+    if (!type_row(a->type)->stored)
+        return problem_set(why, "deliver_at",
+                           "is for types that are kept: activity, alert, system");
+    if (!read_time(at, &a->deliver_ms, "deliver_at", scratch, why))
+        return false;
+    bool sane = a->deliver_ms + DELIVER_LATE_S * 1000 >= wall_ms &&
+                a->deliver_ms <= wall_ms + DELIVER_MAX_S * 1000;
+    return sane || problem_set(why, "deliver_at",
+                               "must be at most a year on, and at most a day ago: then it is now");
+}
+
 static bool read_expiry(struct msg_create *a, const struct draft *d, uint64_t wall_ms,
                         struct arena *scratch, struct problem *why)
 {
-    struct bytes text;
-    uint64_t seconds;
+    uint64_t seconds, from_ms = a->deliver_ms > wall_ms ? a->deliver_ms : wall_ms;
     if (d->expires_at.n > 0 && d->expires_in.n > 0)
         return problem_set(why, "expires_in", "and expires_at exclude each other");
     if (d->expires_at.n > 0) {
-        if (!json_string(d->expires_at, scratch, &text) || !clock_read(text, &a->expires_ms))
+        if (!read_time(d->expires_at, &a->expires_ms, "expires_at", scratch, why))
+            return false;
+        if (a->expires_ms <= from_ms || a->expires_ms > from_ms + EXPIRES_MAX_S * 1000)
             return problem_set(why, "expires_at",
-                               "must be a time like 2026-11-23T14:45:00Z (RFC 3339)");
-        if (a->expires_ms <= wall_ms || a->expires_ms > wall_ms + EXPIRES_MAX_S * 1000)
-            return problem_set(why, "expires_at", "must be in the future, at most ten years on");
+                               "must be in the future, after deliver_at, at most ten years on");
     } else if (d->expires_in.n > 0) {
         if (!json_u64(d->expires_in, &seconds) || seconds < 1 || seconds > EXPIRES_MAX_S)
             return problem_set(why, "expires_in", "must be seconds, from 1 to ten years");
-        a->expires_ms = wall_ms + seconds * 1000;
+        a->expires_ms = from_ms + seconds * 1000;
     }
     return true;
 }
@@ -375,6 +404,7 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
     if (!object(json, why) || !read_draft(&d, json, why) ||
         !read_to(&m->create, d.to, users, scratch, why) ||
         !read_type(&m->create, d.type, scratch, why) ||
+        !read_delivery(&m->create, d.deliver_at, wall_ms, scratch, why) ||
         !read_expiry(&m->create, &d, wall_ms, scratch, why) ||
         !write_content(content, &m->create, &d, scratch, why))
         return false;

@@ -10,6 +10,7 @@
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/inbox.h"
+#include "session/publishes.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -89,8 +90,10 @@ void api_error(struct session *s, struct request *r, enum err e)
                      "the store did not answer: it may have been done or not; ask again with the "
                      "same key");
         break;
-    case ERR_OK:
     case ERR_FULL:
+        http_problem(s, r, 503, "", err_text(e));
+        break;
+    case ERR_OK:
     case ERR_PROTOCOL:
     case ERR_LATER:
     case ERR_INVALID:
@@ -152,7 +155,10 @@ static void created(struct ask_waiter w, const struct msg *answer, enum err e)
 {
     struct session *s = w.s;
     struct creation *c = w.about;
-    if (e == ERR_OK && answer->id == MSG_created && answer->created.count == c->count) {
+    bool good = e == ERR_OK && answer->id == MSG_created && answer->created.count == c->count;
+    if (good && answer->created.deliver_ms > 0) {
+        publish_scheduled(s, c->r, &answer->created);
+    } else if (good) {
         struct buf out;
         struct mp_in in = mp_over((struct bytes){c->users, c->n});
         uint8_t id[ID_SIZE];

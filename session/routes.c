@@ -10,6 +10,7 @@
 #include "session/metrics.h"
 #include "session/pages.h"
 #include "session/presence_http.h"
+#include "session/publishes.h"
 #include "session/topics.h"
 #include "session/upgrade.h"
 
@@ -96,6 +97,7 @@ static const struct route {
     {"/api/notifications/count", HTTP_GET, api_count, NULL},
     {"/api/notifications/mark-read", HTTP_POST, api_mark_read, api_admit},
     {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read, api_admit},
+    {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL},
     {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit},
     {"/api/topics/{}/history", HTTP_GET, topics_history, NULL},
     {"/api/topics/{}/members", HTTP_GET, topics_members, NULL},

@@ -8,6 +8,7 @@
 #include "store/idem.h"
 #include "store/inbox.h"
 #include "store/refuse.h"
+#include "store/schedule.h"
 #include "store/topic_actions.h"
 
 bool action_known(enum msg_id id)
@@ -22,6 +23,7 @@ bool action_known(enum msg_id id)
     case MSG_fanout:
     case MSG_fanout_step:
     case MSG_seen:
+    case MSG_unpublish:
         return true;
     default:
         return false;
@@ -30,7 +32,7 @@ bool action_known(enum msg_id id)
 
 bool action_tidies(enum msg_id id)
 {
-    return !action_known(id) || id == MSG_expire;
+    return !action_known(id) || id == MSG_expire || id == MSG_unpublish;
 }
 
 uint64_t action_weight(const struct msg *m)
@@ -41,7 +43,7 @@ uint64_t action_weight(const struct msg *m)
     case MSG_mark_read:
         return 1 + m->mark_read.ids.n / ID_SIZE / 4; /* neighbours share pages */
     case MSG_expire:
-        return EXPIRE_MAX;
+        return EXPIRE_WEIGHT;
     case MSG_publish:
         return 3 + m->publish.payload.n / 4096; /* and the old ones that it deletes */
     case MSG_member:
@@ -82,26 +84,46 @@ static enum err open_users(struct work *w, const struct msg_create *m, struct to
     return ERR_OK;
 }
 
-static enum err create(struct work *w, const struct msg_create *m, struct buf *answer)
+static enum err create_now(struct work *w, const struct msg_create *m, uint64_t *seq)
 {
     struct topic *inboxes[USERS_MAX];
+    enum err e = open_users(w, m, inboxes);
+    *seq = w->state.head + 1;
+    for (uint32_t i = 0; !e && i < m->users.count; i++)
+        inbox_create(w, inboxes[i], m);
+    return e;
+}
+
+static enum err create(struct work *w, const struct msg_create *m, struct buf *answer)
+{
+    uint64_t seq;
     if (m->users.count == 0 || !inbox_takes(m->type, m->content))
         return ERR_INVALID;
     struct idem_key k = {.action = MSG_create, .key = m->key, .body_hash = m->body_hash};
     enum err e = idem_repeat(w, &k, m->req, answer);
     if (e != ERR_NOT_FOUND)
         return e;
-    e = open_users(w, m, inboxes);
+    bool later = m->deliver_ms > w->now_ms;
+    e = later ? schedule_add(w, m, &seq) : create_now(w, m, &seq);
     if (e)
         return e;
     struct msg done = {.id = MSG_created,
                        .created = {.req = m->req,
-                                   .first_seq = w->state.head + 1,
+                                   .first_seq = seq,
                                    .count = m->users.count,
-                                   .at_ms = w->at_ms}};
-    for (uint32_t i = 0; i < m->users.count; i++)
-        inbox_create(w, inboxes[i], m);
+                                   .at_ms = w->at_ms,
+                                   .deliver_ms = later ? m->deliver_ms : 0}};
     idem_answer(w, &k, &done, answer);
+    return ERR_OK;
+}
+
+static enum err unpublish(struct work *w, const struct msg_unpublish *m, struct buf *answer)
+{
+    enum err e = m->id.n == ID_SIZE ? schedule_cancel(w, m->id) : ERR_INVALID;
+    if (e)
+        return e;
+    struct msg done = {.id = MSG_unpublished, .unpublished = {.req = m->req, .seq = w->state.head}};
+    msg_write(answer, &done);
     return ERR_OK;
 }
 
@@ -154,8 +176,11 @@ static enum err mark_all_read(struct work *w, const struct msg_mark_all_read *m,
 
 static enum err expire(struct work *w, const struct msg_expire *m, struct buf *answer)
 {
-    uint64_t next_ms;
+    uint64_t next_ms, scheduled_ms;
+    schedule_run_due(w, &scheduled_ms);
     inbox_expire_due(w, &next_ms);
+    if (scheduled_ms < next_ms)
+        next_ms = scheduled_ms;
     uint64_t in_ms = next_ms > w->now_ms ? next_ms - w->now_ms : 0;
     struct msg done = {
         .id = MSG_expired,
@@ -196,6 +221,8 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return do_fanout_step(w, &m->fanout_step, answer);
     case MSG_seen:
         return do_seen(w, &m->seen, answer);
+    case MSG_unpublish:
+        return unpublish(w, &m->unpublish, answer);
     case MSG_followed:
         return keep_position(w, &m->followed);
     case MSG_snapshot:

@@ -6,6 +6,7 @@
 #include "store/members.h"
 #include "store/reads.h"
 #include "store/record.h"
+#include "store/schedule.h"
 
 #include "proto/topic.h"
 #include "proto/types.h"
@@ -197,6 +198,28 @@ static void recount_history(struct recount *c)
     drift(c, "members", c->kept.members, c->found.members);
 }
 
+/* The store's own topic of what waits for its time. */
+static void recount_scheduled(struct recount *c)
+{
+    struct bytes key, value, raw;
+    struct msg_create m;
+    struct msg_entry entry;
+    struct walk w;
+    walk_open(&w, c->r->txn, TABLE_scheduled, WALK_up, (struct bytes){0});
+    while (walk_next(&w, &key, &value)) {
+        uint64_t seq = key_number(key, 1);
+        c->items++;
+        c->found.items++;
+        if (schedule_read(c->r->txn, key, value, &m))
+            drift(c, "damaged item", seq, 0);
+        else if (log_get(c->r->txn, seq, &entry, &raw) || entry.kind != ENTRY_scheduled ||
+                 entry.expires_ms != key_number(key, 0))
+            drift(c, "item without its entry", seq, 0);
+    }
+    walk_close(&w);
+    follow_chain(c);
+}
+
 static void recount(struct recount *c, struct bytes value)
 {
     if (record_read(c->r->txn, TABLE_topics, c->topic, value, &c->kept, FIELDS_OF(c->kept), NULL)) {
@@ -205,7 +228,9 @@ static void recount(struct recount *c, struct bytes value)
     }
     c->found = (struct topic_row){0};
     c->expiries = c->messages = 0;
-    if (topic_plain(c->topic))
+    if (topic_own(c->topic))
+        recount_scheduled(c);
+    else if (topic_plain(c->topic))
         recount_history(c);
     else
         recount_inbox(c);

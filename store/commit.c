@@ -13,7 +13,7 @@
 enum { PAGES_OF_ONE = 6, PAGES_OF_ALL = 64, PAGE_BYTES = 4096 };
 
 /* The topics of a commit: each costs its struct and its name. */
-enum { TOPICS_MAX = WORK_WEIGHT + 2 * EXPIRE_MAX + USERS_MAX };
+enum { TOPICS_MAX = WORK_WEIGHT + EXPIRE_WEIGHT + USERS_MAX };
 #define ARENA_BYTES ((size_t)TOPICS_MAX * (sizeof(struct topic) + TOPIC_MAX + 32))
 
 static struct bytes name_of(const void *thing)
@@ -156,6 +156,7 @@ static void add(struct tally *sum, const struct tally *t)
     sum->cut += t->cut;
     sum->trimmed += t->trimmed;
     sum->fanned += t->fanned;
+    sum->delivered += t->delivered;
     sum->repeats += t->repeats;
     sum->full += t->full;
     sum->late += t->late;

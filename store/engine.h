@@ -30,7 +30,8 @@
     X(due, "expires_ms, topic no -> topic: each inbox that has an expiry, by its next one")        \
     X(members, "topic, NUL, user -> since when")                                                   \
     X(fanouts, "source, rule -> whose members, which notification, and how far")                   \
-    X(users, "user -> last seen")
+    X(users, "user -> last seen")                                                                  \
+    X(scheduled, "deliver_ms, seq -> the create that waits for it")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */
 enum { KEY_BYTES_MAX = 340 };

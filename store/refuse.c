@@ -10,7 +10,7 @@ static const enum msg_id answers[] = {
     [MSG_member] = MSG_membered,       [MSG_members] = MSG_member_list,
     [MSG_fanout] = MSG_fanned,         [MSG_fanout_step] = MSG_fanned,
     [MSG_fanouts] = MSG_fanout_list,   [MSG_seen] = MSG_user_info,
-    [MSG_user] = MSG_user_info,
+    [MSG_user] = MSG_user_info,        [MSG_unpublish] = MSG_unpublished,
 };
 
 /* Every request begins with req, and every answer with req and status, so that those of any one of

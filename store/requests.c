@@ -214,6 +214,7 @@ static void tell(struct requests *r, const struct batch *b)
     count(r, COUNT_cut, b->tally.cut);
     count(r, COUNT_trimmed, b->tally.trimmed);
     count(r, COUNT_fanned, b->tally.fanned);
+    count(r, COUNT_delivered, b->tally.delivered);
     count(r, COUNT_idem_repeats, b->tally.repeats);
     count(r, COUNT_refused_space, b->tally.full);
     count(r, COUNT_late, b->tally.late);

@@ -4,6 +4,7 @@
 #include "store/inbox.h"
 #include "store/log.h"
 #include "store/record.h"
+#include "store/schedule.h"
 
 /* The cursor moves when so many entries may be passed, and at most so far in one commit. */
 enum { TRIM_LEAST = 256, TRIM_MOST = 512 };
@@ -19,6 +20,7 @@ static bool over(const struct work *w, const struct msg_entry *e)
 static bool needed(struct work *w, const struct topic_row *row, const struct msg_entry *e)
 {
     return e->seq == row->head || e->kind == ENTRY_message ||
+           (e->kind == ENTRY_scheduled && schedule_waits(w->txn, e) != ERR_NOT_FOUND) ||
            inbox_has_body(w->txn, row->no, e) != ERR_NOT_FOUND;
 }
 

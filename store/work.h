@@ -13,7 +13,7 @@
 /* An action of this weight writes about as much as that many single notifications. A commit takes
  * actions up to WORK_WEIGHT, and one more: far below the 131,072 dirty pages where LMDB starts to
  * spill. */
-enum { WORK_WEIGHT = 8192, EXPIRE_MAX = 1000 };
+enum { WORK_WEIGHT = 8192, EXPIRE_MAX = 1000, EXPIRE_WEIGHT = 2 * EXPIRE_MAX + USERS_MAX };
 
 /* What the settings allow; of the log 0: no limit. */
 struct limits {
@@ -21,19 +21,21 @@ struct limits {
     uint64_t remember_ms;   /* idempotency keys */
     uint64_t log_bytes;     /* of the log that can be read since a seq */
     uint64_t log_ms;        /* how old that may be */
+    uint64_t scheduled;     /* creates that may wait for their time */
 };
 
 /* What one commit did, for the counters. */
 struct tally {
-    uint64_t writes;  /* actions that were committed */
-    uint64_t expired; /* items */
-    uint64_t cut;     /* messages deleted from histories */
-    uint64_t trimmed; /* entries deleted from the log's old end */
-    uint64_t fanned;  /* notifications that fan-outs made */
-    uint64_t repeats; /* actions known by their key, answered as the first time */
-    uint64_t full;    /* refused: no space on the disk */
-    uint64_t late;    /* dropped: whoever asked no longer waits */
-    uint64_t damaged; /* records with a wrong checksum */
+    uint64_t writes;    /* actions that were committed */
+    uint64_t expired;   /* items */
+    uint64_t cut;       /* messages deleted from histories */
+    uint64_t trimmed;   /* entries deleted from the log's old end */
+    uint64_t fanned;    /* notifications that fan-outs made */
+    uint64_t delivered; /* creates whose time had come */
+    uint64_t repeats;   /* actions known by their key, answered as the first time */
+    uint64_t full;      /* refused: no space on the disk */
+    uint64_t late;      /* dropped: whoever asked no longer waits */
+    uint64_t damaged;   /* records with a wrong checksum */
 };
 
 struct work {

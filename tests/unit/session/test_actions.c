@@ -175,6 +175,19 @@ static const struct {
     {create, "{'to':'ann','title':'t','expires_at':1795445123}", "expires_at"},
     {create, "{'to':'ann','title':'t','expires_at':'2027-01-01T00:00:00Z','expires_in':5}",
      "expires_in"},
+    {create, "{'to':'ann','title':'t','deliver_at':'2026-11-23T14:45:23Z'}", NULL},
+    {create, "{'to':'ann','title':'t','deliver_at':'2026-11-22T14:45:22.123Z'}", NULL},
+    {create, "{'to':'ann','title':'t','deliver_at':'2026-11-22T14:45:22.122Z'}", "deliver_at"},
+    {create, "{'to':'ann','title':'t','deliver_at':'2027-11-24T14:45:22.123Z'}", NULL},
+    {create, "{'to':'ann','title':'t','deliver_at':'2027-11-24T14:45:22.124Z'}", "deliver_at"},
+    {create, "{'to':'ann','title':'t','deliver_at':60}", "deliver_at"},
+    {create, "{'to':'ann','title':'t','type':'toast','deliver_at':'2026-11-23T14:45:23Z'}",
+     "deliver_at"},
+    {create,
+     "{'to':'ann','title':'t','deliver_at':'2026-12-01T00:00:00Z','expires_at':'2026-12-01T00:00:"
+     "00Z'"
+     "}",
+     "expires_at"},
     {create, "{'to':'ann','title':'t','colour':1}", "colour"},
     {create, "{'to':'ann','title':'t','user':'ann'}", "user"},
     {create, "{'to':'ann','title':'t','':1}", ""},
@@ -241,7 +254,7 @@ static void an_unknown_field_is_told_with_what_is_allowed(void **state)
     assert_false(create(json("{'to':'ann','titel':'t'}")));
     assert_string_equal(why.field, "titel");
     assert_string_equal(why.detail, "is not known; allowed: to, type, title, body, data, "
-                                    "expires_at, expires_in");
+                                    "expires_at, expires_in, deliver_at");
     assert_false(create(json("{'%s':1}", repeated("k", 5000))));
     assert_int_equal(strlen(why.field), 40);
 }

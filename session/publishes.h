@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* publishes.h -- what a back end published, by the id that it was answered with.
+ *
+ * Source: docs/api.md "Publishes". */
+#pragma once
+
+#include "proto/messages.h"
+#include "session/auth.h"
+
+/* Answer the request of what waits for its time now. */
+void publish_scheduled(struct session *s, struct request *r, const struct msg_created *created);
+
+void publishes_delete(struct session *s, struct request *r);

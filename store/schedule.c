@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/schedule.h"
+
+#include "lib/log.h"
+#include "proto/id.h"
+#include "proto/topic.h"
+#include "store/inbox.h"
+#include "store/log.h"
+#include "store/record.h"
+#include "store/trim.h"
+
+static enum err open_own(struct work *w, struct topic **t)
+{
+    return topic_open(w, BYTES(TOPIC_SCHEDULED), t);
+}
+
+enum err schedule_add(struct work *w, const struct msg_create *m, uint64_t *seq)
+{
+    struct topic *own;
+    enum err e = open_own(w, &own);
+    if (e)
+        return e;
+    if (own->row.items >= w->limits.scheduled)
+        return ERR_FULL;
+    own->row.items++;
+    topic_append(w, own, &(struct msg_entry){.kind = ENTRY_scheduled, .expires_ms = m->deliver_ms});
+    *seq = own->row.head;
+    struct msg kept = {.id = MSG_create, .create = *m};
+    kept.create.key = kept.create.body_hash = (struct bytes){
+        0}; /* its repetition is known by now */
+    struct key key = key2(m->deliver_ms, *seq);
+    msg_write(record_begin(w->txn), &kept);
+    record_end(w->txn, TABLE_scheduled, key_bytes(&key), false);
+    return ERR_OK;
+}
+
+enum err schedule_read(struct txn *t, struct bytes key, struct bytes value, struct msg_create *m)
+{
+    struct bytes raw;
+    struct msg kept;
+    enum err e = record_read(t, TABLE_scheduled, key, value, NULL, 0, &raw);
+    if (e)
+        return e;
+    struct mp_in in = mp_over(raw);
+    if (!msg_read(&in, &kept) || kept.id != MSG_create || !mp_end(&in))
+        return record_damaged(t, TABLE_scheduled, key);
+    *m = kept.create;
+    return ERR_OK;
+}
+
+enum err schedule_waits(struct txn *t, const struct msg_entry *e)
+{
+    struct key key = key2(e->expires_ms, e->seq);
+    struct bytes value;
+    return txn_get(t, TABLE_scheduled, key_bytes(&key), &value);
+}
+
+/* The row is done with. */
+static void drop(struct work *w, struct topic *own, const struct key *key)
+{
+    txn_del(w->txn, TABLE_scheduled, key_bytes(key));
+    own->row.items -= own->row.items > 0;
+    own->dirty = true;
+    log_let_go(w, &own->row, key_number(key_bytes(key), 1));
+}
+
+enum err schedule_cancel(struct work *w, struct bytes id)
+{
+    struct msg_entry entry;
+    struct bytes raw;
+    struct topic *own;
+    const uint8_t *p = (const uint8_t *)id.p;
+    enum err e = log_get(w->txn, id_pos(p), &entry, &raw);
+    if (e)
+        return e;
+    if (entry.kind != ENTRY_scheduled || entry.at_ms != id_at_ms(p))
+        return ERR_NOT_FOUND;
+    struct key key = key2(entry.expires_ms, entry.seq);
+    e = schedule_waits(w->txn, &entry);
+    if (!e)
+        e = open_own(w, &own);
+    if (e)
+        return e;
+    drop(w, own, &key);
+    topic_append(
+        w, own,
+        &(struct msg_entry){.kind = ENTRY_cancelled, .pos = key_number(key_bytes(&key), 1)});
+    return ERR_OK;
+}
+
+static void deliver_to(struct work *w, struct bytes user, const struct msg_create *m)
+{
+    char topic[TOPIC_MAX + 1];
+    struct topic *in;
+    size_t n = user_valid(user) ? topic_of_user(user, topic) : 0;
+    if (n > 0 && inbox_open(w, (struct bytes){topic, n}, &in) == ERR_OK)
+        inbox_create(w, in, m);
+    else
+        log_line("store.scheduled user=%s error=\"the inbox is damaged\"", log_safe(user));
+}
+
+/* `m` is ours: writing moves what was read. */
+static void deliver(struct work *w, const struct msg_create *m)
+{
+    struct mp_in users = list_in(m->users);
+    bool over = m->expires_ms != 0 && m->expires_ms <= w->now_ms;
+    for (uint32_t i = 0; !over && i < m->users.count; i++)
+        deliver_to(w, mp_str(&users), m);
+    w->tally.delivered++;
+}
+
+/* The first row, copied, if it is due; else when it is. */
+static bool first_due(struct work *w, struct key *at, struct buf *copy, uint64_t *next_ms)
+{
+    struct bytes key, value;
+    struct walk walk;
+    buf_reset(copy);
+    *next_ms = UINT64_MAX;
+    walk_open(&walk, w->txn, TABLE_scheduled, WALK_up, (struct bytes){0});
+    if (walk_next(&walk, &key, &value)) {
+        *next_ms = key_number(key, 0);
+        *at = key2(*next_ms, key_number(key, 1));
+        buf_bytes(copy, value);
+    }
+    walk_close(&walk);
+    return *next_ms <= w->now_ms;
+}
+
+void schedule_run_due(struct work *w, uint64_t *next_ms)
+{
+    struct topic *own;
+    struct key key;
+    struct buf copy;
+    struct msg_create m;
+    *next_ms = UINT64_MAX;
+    if (open_own(w, &own) || own->row.items == 0)
+        return;
+    buf_init(&copy, FRAME_MAX);
+    for (uint64_t made = 0; first_due(w, &key, &copy, next_ms) && made < EXPIRE_MAX;) {
+        bool good = schedule_read(w->txn, key_bytes(&key), buf_all(&copy), &m) == ERR_OK;
+        drop(w, own, &key);
+        if (good)
+            deliver(w, &m);
+        made += good ? m.users.count : 1;
+    }
+    buf_fini(&copy);
+}
