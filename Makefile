@@ -51,7 +51,12 @@ $(TESTS): $(OUT)/%: $(OUT)/%.o $$(call objs,$$(call part_of,$$@))
 PROXY = $(OUT)/tests/system/drop_proxy
 $(PROXY): $(PROXY).o $$(call objs,)
 	@echo "link $@" && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
-tests: $(TESTS) $(PROXY)
+# What a test loads into a process before it starts (LD_PRELOAD).
+PRELOADS = $(patsubst %.c,$(OUT)/%.so,$(wildcard tests/preload/*.c))
+$(OUT)/tests/preload/%.so: tests/preload/%.c
+	@echo "link $@" && mkdir -p $(@D)
+	@$(CC) $(filter-out -fsanitize=% -fno-sanitize%,$(CFLAGS)) -fPIC -shared -o $@ $<
+tests: $(TESTS) $(PROXY) $(PRELOADS)
 
 # npm packages, from the lock file and again only when it has changed.
 %/node_modules/.done: %/package-lock.json

@@ -273,13 +273,47 @@ static int sync_above(const char *folder)
     return n > 0 && (size_t)n < sizeof above ? sync_folder(above) : ENAMETOOLONG;
 }
 
+static int make_empty(const char *path)
+{
+    MDB_env *env = NULL;
+    int rc = mdb_env_create(&env);
+    if (rc == 0)
+        rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+    if (rc == 0)
+        rc = mdb_env_sync(env, 1);
+    mdb_env_close(env);
+    return rc;
+}
+
+/* Where there is no file: made under another name, and named when it is on disk. A power cut while
+ * LMDB writes the first pages would leave a file that it refuses to open ever after. */
+static int make_file(const char *folder)
+{
+    char path[PATH_MAX], fresh[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/data.mdb", folder);
+    int m = snprintf(fresh, sizeof fresh, "%s/new.mdb", folder);
+    if (n < 0 || (size_t)n >= sizeof path || m < 0)
+        return ENAMETOOLONG;
+    if (access(path, F_OK) == 0)
+        return 0;
+    unlink(fresh); /* of a start that was cut short */
+    int rc = make_empty(fresh);
+    return rc == 0 && rename(fresh, path) != 0 ? errno : rc;
+}
+
+/* What the process before us wrote and could not sync any more is in the kernel's hands, and we see
+ * it. It goes to disk before anything is answered from it or written over it. */
 static int open_env(struct lmdb *db, const char *folder, uint64_t map_bytes)
 {
     int rc = mdb_env_set_maxdbs(db->env, TABLE_COUNT);
     if (rc == 0)
         rc = mdb_env_set_mapsize(db->env, map_bytes);
     if (rc == 0)
+        rc = make_file(folder);
+    if (rc == 0)
         rc = mdb_env_open(db->env, folder, MDB_NOTLS, 0600);
+    if (rc == 0)
+        rc = mdb_env_sync(db->env, 1);
     if (rc == 0)
         rc = open_tables(db);
     if (rc == 0)

@@ -107,6 +107,20 @@ static inline int process_end(struct process *p, int signal, char *said, size_t 
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+/* The processes that are started from now on load it first. (The sanitizers want to be the first.) */
+static inline void preload(const char *library)
+{
+    char path[500], folder[400], options[500];
+    const char *asan = getenv("ASAN_OPTIONS");
+    snprintf(folder, sizeof folder, "%s", program());
+    *strrchr(folder, '/') = '\0';
+    snprintf(path, sizeof path, "%s/../tests/preload/%s", folder, library);
+    assert_int_equal(access(path, R_OK), 0);
+    snprintf(options, sizeof options, "%s:verify_asan_link_order=0", asan ? asan : "");
+    setenv("ASAN_OPTIONS", options, 1);
+    setenv("LD_PRELOAD", path, 1);
+}
+
 static inline void process_open(struct process *p, const char *folder)
 {
     *p = (struct process){0};
