@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BUS_BUDGET = 512, BUS_HIGH_WATER = 100000 };
+enum { BUS_BUDGET = 512, BUS_HIGH_WATER = 100000, BUS_AGAIN_MS = 500 };
 
 struct bus {
     void *sub, *pub;
@@ -21,6 +21,7 @@ struct bus {
     char name[40];      /* of our confirmations, before their number */
     uint64_t asked;     /* number of the last confirmation subscribed to */
     uint64_t confirmed; /* number of the last one answered */
+    uint64_t again_ms;  /* not answered by then: it was lost, as any message may be */
     bool unconfirmed;   /* buckets were added since */
     struct bucket {
         uint32_t wanted;  /* by so many topics */
@@ -206,9 +207,13 @@ void bus_read(struct session *s)
 void bus_flush(struct session *s)
 {
     struct bus *b = s->bus;
-    if (!b->unconfirmed)
+    bool lost = b->asked > b->confirmed && s->now_ms >= b->again_ms;
+    if (!b->unconfirmed && !lost)
         return;
+    for (uint64_t old = b->confirmed + 1; lost && old <= b->asked; old++)
+        confirmation(b, old, ZMQ_UNSUBSCRIBE); /* the next one covers them */
     b->unconfirmed = false;
+    b->again_ms = s->now_ms + BUS_AGAIN_MS;
     confirmation(b, ++b->asked, ZMQ_SUBSCRIBE);
 }
 

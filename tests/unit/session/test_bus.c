@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our end towards the broker, over real sockets: a confirmation that is lost, as any message may be,
+ * is asked for again. */
+#include "tests/unit/edge.h"
+
+#include "lib/clock.h"
+#include "lib/loop.h"
+#include "proto/topic.h"
+#include "session/bus.h"
+#include "session/live.h"
+
+enum { PATIENCE_MS = 20000, BUCKET = 77 };
+
+static struct world {
+    char folder[32];
+    void *ctx, *broker; /* XPUB: it shows what is subscribed to */
+    struct settings settings;
+    struct paths paths;
+    struct counter counts[COUNT_COUNT];
+    struct session s;
+} w;
+
+/* The next confirmation that is asked for: its number. */
+static uint64_t next_asked(void)
+{
+    size_t name = strlen(bus_name(&w.s));
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    for (;;) {
+        zmq_pollitem_t on = {.socket = w.broker, .events = ZMQ_POLLIN};
+        loop_wait(&on, 1, clock_ms() + PATIENCE_MS, clock_ms());
+        assert_true(sock_read(w.broker, &part));
+        struct bytes said = sock_bytes(&part);
+        if (said.p[0] != 1 || said.p[1] != BUS_CONFIRM)
+            continue;
+        char digits[24] = "";
+        memcpy(digits, said.p + name + 3, said.n - name - 3);
+        zmq_msg_close(&part);
+        return strtoull(digits, NULL, 10);
+    }
+}
+
+static void confirm(uint64_t number)
+{
+    char room[200];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    char name[64];
+    int n = snprintf(name, sizeof name, "%s.%llu", bus_name(&w.s), (unsigned long long)number);
+    buf_byte(&out, BUS_CONFIRM);
+    buf_add(&out, name, (size_t)n);
+    msg_write(&out, &(struct msg){.id = MSG_confirmed, .confirmed = {.name = {name, (size_t)n}}});
+    assert_true(sock_send(w.broker, buf_all(&out), 0));
+}
+
+static void a_lost_confirmation_is_asked_for_again(void **state)
+{
+    (void)state;
+    uint64_t wanted = bus_want(&w.s, BUCKET);
+    assert_int_equal(wanted, 1);
+    bus_flush(&w.s);
+    assert_int_equal(next_asked(), 1); /* and is never answered */
+    w.s.now_ms += 499;
+    bus_flush(&w.s);
+    w.s.now_ms++;
+    bus_flush(&w.s);
+    assert_int_equal(next_asked(), 2);
+    assert_int_equal(bus_wait(&w.s, BUCKET), 1);
+    confirm(2); /* covers the first one */
+    for (uint64_t end_ms = clock_ms() + PATIENCE_MS; bus_wait(&w.s, BUCKET) != 0;) {
+        zmq_pollitem_t on[BUS_POLL];
+        bus_poll(&w.s, on);
+        assert_true(clock_ms() < end_ms);
+        loop_wait(on, BUS_POLL, end_ms, clock_ms());
+        bus_read(&w.s);
+    }
+    w.s.now_ms += 10000; /* nothing is asked for any more */
+    bus_flush(&w.s);
+    bus_want(&w.s, BUCKET + 1);
+    bus_flush(&w.s);
+    assert_int_equal(next_asked(), 3);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    w = (struct world){.folder = "/tmp/belfry-bus-XXXXXX"};
+    assert_non_null(mkdtemp(w.folder));
+    snprintf(w.paths.broker_in, sizeof w.paths.broker_in, "ipc://%s/in", w.folder);
+    snprintf(w.paths.broker_out, sizeof w.paths.broker_out, "ipc://%s/out", w.folder);
+    w.ctx = zmq_ctx_new();
+    w.broker = sock_new(w.ctx, ZMQ_XPUB, 0);
+    assert_int_equal(zmq_bind(w.broker, w.paths.broker_out), 0);
+    w.s = (struct session){.settings = &w.settings, .counts = w.counts, .now_ms = 1000};
+    live_new(&w.s);
+    bus_new(&w.s, w.ctx, &w.paths);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bus_free(&w.s.bus);
+    live_free(&w.s.live);
+    zmq_close(w.broker);
+    zmq_ctx_term(w.ctx);
+    char path[64];
+    snprintf(path, sizeof path, "%s/out", w.folder);
+    unlink(path);
+    return rmdir(w.folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_lost_confirmation_is_asked_for_again, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
