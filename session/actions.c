@@ -340,7 +340,9 @@ static bool read_expiry(struct msg_create *a, const struct draft *d, uint64_t wa
     if (d->expires_at.n > 0) {
         if (!read_time(d->expires_at, &a->expires_ms, "expires_at", scratch, why))
             return false;
-        if (a->expires_ms <= from_ms || a->expires_ms > from_ms + EXPIRES_MAX_S * 1000)
+        /* With a key it may be a repetition, whose answer stands: the store looks. */
+        uint64_t least_ms = a->key.n > 0 ? a->deliver_ms : from_ms;
+        if (a->expires_ms <= least_ms || a->expires_ms > from_ms + EXPIRES_MAX_S * 1000)
             return problem_set(why, "expires_at",
                                "must be in the future, after deliver_at, at most ten years on");
     } else if (d->expires_in.n > 0) {

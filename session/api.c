@@ -178,6 +178,8 @@ static void created(struct ask_waiter w, const struct msg *answer, enum err e)
         buf_text(&out, "]}");
         answer_json(s, c->r, 201, &out);
         buf_fini(&out);
+    } else if (e == ERR_TOO_OLD) {
+        http_problem(s, c->r, 400, "expires_at", "must be in the future");
     } else {
         api_error(s, c->r, e == ERR_OK ? ERR_PROTOCOL : e);
     }

@@ -103,6 +103,8 @@ static enum err create(struct work *w, const struct msg_create *m, struct buf *a
     enum err e = idem_repeat(w, &k, m->req, answer);
     if (e != ERR_NOT_FOUND)
         return e;
+    if (m->expires_ms != 0 && m->expires_ms <= w->now_ms)
+        return ERR_TOO_OLD; /* it would be over before anybody saw it */
     bool later = m->deliver_ms > w->now_ms;
     e = later ? schedule_add(w, m, &seq) : create_now(w, m, &seq);
     if (e)

@@ -312,6 +312,30 @@ static void a_repeat_changes_nothing_and_answers_the_same(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+static void a_repeat_after_its_end_answers_the_same(void **state)
+{
+    struct desk *d = *state;
+    struct buf users;
+    buf_init(&users, 1000);
+    mp_put_str(&users, bytes_of("ann"));
+    struct msg m = create_of(&users, 1);
+    m.create.key = BYTES("key-1");
+    m.create.expires_ms = d->now.wall_ms + 10;
+    struct msg first = ask(d, m);
+    assert_int_equal(first.created.status, ERR_OK);
+    d->now.wall_ms += 10;
+    struct msg again = ask(d, m);
+    assert_int_equal(again.created.status, ERR_OK);
+    assert_int_equal(again.created.first_seq, first.created.first_seq);
+    m.create.key = BYTES("key-2"); /* nothing was done with this one, and nothing is */
+    assert_int_equal(ask(d, m).created.status, ERR_TOO_OLD);
+    m.create.expires_ms++;
+    assert_int_equal(ask(d, m).created.status, ERR_OK);
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 1);
+    buf_fini(&users);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 static void in_one_commit_a_repeat_is_one_too(void **state)
 {
     struct desk *d = *state;
@@ -410,6 +434,7 @@ int main(void)
         OVER_BOTH(expire_says_when_to_ask_again),
         OVER_BOTH(many_expire_in_slices),
         OVER_BOTH(a_repeat_changes_nothing_and_answers_the_same),
+        OVER_BOTH(a_repeat_after_its_end_answers_the_same),
         OVER_BOTH(in_one_commit_a_repeat_is_one_too),
         OVER_BOTH(old_keys_are_forgotten),
         OVER_BOTH(keys_are_known_as_long_as_was_said),
