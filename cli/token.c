@@ -18,7 +18,8 @@ int token_command(const struct args *a)
     const char *user = args_get(a, "--user"), *topics = args_get(a, "--topics");
     bool service = args_get(a, "--service") != NULL;
     struct token t = {.role = service ? ROLE_service : ROLE_user};
-    t.exp_s = clock_wall_ms() / 1000 + args_number(a, "--ttl", 1, TTL_MAX_S, TTL_S);
+    t.iat_s = clock_wall_ms() / 1000;
+    t.exp_s = t.iat_s + args_number(a, "--ttl", 1, TTL_MAX_S, TTL_S);
     if (service == (user != NULL))
         refuse("belfry token: either --user ID or --service is needed");
     if (user && !user_valid(bytes_of(user)))
@@ -43,7 +44,8 @@ int token_command(const struct args *a)
         refuse("belfry token: %s: %s", paths.token_key, strerror(errno));
     struct buf out;
     buf_init(&out, TOKEN_MAX);
-    token_write(&out, bytes_of(key), &t);
+    struct token_rules rules = token_rules_of(&s);
+    token_write(&out, bytes_of(key), &t, &rules);
     buf_byte(&out, '\n');
     fwrite(out.p, 1, out.n, stdout);
     buf_fini(&out);

@@ -9,6 +9,7 @@
 #include "lib/conf.h"
 #include "lib/sock.h"
 #include "proto/classes.h"
+#include "proto/token.h"
 
 /* S(type, member, path, min, max, default, help) */
 #define SETTINGS(S)                                                                                \
@@ -41,6 +42,13 @@
       "a request must have arrived whole in so long")                                              \
     S(u64, drain_ms, "session/drain_ms", 0, 60000, "1000",                                         \
       "spread of goodbyes when a process stops")                                                   \
+    S(str, jwks, "auth/jwks", 0, 200, "",                                                          \
+      "file of a JSON Web Key Set: keys that tokens may be signed with, beside secrets/token.key") \
+    S(str, issuer, "auth/issuer", 0, 200, "", "tokens must name this issuer (iss); empty: any")    \
+    S(str, audience, "auth/audience", 0, 200, "",                                                  \
+      "tokens must name this audience (aud); empty: any")                                          \
+    S(u64, leeway_s, "auth/leeway_s", 0, 300, "5",                                                 \
+      "seconds that the clocks of who signs tokens and of this machine may differ")                \
     S(u64, map_mb, "store/map_mb", 1, 1048576, "1024",                                             \
       "first size of the map; it grows by itself")                                                 \
     S(u64, reserve_mb, "store/reserve_mb", 0, 1048576, "16",                                       \
@@ -78,6 +86,12 @@ extern const struct conf_table settings_table;
 /* From the file (NULL: BELFRY_CONFIG, or none), the environment, and then `data` (NULL: as it was); leaves with 100
  * and a reason when something is wrong. */
 struct settings settings_load(const char *config, const char *data);
+
+/* What is asked of tokens. Borrows from the settings. */
+static inline struct token_rules token_rules_of(const struct settings *s)
+{
+    return (struct token_rules){s->issuer, s->audience, s->leeway_s};
+}
 
 /* For the programs of single processes: reads `--config FILE`, `--data DIR`, `--ready-fd N`,
  * `--index N`, the environment; leaves with 100 and a reason when something is wrong. */

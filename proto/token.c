@@ -8,29 +8,51 @@
 
 #include <stdio.h>
 
-static void write_topics(struct buf *out, const char *topics)
+static const char *const role_names[] = {
+    [ROLE_user] = "user", [ROLE_service] = "service", [ROLE_admin] = "admin"};
+enum { ROLE_COUNT = sizeof role_names / sizeof *role_names };
+
+/* -- writing ----------------------------------------------------------------------------------- */
+
+static void write_text(struct buf *out, const char *key_and_colon, const char *text)
 {
-    const char *mark = ",\"topics\":[";
-    while (*topics) {
-        size_t n = strcspn(topics, ",");
-        buf_text(out, mark);
-        json_write_string(out, (struct bytes){topics, n});
-        topics += n + (topics[n] == ',');
-        mark = ",";
-    }
-    if (mark[1] == '\0')
-        buf_byte(out, ']');
+    if (!text[0])
+        return;
+    buf_text(out, key_and_colon);
+    json_write_string(out, bytes_of(text));
 }
 
-void token_write(struct buf *out, struct bytes secret, const struct token *t)
+static void write_list(struct buf *out, const char *key_and_bracket, const char *list)
+{
+    const char *mark = key_and_bracket;
+    if (!list[0])
+        return;
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        buf_text(out, mark);
+        json_write_string(out, (struct bytes){list, n});
+        list += n + (list[n] == ',');
+        mark = ",";
+    }
+    buf_byte(out, ']');
+}
+
+void token_write(struct buf *out, struct bytes secret, const struct token *t,
+                 const struct token_rules *rules)
 {
     struct buf claims;
     buf_init(&claims, TOKEN_MAX);
     buf_text(&claims, "{\"sub\":");
     json_write_string(&claims, bytes_of(t->sub));
-    buf_format(&claims, ",\"role\":\"%s\",\"exp\":%llu",
-               t->role == ROLE_service ? "service" : "user", (unsigned long long)t->exp_s);
-    write_topics(&claims, t->topics);
+    buf_format(&claims, ",\"role\":\"%s\",\"exp\":%llu", role_names[t->role],
+               (unsigned long long)t->exp_s);
+    if (t->iat_s > 0)
+        buf_format(&claims, ",\"iat\":%llu", (unsigned long long)t->iat_s);
+    write_text(&claims, ",\"jti\":", t->jti);
+    write_text(&claims, ",\"iss\":", rules->issuer);
+    write_text(&claims, ",\"aud\":", rules->audience);
+    write_list(&claims, ",\"topics\":[", t->topics);
+    write_list(&claims, ",\"publish\":[", t->publish);
     buf_byte(&claims, '}');
 
     size_t from = out->n;
@@ -44,19 +66,24 @@ void token_write(struct buf *out, struct bytes secret, const struct token *t)
     buf_fini(&claims);
 }
 
-static bool hs256(struct bytes header, struct arena *scratch)
+/* -- reading ----------------------------------------------------------------------------------- */
+
+/* ALG_COUNT: none of ours, or it asks for something that we would have to understand. */
+static enum token_alg read_header(struct bytes header, struct bytes *kid, struct arena *scratch)
 {
     struct json in = json_over(header);
     struct bytes key, value, text;
-    bool good = false;
+    enum token_alg alg = ALG_COUNT;
     json_enter(&in, '{');
     while (json_member(&in, &key, &value)) {
         if (json_key_is(key, "crit"))
-            return false; /* it asks for something that we would have to understand */
+            return ALG_COUNT;
         if (json_key_is(key, "alg"))
-            good = json_string(value, scratch, &text) && bytes_is(text, "HS256");
+            alg = json_string(value, scratch, &text) ? alg_of(text) : ALG_COUNT;
+        if (json_key_is(key, "kid") && !json_string(value, scratch, kid))
+            return ALG_COUNT;
     }
-    return json_end(&in) && good;
+    return json_end(&in) ? alg : ALG_COUNT;
 }
 
 /* "ann\u0000x" must not become "ann". */
@@ -65,7 +92,18 @@ static bool fits(struct bytes text, size_t size)
     return text.n < size && !memchr(text.p, '\0', text.n);
 }
 
-static bool read_topics(struct token *t, struct bytes list, struct arena *scratch)
+static bool read_text(struct bytes value, char *out, size_t size, struct arena *scratch)
+{
+    struct bytes text;
+    if (!json_string(value, scratch, &text) || !fits(text, size))
+        return false;
+    memcpy(out, text.p, text.n);
+    out[text.n] = '\0';
+    return true;
+}
+
+/* A list of texts without commas, into one with commas between. */
+static bool read_list(struct bytes list, char out[TOKEN_TOPICS], struct arena *scratch)
 {
     struct json in = json_over(list);
     struct bytes value, text;
@@ -73,13 +111,13 @@ static bool read_topics(struct token *t, struct bytes list, struct arena *scratc
     json_enter(&in, '[');
     while (json_element(&in, &value)) {
         if (!json_string(value, scratch, &text) || memchr(text.p, ',', text.n) ||
-            !fits(text, sizeof t->topics - n - 1))
+            !fits(text, TOKEN_TOPICS - n - 1))
             return false;
         if (n > 0)
-            t->topics[n++] = ',';
-        memcpy(t->topics + n, text.p, text.n);
+            out[n++] = ',';
+        memcpy(out + n, text.p, text.n);
         n += text.n;
-        t->topics[n] = '\0';
+        out[n] = '\0';
     }
     return json_end(&in);
 }
@@ -95,61 +133,120 @@ static bool read_seconds(struct bytes value, uint64_t *out)
     return json_u64(value, out);
 }
 
-static bool read_claim(struct token *t, struct bytes key, struct bytes value, struct arena *scratch)
+static bool read_role(struct bytes value, enum token_role *role, struct arena *scratch)
 {
     struct bytes text;
-    if (json_key_is(key, "sub")) {
-        if (!json_string(value, scratch, &text) || !fits(text, sizeof t->sub))
-            return false;
-        memcpy(t->sub, text.p, text.n);
-        t->sub[text.n] = '\0';
-    } else if (json_key_is(key, "role")) {
-        if (!json_string(value, scratch, &text))
-            return false;
-        t->role = bytes_is(text, "service") ? ROLE_service : ROLE_user;
-        return t->role == ROLE_service || bytes_is(text, "user");
-    } else if (json_key_is(key, "exp")) {
+    if (!json_string(value, scratch, &text))
+        return false;
+    unsigned i = 0;
+    while (i < ROLE_COUNT && !bytes_is(text, role_names[i]))
+        i++;
+    *role = (enum token_role)i;
+    return i < ROLE_COUNT;
+}
+
+/* It is this text, or a list that has it (RFC 7519, 4.1.3). */
+static bool names(struct bytes value, const char *want, struct arena *scratch)
+{
+    struct bytes text;
+    if (json_string(value, scratch, &text))
+        return bytes_is(text, want);
+    struct json in = json_over(value);
+    bool found = false;
+    json_enter(&in, '[');
+    while (json_element(&in, &value))
+        found = found || (json_string(value, scratch, &text) && bytes_is(text, want));
+    return json_end(&in) && found;
+}
+
+/* What the claims are held against, and what was found of it. */
+struct reading {
+    struct token *t;
+    const struct token_rules *rules;
+    struct arena *scratch;
+    uint64_t nbf_s;
+    bool issuer, audience, publish;
+};
+
+static bool read_claim(struct reading *r, struct bytes key, struct bytes value)
+{
+    struct token *t = r->t;
+    if (json_key_is(key, "sub"))
+        return read_text(value, t->sub, sizeof t->sub, r->scratch);
+    if (json_key_is(key, "role"))
+        return read_role(value, &t->role, r->scratch);
+    if (json_key_is(key, "exp"))
         return read_seconds(value, &t->exp_s);
-    } else if (json_key_is(key, "topics")) {
-        return read_topics(t, value, scratch);
-    }
+    if (json_key_is(key, "nbf"))
+        return read_seconds(value, &r->nbf_s);
+    if (json_key_is(key, "iat"))
+        return read_seconds(value, &t->iat_s);
+    if (json_key_is(key, "jti"))
+        return read_text(value, t->jti, sizeof t->jti, r->scratch);
+    if (json_key_is(key, "topics"))
+        return read_list(value, t->topics, r->scratch);
+    if (json_key_is(key, "publish"))
+        return r->publish = read_list(value, t->publish, r->scratch);
+    if (json_key_is(key, "iss"))
+        r->issuer = names(value, r->rules->issuer, r->scratch);
+    else if (json_key_is(key, "aud"))
+        r->audience = names(value, r->rules->audience, r->scratch);
     return true;
 }
 
-static bool read_claims(struct token *t, struct bytes claims, struct arena *scratch)
+static bool read_claims(struct reading *r, struct bytes claims)
 {
     struct json in = json_over(claims);
     struct bytes key, value;
     json_enter(&in, '{');
     while (json_member(&in, &key, &value))
-        if (!read_claim(t, key, value, scratch))
+        if (!read_claim(r, key, value))
             return false;
     if (!json_end(&in))
         return false;
-    return t->role == ROLE_service || user_valid(bytes_of(t->sub));
+    if (!r->publish)
+        memcpy(r->t->publish, r->t->topics, sizeof r->t->publish);
+    return r->t->role != ROLE_user || user_valid(bytes_of(r->t->sub));
 }
 
-const char *token_read(struct token *t, struct bytes text, struct bytes secret, uint64_t now_s,
-                       struct arena *scratch)
+/* A sum that stays where it is at the top. */
+static uint64_t later(uint64_t s, uint64_t by_s)
+{
+    return s > UINT64_MAX - by_s ? UINT64_MAX : s + by_s;
+}
+
+static const char *judge(struct reading *r, uint64_t now_s)
+{
+    if (r->rules->issuer[0] && !r->issuer)
+        return "issuer";
+    if (r->rules->audience[0] && !r->audience)
+        return "audience";
+    if (r->nbf_s > later(now_s, r->rules->leeway_s))
+        return "early";
+    r->t->exp_s = later(r->t->exp_s, r->t->exp_s > 0 ? r->rules->leeway_s : 0);
+    return r->t->exp_s <= now_s ? "expired" : NULL;
+}
+
+const char *token_read(struct token *t, struct bytes text, const struct keyset *keys,
+                       const struct token_rules *rules, uint64_t now_s, struct arena *scratch)
 {
     *t = (struct token){0};
     const char *end = text.p + text.n;
     const char *dot = text.n > 0 && text.n <= TOKEN_MAX ? memchr(text.p, '.', text.n) : NULL;
     const char *dot2 = dot ? memchr(dot + 1, '.', (size_t)(end - dot - 1)) : NULL;
-    struct bytes header, claims, signature;
+    struct bytes header, claims, signature, kid = {0};
     if (!dot2 || !base64_read((struct bytes){text.p, (size_t)(dot - text.p)}, scratch, &header) ||
         !base64_read((struct bytes){dot + 1, (size_t)(dot2 - dot - 1)}, scratch, &claims) ||
         !base64_read((struct bytes){dot2 + 1, (size_t)(end - dot2 - 1)}, scratch, &signature))
         return "malformed";
-    if (!hs256(header, scratch))
+    enum token_alg alg = read_header(header, &kid, scratch);
+    if (alg == ALG_COUNT)
         return "algorithm";
-    uint8_t want[MAC_SIZE];
-    mac(secret, (struct bytes){text.p, (size_t)(dot2 - text.p)}, want);
-    if (!secret_equal(signature, (struct bytes){(char *)want, sizeof want}))
+    struct bytes message = {text.p, (size_t)(dot2 - text.p)};
+    if (!keyset_verify(keys, alg, kid, message, signature))
         return "signature";
-    if (!read_claims(t, claims, scratch))
+    struct reading r = {.t = t, .rules = rules, .scratch = scratch};
+    if (!read_claims(&r, claims))
         return "claims";
-    if (t->exp_s <= now_s)
-        return "expired";
-    return NULL;
+    return judge(&r, now_s);
 }

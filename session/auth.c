@@ -2,19 +2,30 @@
 #include "session/auth.h"
 
 #include "lib/secret.h"
+#include "session/keys.h"
 
 #include <strings.h>
 
 void auth_token(struct session *s, struct bytes text, struct who *who)
 {
     *who = (struct who){.kind = WHO_nobody};
+    struct token_rules rules = token_rules_of(s->settings);
     who->why = text.n == 0 ? "a token must be given"
-                           : token_read(&who->token, text, bytes_of(s->token_key),
+                           : token_read(&who->token, text, keys_of(s->keys), &rules,
                                         s->wall_ms / 1000, &s->scratch);
     if (!who->why)
-        who->kind = who->token.role == ROLE_service ? WHO_service : WHO_user;
+        who->kind = who->token.role == ROLE_user ? WHO_user : WHO_service;
     else
         count_one(s, COUNT_refused_auth);
+}
+
+struct hello auth_hello(const struct token *t, uint8_t vsn)
+{
+    return (struct hello){.user = bytes_of(t->sub),
+                          .topics = bytes_of(t->topics),
+                          .publish = bytes_of(t->publish),
+                          .token_exp_s = t->exp_s,
+                          .vsn = vsn};
 }
 
 void auth_socket(struct session *s, struct bytes text, struct who *who)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "proto/token.h"
+#include "session/conn.h"
 #include "session/http.h"
 
 enum who_kind { WHO_nobody, WHO_user, WHO_service };
@@ -24,6 +25,9 @@ void auth_request(struct session *s, const struct request *r, struct who *who);
 /* Of a socket: this text must be a user's token; or it may be empty, where a class of topics lets
  * anyone in: then the user is "". */
 void auth_socket(struct session *s, struct bytes text, struct who *who);
+
+/* What a connection takes of its token. Borrows from it. */
+struct hello auth_hello(const struct token *t, uint8_t vsn);
 
 /* Of a text that must be a token. */
 void auth_token(struct session *s, struct bytes text, struct who *who);

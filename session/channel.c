@@ -14,6 +14,7 @@
 #include "session/phoenix.h"
 #include "session/presence_live.h"
 #include "session/publish.h"
+#include "session/refresh.h"
 
 #include <stdlib.h>
 
@@ -168,10 +169,10 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
         reply_problem(s, c, in, &why);
 }
 
-static struct visitor visitor(const struct conn *c)
+/* `claim`: of its token; NULL: none. */
+static struct visitor visitor(const struct conn *c, const char *claim)
 {
-    return (struct visitor){user_name(c->user),
-                            c->topics ? bytes_of(c->topics) : (struct bytes){0}};
+    return (struct visitor){user_name(c->user), claim ? bytes_of(claim) : (struct bytes){0}};
 }
 
 /* A push without history is answered at once; bytes are answered with bytes. */
@@ -205,7 +206,7 @@ static void topic_event(struct session *s, struct conn *c, struct member *m,
                         const struct phx_in *in)
 {
     const struct topic_class *class = m->topic->class;
-    struct visitor who = visitor(c);
+    struct visitor who = visitor(c, c->publish);
     struct problem why = {0};
     char self[CONN_NAME];
     uint64_t since, epoch;
@@ -256,7 +257,7 @@ static void refuse_join(struct session *s, struct conn *c, const struct phx_in *
 static const char *join_refused(const struct session *s, const struct conn *c, struct bytes topic,
                                 const struct topic_class **class)
 {
-    struct visitor who = visitor(c);
+    struct visitor who = visitor(c, c->topics);
     struct bytes user;
     if (!topic_valid(topic))
         return "unmatched topic";
@@ -322,12 +323,26 @@ static bool may_push(const struct member *m)
     return member_joined(m) || !class || class->join != ACCESS_member;
 }
 
+/* Topic `phoenix` is about the connection itself. False: another event, as of a topic not joined. */
+static bool phoenix_event(struct session *s, struct conn *c, const struct phx_in *in)
+{
+    const char *why = NULL;
+    bool fresh_token = bytes_is(in->event, "access_token") && !in->binary;
+    if (!fresh_token && !bytes_is(in->event, "heartbeat"))
+        return false;
+    if (fresh_token)
+        why = refresh_token(s, c, in->payload);
+    if (why)
+        reply_error(s, c, in, PHX_NULL, why);
+    else
+        reply(s, c, in, PHX_NULL, "ok", BYTES("{}"));
+    return true;
+}
+
 static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
 {
-    if (bytes_is(in->topic, "phoenix") && bytes_is(in->event, "heartbeat")) {
-        reply(s, c, in, PHX_NULL, "ok", BYTES("{}"));
+    if (bytes_is(in->topic, "phoenix") && phoenix_event(s, c, in))
         return;
-    }
     struct member *m = member_find(c, in->topic);
     if (bytes_is(in->event, "phx_join")) {
         join(s, c, in, m);

@@ -3,6 +3,7 @@
 
 #include "lib/ensure.h"
 #include "lib/log.h"
+#include "proto/event.h"
 #include "session/bus.h"
 #include "session/live.h"
 #include "session/longpoll.h"
@@ -78,6 +79,31 @@ void conns_free(struct conns **slot)
     free(all);
 }
 
+static char *claim(struct bytes text)
+{
+    if (text.n == 0)
+        return NULL;
+    char *copy = strndup(text.p, text.n);
+    ENSURE(copy != NULL);
+    return copy;
+}
+
+static void claims_drop(struct conn *c)
+{
+    free(c->topics);
+    free(c->publish);
+    c->topics = c->publish = NULL;
+}
+
+void conn_token(struct conn *c, const struct hello *hello)
+{
+    claims_drop(c);
+    c->topics = claim(hello->topics);
+    c->publish = claim(hello->publish);
+    c->token_exp_s = hello->token_exp_s;
+    c->warned = false;
+}
+
 struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, const struct hello *hello)
 {
     struct conns *all = s->conns;
@@ -89,13 +115,9 @@ struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, const stru
                        .generation = c->generation + 1,
                        .kind = (uint8_t)kind,
                        .vsn = hello->vsn,
-                       .token_exp_s = hello->token_exp_s,
                        .fd = fd,
                        .heard_ms = s->now_ms};
-    if (hello->topics.n > 0) {
-        c->topics = strndup(hello->topics.p, hello->topics.n);
-        ENSURE(c->topics != NULL);
-    }
+    conn_token(c, hello);
     user_enter(s, c, hello->user);
     all->used++;
     count_one(s, COUNT_connections);
@@ -298,8 +320,7 @@ void conn_drop(struct session *s, struct conn *c, enum close_reason reason)
         close(c->fd);
     conn_forget(s, c, conn_waiting(c));
     user_leave(s, c);
-    free(c->topics);
-    c->topics = NULL;
+    claims_drop(c);
     c->fd = -1;
     c->kind = CONN_free;
     s->conns->used--;
@@ -403,13 +424,37 @@ static bool overdue(uint64_t now_ms, uint64_t since_ms, uint64_t limit_ms)
     return now_ms > since_ms && now_ms - since_ms > limit_ms;
 }
 
+/* On topic `phoenix`, as the heartbeat: phoenix.js hands it to socket.onMessage(). */
+static void warn(struct session *s, struct conn *c)
+{
+    char room[100];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    buf_text(&out, "{\"expires_at\":");
+    time_write(&out, c->token_exp_s * 1000);
+    buf_byte(&out, '}');
+    c->warned = true;
+    conn_send(s, c,
+              phx_frame((enum phx_vsn)c->vsn, PHX_NULL, PHX_NULL, BYTES("phoenix"),
+                        BYTES("token_expiring"), buf_all(&out)));
+}
+
+static void sweep_token(struct session *s, struct conn *c)
+{
+    uint64_t now_s = s->wall_ms / 1000;
+    if (!conn_open(c))
+        return;
+    if (c->token_exp_s <= now_s)
+        conn_close(s, c, CLOSE_expired);
+    else if (!c->warned && c->token_exp_s - now_s <= CONN_WARN_S)
+        warn(s, c);
+}
+
 void conns_sweep(struct session *s)
 {
     const struct settings *set = s->settings;
     for (uint32_t id = 0; id < s->conns->fresh; id++) {
         struct conn *c = &s->conns->slots[id];
-        if (c->kind != CONN_free && conn_open(c) && c->token_exp_s <= s->wall_ms / 1000)
-            conn_close(s, c, CLOSE_expired);
+        sweep_token(s, c);
         if (c->kind == CONN_longpoll)
             longpoll_sweep(s, c);
         if (c->kind != CONN_websocket)

@@ -36,7 +36,7 @@ struct conn {
     struct member *members;             /* joined topics */
     struct user *user;                  /* whose token it came with */
     struct conn *user_next, *user_prev; /* of the same user */
-    char *topics; /* the token's claim: patterns, comma between; NULL: none; owned */
+    char *topics, *publish; /* the token's claims: patterns, comma between; NULL: none; owned */
     union {
         struct receiver *receiver; /* WebSocket: in the middle of a message; else NULL */
         struct longpoll *poll;     /* long-poll */
@@ -55,6 +55,7 @@ struct conn {
     bool congested;       /* over the soft limit; until the output is empty */
     bool closing;         /* a goodbye is queued: nothing more is read or sent */
     bool shut;            /* the goodbye is written: waiting for the client's end */
+    bool warned;          /* that its token comes to its end */
     uint64_t token_exp_s; /* wall clock */
 };
 
@@ -65,13 +66,16 @@ void conns_free(struct conns **slot);
 
 /* Who connected, from its handshake. */
 struct hello {
-    struct bytes user, topics; /* of its token */
+    struct bytes user, topics, publish; /* of its token */
     uint64_t token_exp_s;
     uint8_t vsn;
 };
 
 /* A slot, or NULL when all are taken. */
 struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, const struct hello *hello);
+
+/* Another token of the same user takes the place of the one that it came with. */
+void conn_token(struct conn *c, const struct hello *hello);
 
 /* The occupant, or NULL when it has gone. */
 struct conn *conn_find(struct session *s, uint32_t id, uint32_t generation);
@@ -115,7 +119,9 @@ void conns_flush(struct session *s);
 /* The socket takes bytes again. */
 void conn_writable(struct session *s, struct conn *c);
 
-/* Once a second: close who is idle, stalled, or does not end its side. */
+/* Once a second: close who is idle, stalled, or does not end its side, or whose token has come to
+ * its end; CONN_WARN_S before that it is told. */
+enum { CONN_WARN_S = 60 };
 void conns_sweep(struct session *s);
 
 /* Close up to `n` more connections as draining, each slot in its turn. */

@@ -70,7 +70,8 @@ static void dev_token(struct session *s, struct request *r)
     struct buf out;
     buf_init(&out, 2 * TOKEN_MAX);
     buf_text(&out, "{\"token\":\"");
-    token_write(&out, bytes_of(s->token_key), &t);
+    struct token_rules rules = token_rules_of(s->settings);
+    token_write(&out, bytes_of(s->token_key), &t, &rules);
     buf_text(&out, "\"}");
     http_answer(s, r, 200, "application/json", buf_all(&out), NULL);
     buf_fini(&out);

@@ -26,6 +26,8 @@
     X(polls_forwarded, total, "long-poll requests handed to the owning process")                   \
     X(requests, total, "HTTP requests")                                                            \
     X(refused_auth, total, "connects and requests without a good token or key")                    \
+    X(keys_failed, total,                                                                          \
+      "times that a changed file of keys could not be read: the old ones hold")                    \
     X(refused_origin, total, "connects from a page of another origin")                             \
     X(refused_bad, total, "requests refused as malformed")                                         \
     X(refused_full, total, "requests and connects refused for lack of room")                       \
@@ -77,6 +79,7 @@ struct session {
         uint64_t shut_ms;   /* since when nobody is accepted; 0: still */
     } drain;                /* drain.h */
     char token_key[SECRET_TEXT], api_key[SECRET_TEXT];
+    struct keys *keys; /* that tokens are checked with */
 
     struct map users; /* by name: users.h */
     struct conns *conns;

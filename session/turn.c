@@ -9,6 +9,7 @@
 #include "session/drain.h"
 #include "session/heads.h"
 #include "session/http.h"
+#include "session/keys.h"
 #include "session/live.h"
 #include "session/longpoll.h"
 #include "session/pages.h"
@@ -40,6 +41,7 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
     secret_random(&s->seed, sizeof s->seed);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     ENSURE(s->epoll >= 0);
+    s->keys = keys_open(s);
     s->store = asks_new(zmq, paths->store, &s->counts[COUNT_asks].value,
                         &s->counts[COUNT_asks_failed].value);
     bus_new(s, zmq, paths);
@@ -73,6 +75,7 @@ void turn_close(struct session *s)
     bus_free(&s->bus);
     conns_free(&s->conns);
     users_fini(&s->users);
+    keys_close(&s->keys);
     close(s->epoll);
     arena_fini(&s->scratch);
 }
@@ -101,6 +104,7 @@ static void sweep(struct session *s)
         return;
     s->sweep_ms = s->now_ms + SWEEP_MS;
     heads_probe(s);
+    keys_look(s, s->keys);
     conns_sweep(s);
     http_sweep(s);
 }

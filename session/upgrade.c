@@ -26,14 +26,6 @@ struct websocket_upgrade {
     uint8_t vsn;
 };
 
-static struct hello hello_of(const struct token *t, uint8_t vsn)
-{
-    return (struct hello){.user = bytes_of(t->sub),
-                          .topics = bytes_of(t->topics),
-                          .token_exp_s = t->exp_s,
-                          .vsn = vsn};
-}
-
 /* 1.0.x and 2.0.x; absent means 1.0.0. 0: any other. */
 static uint8_t vsn_of(const struct request *r)
 {
@@ -100,7 +92,7 @@ static void taken(void *cls, struct MHD_Connection *mhd, void *req, const char *
     (void)mhd;
     (void)req;
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
-    struct hello hello = hello_of(&u->token, u->vsn);
+    struct hello hello = auth_hello(&u->token, u->vsn);
     if (fd < 0)
         log_line("session.upgrade error=\"%s\"", strerror(errno));
     else
@@ -238,7 +230,7 @@ static void open_session(struct session *s, struct request *r, struct bytes toke
         http_answer_poll(s, r, s->draining ? BYTES("{\"status\":500}") : BYTES("{\"status\":403}"));
         return;
     }
-    struct hello hello = hello_of(&who.token, vsn);
+    struct hello hello = auth_hello(&who.token, vsn);
     longpoll_open(s, r, &hello);
 }
 

@@ -40,7 +40,7 @@ export class Belfry {
     }
     if (dev) args.push('--dev');
     one.process = spawn(path.join(bin, 'belfry'), args, {
-      env: { ...process.env, ...env },
+      env: { ...process.env, BELFRY_AUTH_LEEWAY_S: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     running.add(one);

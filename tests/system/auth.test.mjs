@@ -55,7 +55,7 @@ check('without a token, or with a wrong one, every call is 401 and opens no sock
     'no signature': `${head}.${body}.`,
     'changed claims': `${head}.${Buffer.from(JSON.stringify({ sub: 'bob', exp: soon() })).toString('base64url')}.${mac}`,
     'a bad user': signed(belfry.secret(), { sub: 'a:b', exp: soon() }),
-    'an unknown role': signed(belfry.secret(), { sub: 'ann', role: 'admin', exp: soon() }),
+    'an unknown role': signed(belfry.secret(), { sub: 'ann', role: 'root', exp: soon() }),
   };
   for (const [name, token] of Object.entries(tokens)) {
     for (const [call, answer] of calls(belfry, token === undefined ? {} : { authorization: `Bearer ${token}` }))
@@ -153,6 +153,7 @@ check('a long-poll ends with its token: 500 at once, and for every poll behind i
   await poll.post([['1', '1', 'user:fay:notifications', 'phx_join', {}]]);
   await poll.frames((frame) => frame[1] === '1');
   const from = Date.now();
+  await poll.frames((frame) => frame[3] === 'token_expiring');
   assert.equal((await poll.get()).json.status, 500);
   assert.ok(Date.now() - from < ENDED_MS);
   await belfry.create('fay', 'not for this session');

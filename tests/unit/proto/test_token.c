@@ -45,10 +45,25 @@ static struct bytes sign(struct buf *out, struct bytes header, struct bytes clai
     return buf_all(out);
 }
 
+static const struct token_rules anyone = {"", "", 0};
+
+static const char *read_by(struct token *t, struct bytes text, const struct token_rules *rules,
+                           uint64_t now_s)
+{
+    struct keyset *keys = keyset_new(SECRET);
+    arena_reset(&scratch);
+    const char *why = token_read(t, edge_put(&edge, text), keys, rules, now_s, &scratch);
+    keyset_free(&keys);
+    return why;
+}
+
 static const char *read_at(struct token *t, struct bytes text, struct bytes secret, uint64_t now_s)
 {
+    struct keyset *keys = keyset_new(secret);
     arena_reset(&scratch);
-    return token_read(t, edge_put(&edge, text), secret, now_s, &scratch);
+    const char *why = token_read(t, edge_put(&edge, text), keys, &anyone, now_s, &scratch);
+    keyset_free(&keys);
+    return why;
 }
 
 /* For tables: "" instead of NULL. */
@@ -62,22 +77,29 @@ static void round_trips(void **state)
 {
     (void)state;
     static const struct token table[] = {
-        {"ann", ROLE_user, NOW + 60, ""},
-        {"", ROLE_service, NOW + 1, ""},
-        {"\xc3\xa9-\xf0\x9f\x98\x80", ROLE_user, UINT64_C(1) << 53, "user:ann:notifications"},
-        {"bob", ROLE_user, NOW + 60, "room:7,room:*,project:x"},
+        {.sub = "ann", .exp_s = NOW + 60},
+        {.role = ROLE_service, .exp_s = NOW + 1},
+        {.role = ROLE_admin, .exp_s = NOW + 1, .iat_s = NOW - 5, .jti = "a-1"},
+        {.sub = "\xc3\xa9-\xf0\x9f\x98\x80",
+         .exp_s = UINT64_C(1) << 53,
+         .topics = "user:ann:notifications",
+         .publish = "user:ann:notifications"},
+        {.sub = "bob", .exp_s = NOW + 60, .topics = "room:7,room:*,project:x", .publish = "room:7"},
     };
     struct buf out;
     buf_init(&out, TOKEN_MAX);
     for (size_t i = 0; i < COUNT(table); i++) {
         struct token got;
         buf_reset(&out);
-        token_write(&out, SECRET, &table[i]);
+        token_write(&out, SECRET, &table[i], &anyone);
         assert_string_equal(verdict(&got, buf_all(&out)), "");
         assert_string_equal(got.sub, table[i].sub);
         assert_int_equal(got.role, table[i].role);
         assert_int_equal(got.exp_s, table[i].exp_s);
+        assert_int_equal(got.iat_s, table[i].iat_s);
+        assert_string_equal(got.jti, table[i].jti);
         assert_string_equal(got.topics, table[i].topics);
+        assert_string_equal(got.publish, table[i].publish);
     }
     buf_fini(&out);
 }
@@ -100,9 +122,9 @@ static void time_runs_out(void **state)
 {
     (void)state;
     struct buf out;
-    struct token t = {"ann", ROLE_user, NOW, ""};
+    struct token t = {.sub = "ann", .exp_s = NOW, .topics = ""};
     buf_init(&out, TOKEN_MAX);
-    token_write(&out, SECRET, &t);
+    token_write(&out, SECRET, &t, &anyone);
     assert_null(read_at(&t, buf_all(&out), SECRET, NOW - 1));
     assert_string_equal(read_at(&t, buf_all(&out), SECRET, NOW), "expired");
     assert_string_equal(read_at(&t, buf_all(&out), SECRET, UINT64_MAX), "expired");
@@ -113,9 +135,9 @@ static void every_changed_byte_is_noticed(void **state)
 {
     (void)state;
     struct buf out;
-    struct token t = {"ann", ROLE_user, NOW + 60, "room:7"};
+    struct token t = {.sub = "ann", .exp_s = NOW + 60, .topics = "room:7"};
     buf_init(&out, TOKEN_MAX);
-    token_write(&out, SECRET, &t);
+    token_write(&out, SECRET, &t, &anyone);
     for (size_t i = 0; i < out.n; i++)
         for (unsigned bit = 1; bit < 256; bit <<= 1) {
             out.p[i] ^= (char)bit;
@@ -127,11 +149,10 @@ static void every_changed_byte_is_noticed(void **state)
     assert_string_equal(verdict(&t, buf_all(&out)), "");
     assert_string_equal(read_at(&t, buf_all(&out), BYTES("another secret of thirty-two byte"), NOW),
                         "signature");
-    assert_string_equal(read_at(&t, buf_all(&out), BYTES(""), NOW), "signature");
     buf_fini(&out);
 }
 
-static void only_hs256(void **state)
+static void what_a_header_may_ask(void **state)
 {
     (void)state;
     static const struct {
@@ -139,15 +160,17 @@ static void only_hs256(void **state)
     } table[] = {
         {HS256, ""},
         {"{\"alg\":\"HS256\"}", ""},
-        {" { \"typ\" : \"JWT\" , \"kid\" : 1 , \"\\u0061lg\" : \"HS\\u003256\" } ", ""},
+        {" { \"typ\" : \"JWT\" , \"kid\" : \"any\" , \"\\u0061lg\" : \"HS\\u003256\" } ", ""},
         {"{\"alg\":\"none\"}", "algorithm"},
         {"{\"alg\":\"None\"}", "algorithm"},
         {"{\"alg\":\"\"}", "algorithm"},
         {"{\"alg\":null}", "algorithm"},
         {"{\"alg\":\"HS384\"}", "algorithm"},
         {"{\"alg\":\"HS512\"}", "algorithm"},
-        {"{\"alg\":\"RS256\"}", "algorithm"},
-        {"{\"alg\":\"ES256\"}", "algorithm"},
+        {"{\"alg\":\"RS256\"}", "signature"},
+        {"{\"alg\":\"ES256\"}", "signature"},
+        {"{\"alg\":\"EdDSA\"}", "signature"},
+        {"{\"alg\":\"HS256\",\"kid\":1}", "algorithm"},
         {"{\"alg\":\"hs256\"}", "algorithm"},
         {"{\"alg\":[\"HS256\"]}", "algorithm"},
         {"{\"alg\":\"HS256\",\"alg\":\"none\"}", "algorithm"},
@@ -184,6 +207,7 @@ static void claims_table(void **state)
         {BYTES(" { \"sub\" : \"\\u0061nn\" , \"exp\" : 1795445160 } "), "", "ann", "", ROLE_user},
         {BYTES("{\"sub\":\"ann\",\"role\":\"user\"" EXP), "", "ann", "", ROLE_user},
         {BYTES("{\"role\":\"service\"" EXP), "", "", "", ROLE_service},
+        {BYTES("{\"role\":\"admin\"" EXP), "", "", "", ROLE_admin},
         {BYTES("{\"role\":\"service\",\"sub\":\"back end\"" EXP), "", "back end", "", ROLE_service},
         {BYTES("{\"sub\":\"ann\",\"iss\":\"x\",\"aud\":[\"y\"],\"iat\":1.5,\"z\":{\"sub\":"
                "\"bob\"}" EXP),
@@ -210,7 +234,10 @@ static void claims_table(void **state)
         {BYTES("{\"sub\":\"a:b\"" EXP), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":\"ann\\u0000\"" EXP), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":\"ann\\u0000mallory\"" EXP), "claims", NULL, NULL, 0},
-        {BYTES("{\"sub\":\"ann\",\"role\":\"admin\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"role\":\"root\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"publish\":\"x\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"nbf\":\"soon\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"jti\":1" EXP), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":\"ann\",\"role\":\"Service\"" EXP), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":\"ann\",\"role\":null" EXP), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":\"ann\",\"topics\":\"room:7\"" EXP), "claims", NULL, NULL, 0},
@@ -266,6 +293,61 @@ static void names_and_topics_have_a_most(void **state)
     buf_fini(&out);
 }
 
+/* Who made it and for whom; from when until when, by clocks that differ. */
+static void rules_table(void **state)
+{
+    (void)state;
+    static const struct token_rules ours = {"https://id.example", "belfry", 0};
+    static const struct token_rules lenient = {"", "", 30};
+    static const struct {
+        const struct token_rules *rules;
+        struct bytes claims;
+        const char *want;
+    } table[] = {
+        {&ours, BYTES("{\"sub\":\"ann\",\"iss\":\"https://id.example\",\"aud\":\"belfry\"" EXP),
+         ""},
+        {&ours,
+         BYTES("{\"sub\":\"ann\",\"iss\":\"https://id.example\",\"aud\":[\"x\",\"belfry\"]" EXP),
+         ""},
+        {&ours, BYTES("{\"sub\":\"ann\",\"iss\":\"https://id.example\",\"aud\":[]" EXP),
+         "audience"},
+        {&ours, BYTES("{\"sub\":\"ann\",\"iss\":\"https://id.example\",\"aud\":\"belfry2\"" EXP),
+         "audience"},
+        {&ours, BYTES("{\"sub\":\"ann\",\"iss\":\"https://id.example\",\"aud\":{\"belfry\":1}" EXP),
+         "audience"},
+        {&ours, BYTES("{\"sub\":\"ann\",\"iss\":\"https://id.example\"" EXP), "audience"},
+        {&ours, BYTES("{\"sub\":\"ann\",\"aud\":\"belfry\"" EXP), "issuer"},
+        {&ours, BYTES("{\"sub\":\"ann\",\"iss\":\"http://id.example\",\"aud\":\"belfry\"" EXP),
+         "issuer"},
+        {&anyone, BYTES("{\"sub\":\"ann\",\"iss\":1,\"aud\":2" EXP), ""},
+        {&anyone, BYTES("{\"sub\":\"ann\",\"nbf\":1795445100" EXP), ""},
+        {&anyone, BYTES("{\"sub\":\"ann\",\"nbf\":1795445101" EXP), "early"},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"nbf\":1795445130" EXP), ""},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"nbf\":1795445131" EXP), "early"},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"exp\":1795445071}"), ""},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"exp\":1795445070}"), "expired"},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"exp\":0}"), "expired"},
+        {&lenient, BYTES("{\"sub\":\"ann\"}"), "expired"},
+    };
+    struct buf out;
+    buf_init(&out, TOKEN_MAX);
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct token t;
+        const char *got = read_by(&t, sign(&out, BYTES(HS256), table[i].claims), table[i].rules,
+                                  NOW);
+        if (strcmp(got ? got : "", table[i].want) != 0)
+            fail_msg("%s: \"%s\", want \"%s\"", table[i].claims.p, got, table[i].want);
+    }
+    struct token t = {.sub = "ann", .exp_s = NOW + 1}, back;
+    buf_reset(&out);
+    token_write(&out, SECRET, &t, &ours); /* what we write we take */
+    assert_null(read_by(&back, buf_all(&out), &ours, NOW));
+    assert_int_equal(back.exp_s, NOW + 1);
+    assert_null(read_by(&back, buf_all(&out), &lenient, NOW));
+    assert_int_equal(back.exp_s, NOW + 31);
+    buf_fini(&out);
+}
+
 static void texts_that_are_no_token(void **state)
 {
     (void)state;
@@ -304,16 +386,18 @@ static void no_room_is_no_entry(void **state)
 {
     (void)state;
     struct buf out;
-    struct token t = {"ann", ROLE_user, NOW + 60, "room:7"};
+    struct token t = {.sub = "ann", .exp_s = NOW + 60, .topics = "room:7"};
     buf_init(&out, TOKEN_MAX);
-    token_write(&out, SECRET, &t);
+    token_write(&out, SECRET, &t, &anyone);
+    struct keyset *keys = keyset_new(SECRET);
     for (size_t room = 0; room < 150; room++) {
         struct arena small;
         arena_init(&small, room);
-        const char *why = token_read(&t, buf_all(&out), SECRET, NOW, &small);
+        const char *why = token_read(&t, buf_all(&out), keys, &anyone, NOW, &small);
         assert_true(why != NULL || !small.overflowed);
         arena_fini(&small);
     }
+    keyset_free(&keys);
     buf_fini(&out);
 }
 
@@ -324,8 +408,9 @@ int main(void)
         cmocka_unit_test(a_token_of_others),
         cmocka_unit_test(time_runs_out),
         cmocka_unit_test(every_changed_byte_is_noticed),
-        cmocka_unit_test(only_hs256),
+        cmocka_unit_test(what_a_header_may_ask),
         cmocka_unit_test(claims_table),
+        cmocka_unit_test(rules_table),
         cmocka_unit_test(names_and_topics_have_a_most),
         cmocka_unit_test(texts_that_are_no_token),
         cmocka_unit_test(no_room_is_no_entry),

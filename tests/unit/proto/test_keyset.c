@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keyset: keys of others, and each way not to be one of them. The keys and tokens were made by
+ * Node.js's crypto. */
+#include "tests/unit/edge.h"
+
+#include "lib/base64.h"
+#include "lib/secret.h"
+#include "proto/token.h"
+
+enum { NOW = 1795445100 };
+#define SECRET BYTES("0123456789abcdef0123456789abcdef0123456789a")
+
+#define JWK_RS256                                                                                  \
+    "{\"kty\":\"RSA\",\"n\":\"utFLANYYKgr_pTSLzeMzQtBeiX3cMluTYn-021a3as9zOHAidjpUnW"              \
+    "hCHxH75qEPCa1S8f-R49zF-A5IuMvlcni38tvkYHxa0yajFY4DMYz6m_aVqAGE0nKTgR-kL0"                     \
+    "jcFerjPiF9LgqPiScUfbJISS9Y-xEu2bLfxfQJJA5mIIoniITsQknIu52EafqC-dPkKUeujz"                     \
+    "pa21ZAX9qWx56LQ-UuoipoEf5UyXkDEHMSVQtvkbKidzC_TQosf8A0-m043bbYbYX5LvBYQV"                     \
+    "P8S9LGgdPD2Q72jDcd1Gz_Fx4OKZHKLEmzPmsc9ctUcmHExYRWmeKHf41AMrFQW6SxiVtJuw"                     \
+    "\",\"e\":\"AQAB\",\"kid\":\"rs256\",\"use\":\"sig\"}"
+#define JWK_ES256                                                                                  \
+    "{\"kty\":\"EC\",\"x\":\"uXyZLnbC7ozPfDn6-IqKn2_w4cCiikkxTFM04u0ECTI\",\"y\":\"AgZ-F"          \
+    "ehm3ITLfeiXcmMg5ScRkfesCzXD--PTBZnC2Nk\",\"crv\":\"P-256\",\"kid\":\"es256\",\"use"           \
+    "\":\"sig\"}"
+#define JWK_EDDSA                                                                                  \
+    "{\"crv\":\"Ed25519\",\"x\":\"z2JYII6fgbmrzZ8_YWw1A3e81UjJ8PhugBFOIn75ouA\",\"kty\""           \
+    ":\"OKP\",\"kid\":\"eddsa\",\"use\":\"sig\"}"
+#define TOKEN_RS256                                                                                \
+    "eyJhbGciOiJSUzI1NiIsImtpZCI6InJzMjU2In0.eyJzdWIiOiJhbm4iLCJleHAiOjE3OTU0"                     \
+    "NDg3MDB9.VoJfvfP-o8aPCiPg9iPDT7C7cGzFvaq-0rfgWDR6fd5MuWOz8-CkYbdnJkdD4Tn"                     \
+    "3uYlhBC6tf_ygtxVhigj2vTx6lDADvi8J7w22j4xnfQI6t6izM9VM4pVIQxJmpNGTNttF7ZA"                     \
+    "2uMaJ5BfiaiLOaO_ytZfxjXwVFJiDCcv2NezXxfwrwUKFVA_SqlvAGPZsU6WolbafuC9DN2j"                     \
+    "xJNVW6QMeu0Oq344Yhs1Ut0iphZNUYSiI7302A-FcieMiIEjm7umUV1_I_bvoEIDzFGZ7lEp"                     \
+    "Llj3onKUQTuU_u794b7P9hkVb6AZNxkwsYmk8ZVcToASjX1QMx8xwyLqeOrZe_A"
+#define TOKEN_ES256                                                                                \
+    "eyJhbGciOiJFUzI1NiIsImtpZCI6ImVzMjU2In0.eyJzdWIiOiJhbm4iLCJleHAiOjE3OTU0"                     \
+    "NDg3MDB9.lnYd8ArMEj3qz46nbwD_lODeWDnauRLlBHR4DDE_2pZ6tl7M5lVFjhJZP6mViSb"                     \
+    "Wpipww4TT-Pb6iOxPB0_VkQ"
+#define TOKEN_EDDSA                                                                                \
+    "eyJhbGciOiJFZERTQSIsImtpZCI6ImVkZHNhIn0.eyJzdWIiOiJhbm4iLCJleHAiOjE3OTU0"                     \
+    "NDg3MDB9.VxfkGP1jutW6xz8AwjHPp5DtBWDArWKBZV9ZvKAmyYOQ7GOmkJSmWCC2WYWLP2h"                     \
+    "RAOGgu8aK7VzJJHraJUC_DA"
+
+static struct arena scratch;
+static struct keyset *keys;
+static const struct token_rules anyone = {"", "", 0};
+
+static int make(void **state)
+{
+    (void)state;
+    arena_init(&scratch, 256 * 1024);
+    keys = keyset_new(SECRET);
+    return 0;
+}
+
+static int drop(void **state)
+{
+    (void)state;
+    keyset_free(&keys);
+    arena_fini(&scratch);
+    return 0;
+}
+
+static const char *load(const char *jwks)
+{
+    struct edge edge = edge_new(JWKS_MAX);
+    arena_reset(&scratch);
+    const char *why = keyset_load(keys, edge_put(&edge, bytes_of(jwks)), &scratch);
+    edge_free(&edge);
+    return why ? why : "";
+}
+
+static const char *verdict(const char *text)
+{
+    struct token t;
+    arena_reset(&scratch);
+    const char *why = token_read(&t, bytes_of(text), keys, &anyone, NOW, &scratch);
+    if (!why)
+        assert_string_equal(t.sub, "ann");
+    return why ? why : "";
+}
+
+static void each_algorithm(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *jwks, *token;
+    } table[] = {
+        {"{\"keys\":[" JWK_RS256 "]}", TOKEN_RS256},
+        {"{\"keys\":[" JWK_ES256 "]}", TOKEN_ES256},
+        {"{\"keys\":[" JWK_EDDSA "]}", TOKEN_EDDSA},
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        assert_string_equal(load(table[i].jwks), "");
+        assert_int_equal(keyset_count(keys), 2);
+        for (unsigned k = 0; k < 3; k++) /* only the one whose key is there */
+            assert_string_equal(verdict(table[k].token), i == k ? "" : "signature");
+    }
+    assert_string_equal(load("{\"keys\":[" JWK_RS256 "," JWK_ES256 "," JWK_EDDSA "]}"), "");
+    for (unsigned k = 0; k < 3; k++)
+        assert_string_equal(verdict(table[k].token), "");
+}
+
+static void every_changed_byte_of_a_signature(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {TOKEN_RS256, TOKEN_ES256, TOKEN_EDDSA};
+    assert_string_equal(load("{\"keys\":[" JWK_RS256 "," JWK_ES256 "," JWK_EDDSA "]}"), "");
+    for (unsigned k = 0; k < 3; k++) {
+        char text[TOKEN_MAX + 1];
+        size_t n = strlen(tokens[k]), from = (size_t)(strrchr(tokens[k], '.') - tokens[k]) + 1;
+        memcpy(text, tokens[k], n + 1);
+        for (size_t i = from; i < n; i++) {
+            text[i] = text[i] == 'A' ? 'B' : 'A';
+            assert_string_not_equal(verdict(text), "");
+            text[i] = tokens[k][i];
+            char was = text[i];
+            text[i] = '\0'; /* cut there */
+            assert_string_not_equal(verdict(text), "");
+            text[i] = was;
+        }
+    }
+}
+
+/* RFC 8725, 3.1: a public key is no secret. What signs HS256 with the bytes of one gets nowhere. */
+static void a_public_key_signs_nothing(void **state)
+{
+    (void)state;
+    static const char ed25519[] = JWK_EDDSA;
+    const char *x = strstr(ed25519, "\"x\":\"") + 5;
+    struct bytes raw;
+    struct buf out;
+    uint8_t signature[MAC_SIZE];
+    assert_string_equal(load("{\"keys\":[" JWK_EDDSA "]}"), "");
+    assert_true(base64_read((struct bytes){x, strcspn(x, "\"")}, &scratch, &raw));
+    buf_init(&out, TOKEN_MAX);
+    base64url_write(&out, BYTES("{\"alg\":\"HS256\",\"kid\":\"eddsa\"}"));
+    buf_byte(&out, '.');
+    base64url_write(&out, BYTES("{\"sub\":\"ann\",\"exp\":1795448700}"));
+    mac(raw, buf_all(&out), signature);
+    buf_byte(&out, '.');
+    base64url_write(&out, (struct bytes){(char *)signature, sizeof signature});
+    buf_byte(&out, '\0');
+    assert_string_equal(verdict(out.p), "signature");
+    buf_fini(&out);
+}
+
+static void what_a_jwks_may_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *jwks, *want;
+        unsigned count; /* of keys after it */
+    } table[] = {
+        {"{\"keys\":[" JWK_ES256 "]}", "", 2},
+        {" { \"x\" : 1 , \"keys\" : [ " JWK_ES256 " , " JWK_EDDSA " ] } ", "", 3},
+        {"{\"keys\":[" JWK_ES256 ",{\"kty\":\"EC\",\"crv\":\"P-384\"},{\"kty\":\"new\"}]}", "", 2},
+        {"{\"keys\":[" JWK_ES256 ",{\"kty\":\"oct\",\"k\":\"c2hvcnQ\"}]}", "", 2}, /* too short */
+        {"{\"keys\":[" JWK_ES256 ",{\"kty\":\"RSA\",\"n\":\"u8Q\",\"e\":\"AQAB\"}]}", "",
+         2}, /* weak */
+        {"{\"keys\":[" JWK_ES256 ",{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"}]}", "", 2},
+        {"{\"keys\":[" JWK_ES256
+         ",{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+         "AAAAAAAAAAAAAAA\",\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}",
+         "", 2}, /* not on the curve */
+        {"{\"keys\":[{\"kty\":\"oct\",\"use\":\"enc\",\"k\":"
+         "\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}," JWK_ES256 "]}",
+         "", 2},
+        {"{\"keys\":[{\"kty\":\"oct\",\"alg\":\"RS256\",\"k\":"
+         "\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}," JWK_ES256 "]}",
+         "", 2},
+        {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}]}", "",
+         2},
+
+        {"", "it is not a JSON object", 2},
+        {"[]", "it is not a JSON object", 2},
+        {"{\"keys\":[" JWK_ES256 "]", "it is not a JSON object", 2},
+        {"{}", "it has no \"keys\"", 2},
+        {"{\"keys\":{}}", "\"keys\" is not a list", 2},
+        {"{\"keys\":[1]}", "a key is not an object of texts", 2},
+        {"{\"keys\":[{\"kty\":1}]}", "a key is not an object of texts", 2},
+        {"{\"keys\":[]}", "none of its keys is for HS256, RS256, ES256 or EdDSA", 2},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *got = load(table[i].jwks);
+        if (strcmp(got, table[i].want) != 0 || keyset_count(keys) != table[i].count)
+            fail_msg("%s: \"%s\" with %u keys", table[i].jwks, got, keyset_count(keys));
+    }
+}
+
+/* The last good one holds, to the last key; and the most that it may have. */
+static void a_bad_file_changes_nothing(void **state)
+{
+    (void)state;
+    struct buf many;
+    assert_string_equal(load("{\"keys\":[" JWK_EDDSA "]}"), "");
+    assert_string_not_equal(load("{\"keys\":[" JWK_ES256 ",1]}"), "");
+    assert_string_equal(verdict(TOKEN_EDDSA), "");
+    assert_string_equal(verdict(TOKEN_ES256), "signature");
+    buf_init(&many, JWKS_MAX);
+    for (int n = KEYSET_MAX; n <= KEYSET_MAX + 1; n++) {
+        buf_reset(&many);
+        buf_text(&many, "{\"keys\":[" JWK_EDDSA);
+        for (int i = 1; i < n; i++)
+            buf_text(&many, "," JWK_EDDSA);
+        buf_text(&many, "]}");
+        buf_byte(&many, '\0');
+        assert_string_equal(load(many.p), n > KEYSET_MAX ? "it has more keys than 16" : "");
+        assert_int_equal(keyset_count(keys), 1 + KEYSET_MAX);
+    }
+    buf_fini(&many);
+}
+
+static void kid_says_which(void **state)
+{
+    (void)state;
+    const char *text = TOKEN_EDDSA;
+    assert_string_equal(load("{\"keys\":[" JWK_EDDSA "]}"), "");
+    const char *end = strrchr(text, '.');
+    struct bytes message = {text, (size_t)(end - text)}, signature;
+    arena_reset(&scratch);
+    assert_true(base64_read(bytes_of(end + 1), &scratch, &signature));
+    assert_true(keyset_verify(keys, ALG_EdDSA, BYTES("eddsa"), message, signature));
+    assert_true(keyset_verify(keys, ALG_EdDSA, BYTES(""), message, signature));
+    assert_false(keyset_verify(keys, ALG_EdDSA, BYTES("eddsa2"), message, signature));
+    assert_false(keyset_verify(keys, ALG_ES256, BYTES("eddsa"), message, signature));
+    assert_false(keyset_verify(keys, ALG_HS256, BYTES("eddsa"), message, signature));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_algorithm),
+        cmocka_unit_test(every_changed_byte_of_a_signature),
+        cmocka_unit_test(a_public_key_signs_nothing),
+        cmocka_unit_test(what_a_jwks_may_be),
+        cmocka_unit_test(a_bad_file_changes_nothing),
+        cmocka_unit_test(kid_says_which),
+    };
+    return cmocka_run_group_tests(tests, make, drop);
+}
