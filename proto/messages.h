@@ -281,9 +281,6 @@ struct mp_list {
     F(str, except, 64, "the connection that does not get it; empty: all do")                       \
     F(u64, binary, 0, "1: `data` is the payload; sockets get it, long-polls cannot")               \
     F(bin, data, FRAME_MAX, "")
-#define DISCONNECT_FIELDS(F)                                                                       \
-    F(str, user, USER_MAX, "whose connections are closed")                                         \
-    F(str, topic, TOPIC_MAX, "only this topic of them; empty: all")
 #define CONFIRMED_FIELDS(F)                                                                        \
     F(str, name, 64, "the confirmation that was subscribed to: all subscriptions before it hold")
 
@@ -342,6 +339,11 @@ struct mp_list {
     F(u64, same, 0, "1: the asker has it already")                                                 \
     F(u64, count, 0, "of the owner's entries there")                                               \
     F(list, entries, PRESENCE_PART_MAX, "presence_entry: all of them, but for `same` and `counts`")
+#define DISCONNECT_FIELDS(F)                                                                       \
+    ASK(F)                                                                                         \
+    F(str, topic, TOPIC_MAX, "they are off this one; empty: their connections are closed")         \
+    F(list, users, USERS_MAX, "str")
+#define DISCONNECTED_FIELDS(F) ANSWER(F)
 #define PRESENCE_USER_FIELDS(F)                                                                    \
     ASK(F)                                                                                         \
     F(str, user, USER_MAX, "")
@@ -395,10 +397,11 @@ struct mp_list {
     M(77, user_info, USER_INFO_FIELDS, "store -> session")                                         \
     M(40, broadcast, BROADCAST_FIELDS, "notifier, session -> sessions: an event on a topic")       \
     M(41, confirmed, CONFIRMED_FIELDS, "broker -> session: your subscriptions hold")               \
-    M(42, disconnect, DISCONNECT_FIELDS, "session -> sessions: close what this user has open")     \
     M(50, poll, POLL_FIELDS, "session -> session: a long-poll request for one of yours")           \
     M(51, polled, POLLED_FIELDS, "session -> session")                                             \
     M(52, poll_gone, POLL_GONE_FIELDS, "session -> session")                                       \
+    M(53, disconnect, DISCONNECT_FIELDS, "session -> session: close what these users have open")   \
+    M(54, disconnected, DISCONNECTED_FIELDS, "session -> session")                                 \
     M(80, presence_entry, PRESENCE_ENTRY_FIELDS, "one connection on one topic, in lists")          \
     M(81, presence_part, PRESENCE_PART_FIELDS, "what one process has of a topic, in lists")        \
     M(82, presence_delta, PRESENCE_DELTA_FIELDS, "session -> sessions: who came and went")         \

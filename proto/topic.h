@@ -8,7 +8,6 @@
  *         memory, so topics are hashed to TOPIC_BUCKETS buckets, a published message starts with
  *         the three bytes of its bucket, and whoever receives it compares the whole name.
  *             'T' hi lo   broadcasts of a bucket's topics
- *             'D'         disconnects
  *             'H'         heads
  *             'P'         presence: what each session process owns
  *             'Z' name    confirmation of the subscriptions made before it. It is the last of the
@@ -20,13 +19,7 @@
 #include "proto/limits.h"
 
 enum { TOPIC_BUCKETS = 4096, BUS_KEY = 3 };
-enum {
-    BUS_DISCONNECT = 'D',
-    BUS_HEADS = 'H',
-    BUS_PRESENCE = 'P',
-    BUS_TOPIC = 'T',
-    BUS_CONFIRM = 'Z'
-};
+enum { BUS_HEADS = 'H', BUS_PRESENCE = 'P', BUS_TOPIC = 'T', BUS_CONFIRM = 'Z' };
 _Static_assert((int)BUS_CONFIRM > (int)BUS_TOPIC && (int)BUS_CONFIRM > (int)BUS_HEADS,
                "replayed last");
 

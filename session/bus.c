@@ -8,7 +8,6 @@
 #include "session/heads.h"
 #include "session/live.h"
 #include "session/presence_live.h"
-#include "session/users.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +34,7 @@ struct bus *bus_new(struct session *s, void *zmq, const struct paths *paths)
     ENSURE(b != NULL);
     b->sub = sock_new(zmq, ZMQ_SUB, BUS_HIGH_WATER);
     sock_set(b->sub, ZMQ_SNDHWM, 0); /* else subscriptions are cut at it (libzmq issue 2258) */
-    static const char always[] = {BUS_HEADS, BUS_DISCONNECT, BUS_PRESENCE};
+    static const char always[] = {BUS_HEADS, BUS_PRESENCE};
     for (size_t i = 0; i < sizeof always; i++)
         ENSURE(zmq_setsockopt(b->sub, ZMQ_SUBSCRIBE, always + i, 1) == 0);
     sock_connect(b->sub, paths->broker_out);
@@ -117,13 +116,6 @@ bool bus_publish(struct session *s, const struct msg_broadcast *broadcast)
     return bus_say_topic(s, broadcast->topic, &m);
 }
 
-bool bus_disconnect(struct session *s, struct bytes user, struct bytes topic)
-{
-    char key[] = {BUS_DISCONNECT};
-    struct msg m = {.id = MSG_disconnect, .disconnect = {.user = user, .topic = topic}};
-    return bus_say(s, (struct bytes){key, sizeof key}, &m);
-}
-
 const char *bus_name(const struct session *s)
 {
     return s->bus->name;
@@ -161,8 +153,6 @@ static void receive(struct session *s, const struct msg *m)
         live_broadcast(s, &m->broadcast);
     } else if (m->id == MSG_heads) {
         heads_heard(s, &m->heads);
-    } else if (m->id == MSG_disconnect) {
-        user_disconnect(s, m->disconnect.user, m->disconnect.topic);
     } else if (m->id == MSG_presence_delta || m->id == MSG_presence_heads) {
         presence_heard(s, m);
     } else if (m->id == MSG_confirmed) {

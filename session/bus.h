@@ -29,9 +29,6 @@ bool bus_publish(struct session *s, const struct msg_broadcast *b);
 bool bus_say(struct session *s, struct bytes key, const struct msg *m);
 bool bus_say_topic(struct session *s, struct bytes topic, const struct msg *m);
 
-/* Close what a user has open in any process (and in this one, when it comes back). */
-bool bus_disconnect(struct session *s, struct bytes user, struct bytes topic);
-
 /* A name of this process that no other one has, nor had. */
 const char *bus_name(const struct session *s);
 

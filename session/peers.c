@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "session/asks.h"
+#include "session/disconnect.h"
 #include "session/longpoll.h"
 #include "session/presence_live.h"
 
@@ -74,6 +75,14 @@ int peers_poll(const struct session *s, zmq_pollitem_t on[PEERS_POLL])
     return n;
 }
 
+static void disconnected(struct session *s, const struct hub_peer *from,
+                         const struct msg_disconnect *m)
+{
+    struct msg answer = {.id = MSG_disconnected, .disconnected = {.req = m->req}};
+    disconnect_here(s, m);
+    peer_answer(s, from, &answer);
+}
+
 static void receive(struct session *s, const struct hub_peer *from, const struct msg *m)
 {
     if (m->id == MSG_poll)
@@ -82,6 +91,8 @@ static void receive(struct session *s, const struct hub_peer *from, const struct
         longpoll_gone(s, from, &m->poll_gone);
     else if (m->id == MSG_presence_ask || m->id == MSG_presence_user)
         presence_question(s, from, m);
+    else if (m->id == MSG_disconnect)
+        disconnected(s, from, &m->disconnect);
     else
         log_line("session.peers message=%s error=\"not for a session\"", msg_name(m->id));
 }

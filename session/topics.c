@@ -7,7 +7,7 @@
 #include "proto/topic.h"
 #include "session/access.h"
 #include "session/api.h"
-#include "session/bus.h"
+#include "session/disconnect.h"
 #include "session/inbox.h"
 #include "session/kind.h"
 #include "session/publish.h"
@@ -151,7 +151,7 @@ static void member_changed(struct ask_waiter w, const struct msg *answer, enum e
                (unsigned long long)answer->membered.changed,
                (unsigned long long)answer->membered.members);
     if (w.tag == 0) /* whoever was taken off may be on it now */
-        bus_disconnect(s, r->rest, r->topic);
+        disconnect_user(s, r->rest, r->topic);
     http_answer(s, r, 200, "application/json", buf_all(&out), NULL);
 }
 
@@ -251,9 +251,22 @@ static void bulk_end(struct bulk *b)
     free(b);
 }
 
-static void bulk_answered(struct ask_waiter w, const struct msg *answer, enum err e)
+/* A run of users who come, or who go. */
+struct run {
+    struct bulk *bulk;
+    struct buf users;
+    uint32_t count;
+    bool remove;
+};
+
+static void run_answered(struct ask_waiter w, const struct msg *answer, enum err e)
 {
-    struct bulk *b = w.about;
+    struct run *run = w.about;
+    struct bulk *b = run->bulk;
+    if (e == ERR_OK && run->remove)
+        disconnect_users(b->s, list_of(&run->users, run->count), b->r->topic);
+    buf_fini(&run->users);
+    free(run);
     if (e == ERR_OK && answer->id == MSG_membered) {
         b->changed += answer->membered.changed;
         b->members = answer->membered.members;
@@ -263,31 +276,26 @@ static void bulk_answered(struct ask_waiter w, const struct msg *answer, enum er
     bulk_end(b);
 }
 
-/* A run of users who come, or who go. */
-struct run {
-    struct buf users;
-    uint32_t count;
-    bool remove;
-};
-
-static void send_run(struct bulk *b, struct run *run)
+static struct run *run_new(struct bulk *b, bool remove)
 {
-    if (run->count == 0)
-        return;
+    struct run *run = calloc(1, sizeof *run);
+    ENSURE(run != NULL);
+    *run = (struct run){.bulk = b, .remove = remove};
+    buf_init(&run->users, USERS_MAX * (USER_MAX + 5));
+    return run;
+}
+
+/* The run belongs to its answer. */
+static void run_send(struct run *run)
+{
+    struct bulk *b = run->bulk;
     struct msg m = {.id = MSG_member,
                     .member = {.topic = b->r->topic,
                                .add = !run->remove,
                                .users = list_of(&run->users, run->count)}};
-    struct ask_waiter w = {bulk_answered, b->s, b, 0};
+    struct ask_waiter w = {run_answered, b->s, run, 0};
     b->waiting++;
     ask(b->s->store, &m, b->s->now_ms, b->s->settings->request_ms, true, w);
-    if (run->remove) {
-        struct mp_in in = list_in(m.member.users);
-        for (uint32_t i = 0; i < run->count; i++)
-            bus_disconnect(b->s, mp_str(&in), b->r->topic);
-    }
-    buf_reset(&run->users);
-    run->count = 0;
 }
 
 static bool read_line(struct bytes line, struct bytes *user, bool *remove, struct arena *scratch,
@@ -341,17 +349,20 @@ static bool each_line(struct request *r, struct arena *scratch, struct problem *
 
 struct taking {
     struct bulk *bulk;
-    struct run run;
+    struct run *run; /* NULL: no line yet */
 };
 
 static void take_line(void *to, struct bytes user, bool remove)
 {
     struct taking *t = to;
-    if (t->run.remove != remove || t->run.count == USERS_MAX)
-        send_run(t->bulk, &t->run);
-    t->run.remove = remove;
-    t->run.count++;
-    mp_put_str(&t->run.users, user);
+    if (t->run && (t->run->remove != remove || t->run->count == USERS_MAX)) {
+        run_send(t->run);
+        t->run = NULL;
+    }
+    if (!t->run)
+        t->run = run_new(t->bulk, remove);
+    t->run->count++;
+    mp_put_str(&t->run->users, user);
 }
 
 void topics_members_bulk(struct session *s, struct request *r)
@@ -372,10 +383,9 @@ void topics_members_bulk(struct session *s, struct request *r)
     ENSURE(b != NULL);
     *b = (struct bulk){.s = s, .r = r, .waiting = 1}; /* ours, until all are sent */
     struct taking t = {.bulk = b};
-    buf_init(&t.run.users, USERS_MAX * (USER_MAX + 5));
     each_line(r, &s->scratch, &why, take_line, &t);
-    send_run(b, &t.run);
-    buf_fini(&t.run.users);
+    if (t.run)
+        run_send(t.run);
     bulk_end(b);
 }
 
@@ -385,10 +395,10 @@ void users_disconnect(struct session *s, struct request *r)
 {
     if (!service(s, r))
         return;
-    if (!user_valid(r->topic))
+    if (!user_valid(r->topic)) {
         http_problem(s, r, 400, "user", "is not a user id");
-    else if (bus_disconnect(s, r->topic, (struct bytes){0}))
-        http_answer(s, r, 202, "application/json", BYTES("{\"asked\":true}"), NULL);
-    else
-        http_problem(s, r, 503, "", "not now: the broker is away");
+        return;
+    }
+    disconnect_user(s, r->topic, (struct bytes){0});
+    http_answer(s, r, 202, "application/json", BYTES("{\"asked\":true}"), NULL);
 }

@@ -32,5 +32,5 @@ void user_enter(struct session *s, struct conn *c, struct bytes name);
 /* It is no more. When it was the last one here, the store is told when. */
 void user_leave(struct session *s, struct conn *c);
 
-/* Close all that it has open here, or only this topic of it (empty: all). */
+/* Close all that it has open in this process, or only this topic of it (empty: all). */
 void user_disconnect(struct session *s, struct bytes name, struct bytes topic);

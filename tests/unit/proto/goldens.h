@@ -116,8 +116,6 @@ static const struct golden goldens[] = {
      "944c18cd1388a3616e6e"},
     {{MSG_user_info, .user_info = {24, ERR_OK, 1795445100123}},
      "944d1800cf000001a208de0e5b"},
-    {{MSG_disconnect, .disconnect = {B("ann"), B("room:7")}},
-     "932aa3616e6ea6726f6f6d3a37"},
     {{MSG_broadcast, .broadcast = {B("user:ann:notifications"), 42, 41, 42, B("notification:new"),
                                    B("{\"seq\":42}"), B("0.17"), 1, B("\x00\xff")}},
      "9a28b6757365723a616e6e3a6e6f74696669636174696f6e732a292ab06e6f74696669636174696f6e3a"
@@ -131,6 +129,10 @@ static const struct golden goldens[] = {
      "94330f00ae7b22737461747573223a3230307d"},
     {{MSG_poll_gone, .poll_gone = {15, 3}},
      "93340f03"},
+    {{MSG_disconnect, .disconnect = {16, 5000, B("room:7"), {B("\xa3" "ann" "\xa3" "bob"), 2}}},
+     "953510cd1388a6726f6f6d3a3792a3616e6ea3626f62"},
+    {{MSG_disconnected, .disconnected = {16, ERR_OK}},
+     "93361000"},
     {{MSG_presence_entry, .presence_entry = {B("AAAAAAAAAAAAAAAAAAAB"), B(""), B("ann"),
                                              B("{\"online_at\":\"x\"}")}},
      "9550b44141414141414141414141414141414141414142a0a3616e6eb17b226f6e6c696e655f6174223a"
