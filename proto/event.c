@@ -82,6 +82,7 @@ static void state(struct buf *out, const struct msg_entry *e)
         buf_byte(out, '}');
     }
     number(out, ",\"unread_count\":", e->unread);
+    number(out, ",\"unseen_count\":", e->unseen);
     number(out, ",\"seq\":", e->seq);
     number(out, ",\"prev\":", e->prev);
     buf_byte(out, '}');
@@ -155,6 +156,16 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
         return message(out, e);
     case ENTRY_scheduled:
     case ENTRY_cancelled:
+    case ENTRY_unread:
+    case ENTRY_seen:
+    case ENTRY_all_seen:
+    case ENTRY_archived:
+    case ENTRY_all_archived:
+    case ENTRY_unarchived:
+    case ENTRY_snoozed:
+    case ENTRY_resurfaced:
+    case ENTRY_updated:
+    case ENTRY_removed:
     case ENTRY_none:
     case ENTRY_KIND_COUNT:
         break;

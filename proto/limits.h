@@ -6,7 +6,10 @@ enum {
     USER_MAX = 128,             /* a user id */
     TOPIC_MAX = 200,            /* a topic name */
     EVENT_MAX = 64,             /* an event name */
-    KEY_MAX = 255,              /* an Idempotency-Key or an op_id */
+    KEY_MAX = 255,              /* an Idempotency-Key, an op_id, a collapse_key or a dedupe_key */
+    TYPES_MAX = 8,              /* of notifications, where counts are kept by type (a count) */
+    CATEGORY_MAX = 64,          /* the name of a category */
+    CATEGORIES_MAX = 32,        /* of one inbox, that have items (a count) */
     CONTENT_MAX = 32768,        /* a notification's content or an event's payload, JSON text */
     USERS_MAX = 1000,           /* users of one create (a count) */
     IDS_MAX = 1000,             /* notification ids of one action (a count) */

@@ -56,7 +56,14 @@ struct mp_list {
     F(str, op_id, KEY_MAX, "the op_id it was asked with, or empty")                                \
     F(str, event, EVENT_MAX, "message: its event; its payload is `content`")                       \
     F(str, user, USER_MAX, "message: who published it; empty: a back end")                         \
-    F(u64, log_bytes, 0, "of all entries before it")
+    F(u64, log_bytes, 0, "of all entries before it")                                               \
+    F(u64, unseen, 0, "the inbox's unseen count at `seq`")                                         \
+    F(u64, what, 0,                                                                                \
+      "removed: enum removed_why; updated: bits of enum item_field; all_archived: 1: read ones")   \
+    F(u64, until_ms, 0, "snoozed: wall clock of its end")                                          \
+    F(str, category, CATEGORY_MAX, "all_read: only of this one; empty: of all")                    \
+    F(list, items, 1, "updated, resurfaced: the item as it is from here on")                       \
+    F(list, tallies, CATEGORIES_MAX, "tally: of the categories whose counts it changed")
 
 #define ITEM_FIELDS(F)                                                                             \
     F(u64, pos, 0, "position in the feed")                                                         \
@@ -65,7 +72,10 @@ struct mp_list {
     F(u64, type, 0, "enum notification_type")                                                      \
     F(u64, read_ms, 0, "wall clock of its reading; 0: unread")                                     \
     F(u64, expires_ms, 0, "wall clock of its end; 0: none")                                        \
-    F(str, content, CONTENT_MAX, "JSON object: type, title, body, data")
+    F(str, content, CONTENT_MAX, "JSON object: type, title, body, data")                           \
+    F(u64, birth, 0, "the pos in its id, when it has moved since; 0: pos")                         \
+    F(u64, flags, 0, "enum item_flag")                                                             \
+    F(u64, until_ms, 0, "snoozed: wall clock of its end")
 
 #define CREATE_FIELDS(F)                                                                           \
     ASK(F)                                                                                         \
@@ -75,7 +85,10 @@ struct mp_list {
     F(str, content, CONTENT_MAX, "JSON object: type, title, body, data")                           \
     F(str, key, KEY_MAX, "idempotency key, or empty")                                              \
     F(bin, body_hash, 16, "of the request as it came: the same key must bring the same")           \
-    F(u64, deliver_ms, 0, "wall clock when it is to be done; 0: now")
+    F(u64, deliver_ms, 0, "wall clock when it is to be done; 0: now")                              \
+    F(str, category, CATEGORY_MAX, "or empty; also in `content`")                                  \
+    F(str, collapse_key, KEY_MAX, "or empty: takes the place of the item with the same one")       \
+    F(str, dedupe_key, KEY_MAX, "or empty: whose inbox had it within the window keeps what it has")
 #define CREATED_FIELDS(F)                                                                          \
     ANSWER(F)                                                                                      \
     F(u64, first_seq, 0,                                                                           \
@@ -92,24 +105,32 @@ struct mp_list {
     ANSWER(F)                                                                                      \
     F(u64, seq, 0, "of what was written for it")
 
-#define MARK_READ_FIELDS(F)                                                                        \
+#define MARK_FIELDS(F)                                                                             \
     ASK(F)                                                                                         \
     F(str, user, USER_MAX, "whose inbox")                                                          \
+    F(u64, what, 0, "enum mark")                                                                   \
     F(bin, ids, IDS_MAX * 16, "16-byte ids, back to back")                                         \
+    F(u64, until_ms, 0, "snooze: wall clock of its end")                                           \
+    F(u64, observed_seq, 0, "the newest seq that the asker knew; all ones: as it is now")          \
     F(str, op_id, KEY_MAX, "or empty")                                                             \
     F(bin, body_hash, 16, "the same op_id must bring the same")
-#define MARK_ALL_READ_FIELDS(F)                                                                    \
+#define MARK_ALL_FIELDS(F)                                                                         \
     ASK(F)                                                                                         \
     F(str, user, USER_MAX, "whose inbox")                                                          \
+    F(u64, what, 0, "enum mark; one that can be done to all")                                      \
     F(u64, up_to, 0, "highest pos to mark; all ones: the newest when it is done")                  \
+    F(str, category, CATEGORY_MAX, "read: only of this one; empty: of all")                        \
+    F(u64, only_read, 0, "archive: 1: those that are read")                                        \
+    F(u64, observed_seq, 0, "the newest seq that the asker knew; all ones: as it is now")          \
     F(str, op_id, KEY_MAX, "or empty")                                                             \
     F(bin, body_hash, 16, "the same op_id must bring the same")
 #define CHANGED_FIELDS(F)                                                                          \
     ANSWER(F)                                                                                      \
     INBOX_STATE(F)                                                                                 \
-    F(u64, up_to, 0, "mark_all_read: what it was done up to")                                      \
-    F(bin, changed, IDS_MAX * 16, "mark_read: ids that became read")                               \
-    F(bin, unknown, IDS_MAX * 16, "mark_read: ids that this inbox does not have (any more)")
+    F(u64, up_to, 0, "mark_all: what it was done up to")                                           \
+    F(bin, changed, IDS_MAX * 16, "mark: ids that are changed by it")                              \
+    F(bin, unknown, IDS_MAX * 16, "mark: ids that this inbox does not have (any more)")            \
+    F(u64, unseen, 0, "unseen count at `seq`")
 
 #define EXPIRE_FIELDS(F) ASK(F)
 #define EXPIRED_FIELDS(F)                                                                          \
@@ -120,7 +141,11 @@ struct mp_list {
     ASK(F)                                                                                         \
     F(str, user, USER_MAX, "whose inbox")                                                          \
     F(u64, before, 0, "items with a lower pos; 0: from the newest")                                \
-    F(u64, limit, 0, "items; 0: only the counts")
+    F(u64, limit, 0, "items; 0: only the counts")                                                  \
+    F(u64, status, 0, "0: all; 1: unread; 2: read")                                                \
+    F(u64, place, 0, "enum item_place")                                                            \
+    F(u64, type, 0, "0: any; else enum notification_type and one")                                 \
+    F(str, category, CATEGORY_MAX, "only of this one; empty: any")
 #define INBOX_FIELDS(F)                                                                            \
     ANSWER(F)                                                                                      \
     INBOX_STATE(F)                                                                                 \
@@ -128,7 +153,14 @@ struct mp_list {
     F(u64, epoch, 0, "of the log")                                                                 \
     F(u64, now_ms, 0, "the store's wall clock")                                                    \
     F(u64, next, 0, "`before` of the page behind this one; 0: there is none")                      \
-    F(list, items, PAGE_MAX, "item: newest first")
+    F(list, items, PAGE_MAX, "item: newest first")                                                 \
+    F(u64, unseen, 0, "unseen count at `seq`")                                                     \
+    F(list, by_type, TYPES_MAX, "tally: of each stored type")                                      \
+    F(list, by_category, CATEGORIES_MAX, "tally: of each category that has an item")
+#define TALLY_FIELDS(F)                                                                            \
+    F(str, name, CATEGORY_MAX, "of a type or category")                                            \
+    F(u64, unread, 0, "")                                                                          \
+    F(u64, unseen, 0, "of a category")
 
 #define SINCE_FIELDS(F)                                                                            \
     ASK(F)                                                                                         \
@@ -143,7 +175,8 @@ struct mp_list {
     F(u64, epoch, 0, "of the log")                                                                 \
     F(u64, now_ms, 0, "the store's wall clock")                                                    \
     F(u64, unread, 0, "the inbox's unread count at `head`")                                        \
-    F(list, entries, CHANGES_MAX, "entry: oldest first, none left out")
+    F(list, entries, CHANGES_MAX, "entry: oldest first, none left out")                            \
+    F(u64, unseen, 0, "the inbox's unseen count at `head`")
 
 #define HEADS_SINCE_FIELDS(F)                                                                      \
     ASK(F)                                                                                         \
@@ -359,11 +392,12 @@ struct mp_list {
     M(4, drift, DRIFT_FIELDS, "a count that is wrong, in lists")                                   \
     M(10, create, CREATE_FIELDS, "session -> store: notification.create")                          \
     M(11, created, CREATED_FIELDS, "store -> session")                                             \
-    M(12, mark_read, MARK_READ_FIELDS, "session -> store: notification.mark_read")                 \
-    M(13, mark_all_read, MARK_ALL_READ_FIELDS, "session -> store: notification.mark_all_read")     \
     M(14, changed, CHANGED_FIELDS, "store -> session: an inbox after an action")                   \
     M(15, expire, EXPIRE_FIELDS, "notifier -> store: notification.expire: all that are due")       \
     M(16, expired, EXPIRED_FIELDS, "store -> notifier")                                            \
+    M(17, mark, MARK_FIELDS, "session -> store: notification.mark_read and its like, by ids")      \
+    M(18, mark_all, MARK_ALL_FIELDS, "session -> store: the same for all up to a pos")             \
+    M(19, tally, TALLY_FIELDS, "counts, in lists")                                                 \
     M(20, snapshot, SNAPSHOT_FIELDS, "session -> store: a page of an inbox with its counts")       \
     M(21, inbox, INBOX_FIELDS, "store -> session")                                                 \
     M(22, since, SINCE_FIELDS, "session -> store: what a topic's reader missed")                   \
@@ -420,7 +454,17 @@ struct mp_list {
     X(expired, "`ids` came to their end")                                                          \
     X(message, "`event` was published on the topic")                                               \
     X(scheduled, "notifications wait for `expires_ms`; in the store's own topic")                  \
-    X(cancelled, "what waited as `pos` is not to be done; there too")
+    X(cancelled, "what waited as `pos` is not to be done; there too")                              \
+    X(unread, "`ids` became unread")                                                               \
+    X(seen, "`ids` were seen")                                                                     \
+    X(all_seen, "everything up to `pos` was seen")                                                 \
+    X(archived, "`ids` left the inbox for the archive")                                            \
+    X(all_archived, "everything up to `pos` did")                                                  \
+    X(unarchived, "`ids` came back from it")                                                       \
+    X(snoozed, "`ids` left the inbox until `until_ms`")                                            \
+    X(resurfaced, "a snoozed item came back, at `pos`")                                            \
+    X(updated, "an item has other content, and perhaps another pos")                               \
+    X(removed, "`ids` are gone")
 
 #define AS_KIND(name, doc) ENTRY_##name,
 enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lib/buf.h"
+#include "proto/limits.h"
 
 /*    name       push stored counted  event of its arrival */
 #define NOTIFICATION_TYPES(X)                                                                      \
@@ -26,6 +27,8 @@ struct type_row {
     bool counted; /* in the unread count while unread */
     const char *event;
 };
+
+_Static_assert((int)TYPE_COUNT <= (int)TYPES_MAX, "each type has its count");
 
 /* `type` must be below TYPE_COUNT. */
 const struct type_row *type_row(uint64_t type);

@@ -5,6 +5,7 @@
 #include "lib/hash.h"
 #include "lib/json.h"
 #include "proto/id.h"
+#include "proto/items.h"
 #include "proto/topic.h"
 #include "proto/types.h"
 #include "session/inbox.h"
@@ -113,8 +114,9 @@ static struct bytes fingerprint(struct bytes json, struct arena *scratch)
 bool action_mark_read(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
                       struct problem *why)
 {
-    *m = (struct msg){.id = MSG_mark_read, .mark_read = {.user = user}};
-    struct msg_mark_read *a = &m->mark_read;
+    *m = (struct msg){.id = MSG_mark,
+                      .mark = {.user = user, .what = MARK_read, .observed_seq = UINT64_MAX}};
+    struct msg_mark *a = &m->mark;
     if (!object(json, why))
         return false;
     struct json in = json_over(json);
@@ -140,8 +142,10 @@ bool action_mark_read(struct msg *m, struct bytes user, struct bytes json, struc
 bool action_mark_all_read(struct msg *m, struct bytes user, uint64_t shown, struct bytes json,
                           struct arena *scratch, struct problem *why)
 {
-    *m = (struct msg){.id = MSG_mark_all_read, .mark_all_read = {.user = user, .up_to = shown}};
-    struct msg_mark_all_read *a = &m->mark_all_read;
+    *m = (struct msg){
+        .id = MSG_mark_all,
+        .mark_all = {.user = user, .what = MARK_read, .up_to = shown, .observed_seq = UINT64_MAX}};
+    struct msg_mark_all *a = &m->mark_all;
     if (!object(json, why))
         return false;
     struct json in = json_over(json);

@@ -121,7 +121,7 @@ static void answered(struct ask_waiter w, const struct msg *answer, enum err e)
             inbox_write_page(&out, &answer->inbox);
         answer_json(s, r, 200, &out);
     } else if (answer->id == MSG_changed) {
-        if (w.tag == MSG_mark_all_read)
+        if (w.tag == MSG_mark_all)
             inbox_write_all_marked(&out, &answer->changed);
         else
             inbox_write_marked(&out, &answer->changed);
@@ -136,8 +136,8 @@ static void ask_for(struct session *s, struct request *r, struct msg *m, uint64_
 {
     struct ask_waiter w = {answered, s, r, tag};
     /* "All" would be another all the second time: it may have been done, and more have come since. */
-    bool again = m->id != MSG_mark_all_read || m->mark_all_read.up_to != UP_TO_NEWEST ||
-                 m->mark_all_read.op_id.n > 0;
+    bool again = m->id != MSG_mark_all || m->mark_all.up_to != UP_TO_NEWEST ||
+                 m->mark_all.op_id.n > 0;
     ask(s->store, m, s->now_ms, s->settings->request_ms, again, w);
 }
 
@@ -321,7 +321,7 @@ void api_mark_read(struct session *s, struct request *r)
     if (!body_about(s, r, &user, &who))
         return;
     if (action_mark_read(&m, user, request_body(r), &s->scratch, &why))
-        ask_for(s, r, &m, MSG_mark_read);
+        ask_for(s, r, &m, MSG_mark);
     else
         http_problem(s, r, 400, why.field, why.detail);
 }
@@ -335,7 +335,7 @@ void api_mark_all_read(struct session *s, struct request *r)
     if (!body_about(s, r, &user, &who))
         return;
     if (action_mark_all_read(&m, user, UP_TO_NEWEST, request_body(r), &s->scratch, &why))
-        ask_for(s, r, &m, MSG_mark_all_read);
+        ask_for(s, r, &m, MSG_mark_all);
     else
         http_problem(s, r, 400, why.field, why.detail);
 }

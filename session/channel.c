@@ -80,7 +80,7 @@ static void write_answer(struct buf *out, uint64_t asked, const struct msg *answ
 {
     if (asked == MSG_snapshot)
         inbox_write_page(out, &answer->inbox);
-    else if (asked == MSG_mark_all_read)
+    else if (asked == MSG_mark_all)
         inbox_write_all_marked(out, &answer->changed);
     else
         inbox_write_marked(out, &answer->changed);

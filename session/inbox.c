@@ -22,6 +22,7 @@ static void items(struct buf *out, struct mp_list list)
 void inbox_write_page(struct buf *out, const struct msg_inbox *inbox)
 {
     page_number(out, "{\"unread_count\":", inbox->unread);
+    page_number(out, ",\"unseen_count\":", inbox->unseen);
     buf_text(out, ",\"notifications\":");
     items(out, inbox->items);
     page_next(out, inbox->next);
@@ -32,6 +33,7 @@ void inbox_write_sync(struct buf *out, const struct msg_inbox *inbox)
 {
     page_number(out, "{\"count\":", inbox->unread);
     page_number(out, ",\"unread_count\":", inbox->unread);
+    page_number(out, ",\"unseen_count\":", inbox->unseen);
     buf_text(out, ",\"recent\":");
     items(out, inbox->items);
     page_next(out, inbox->next);
@@ -41,6 +43,7 @@ void inbox_write_sync(struct buf *out, const struct msg_inbox *inbox)
 void inbox_write_count(struct buf *out, const struct msg_inbox *inbox)
 {
     page_number(out, "{\"unread_count\":", inbox->unread);
+    page_number(out, ",\"unseen_count\":", inbox->unseen);
     page_number(out, ",\"seq\":", inbox->seq);
     page_number(out, ",\"epoch\":", inbox->epoch);
     buf_byte(out, '}');
@@ -51,6 +54,7 @@ void inbox_write_changes(struct buf *out, const struct msg_changes *changes, uin
     buf_text(out, "{\"resumed\":true,\"changes\":");
     page_events(out, changes->entries, since);
     page_number(out, ",\"unread_count\":", changes->unread);
+    page_number(out, ",\"unseen_count\":", changes->unseen);
     page_stamp(out, changes->head, changes->epoch, changes->now_ms);
 }
 
@@ -61,6 +65,7 @@ void inbox_write_marked(struct buf *out, const struct msg_changed *changed)
     buf_text(out, ",\"unknown\":");
     ids_write(out, changed->unknown);
     page_number(out, ",\"unread_count\":", changed->unread);
+    page_number(out, ",\"unseen_count\":", changed->unseen);
     page_number(out, ",\"seq\":", changed->seq);
     buf_byte(out, '}');
 }
@@ -69,6 +74,7 @@ void inbox_write_all_marked(struct buf *out, const struct msg_changed *changed)
 {
     page_number(out, "{\"up_to\":", changed->up_to);
     page_number(out, ",\"unread_count\":", changed->unread);
+    page_number(out, ",\"unseen_count\":", changed->unseen);
     page_number(out, ",\"seq\":", changed->seq);
     buf_byte(out, '}');
 }

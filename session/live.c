@@ -206,8 +206,9 @@ static void resumed(struct session *s, struct member *m, const struct msg *answe
     buf_format(out, "{\"resumed\":%s,\"seq\":%llu,\"epoch\":%llu", changes ? "true" : "false",
                (unsigned long long)m->view.seq, (unsigned long long)m->epoch);
     if (!m->topic->class)
-        buf_format(out, ",\"unread_count\":%llu",
-                   (unsigned long long)(changes ? answer->changes.unread : answer->inbox.unread));
+        buf_format(out, ",\"unread_count\":%llu,\"unseen_count\":%llu",
+                   (unsigned long long)(changes ? answer->changes.unread : answer->inbox.unread),
+                   (unsigned long long)(changes ? answer->changes.unseen : answer->inbox.unseen));
     buf_byte(out, '}');
     /* Whoever has everything up to a seq has every pos up to it. */
     uint64_t pos = changes && !m->topic->class ? m->view.seq : 0;

@@ -15,8 +15,8 @@ bool action_known(enum msg_id id)
 {
     switch (id) {
     case MSG_create:
-    case MSG_mark_read:
-    case MSG_mark_all_read:
+    case MSG_mark:
+    case MSG_mark_all:
     case MSG_expire:
     case MSG_publish:
     case MSG_member:
@@ -40,8 +40,8 @@ uint64_t action_weight(const struct msg *m)
     switch (m->id) {
     case MSG_create:
         return m->create.users.count + m->create.content.n / 4096;
-    case MSG_mark_read:
-        return 1 + m->mark_read.ids.n / ID_SIZE / 4; /* neighbours share pages */
+    case MSG_mark:
+        return 1 + m->mark.ids.n / ID_SIZE / 4; /* neighbours share pages */
     case MSG_expire:
         return EXPIRE_WEIGHT;
     case MSG_publish:
@@ -132,14 +132,23 @@ static enum err unpublish(struct work *w, const struct msg_unpublish *m, struct 
 static struct msg changed_of(uint64_t req, const struct topic *in)
 {
     return (struct msg){.id = MSG_changed,
-                        .changed = {.req = req, .seq = in->row.head, .unread = in->row.unread}};
+                        .changed = {.req = req,
+                                    .seq = in->row.head,
+                                    .unread = counts_unread(&in->row.counts),
+                                    .unseen = in->row.counts.unseen}};
 }
 
-static enum err mark_read(struct work *w, const struct msg_mark_read *m, struct buf *answer)
+/* Two kinds of marking are two keys. */
+static uint64_t mark_action(enum msg_id id, uint64_t what)
+{
+    return (uint64_t)id | what << 32;
+}
+
+static enum err mark(struct work *w, const struct msg_mark *m, struct buf *answer)
 {
     if (m->ids.n % ID_SIZE != 0)
         return ERR_INVALID;
-    struct idem_key k = {MSG_mark_read, m->user, m->op_id, m->body_hash};
+    struct idem_key k = {mark_action(MSG_mark, m->what), m->user, m->op_id, m->body_hash};
     enum err e = idem_repeat(w, &k, m->req, answer);
     if (e != ERR_NOT_FOUND)
         return e;
@@ -147,7 +156,7 @@ static enum err mark_read(struct work *w, const struct msg_mark_read *m, struct 
     struct bytes changed, unknown;
     e = open_user(w, m->user, &in);
     if (!e)
-        e = inbox_mark_read(w, in, m, &changed, &unknown);
+        e = inbox_mark(w, in, m, &changed, &unknown);
     if (e)
         return e;
     struct msg done = changed_of(m->req, in);
@@ -157,17 +166,17 @@ static enum err mark_read(struct work *w, const struct msg_mark_read *m, struct 
     return ERR_OK;
 }
 
-static enum err mark_all_read(struct work *w, const struct msg_mark_all_read *m, struct buf *answer)
+static enum err mark_all(struct work *w, const struct msg_mark_all *m, struct buf *answer)
 {
-    struct idem_key k = {MSG_mark_all_read, m->user, m->op_id, m->body_hash};
+    struct idem_key k = {mark_action(MSG_mark_all, m->what), m->user, m->op_id, m->body_hash};
     enum err e = idem_repeat(w, &k, m->req, answer);
     if (e != ERR_NOT_FOUND)
         return e;
     struct topic *in;
-    uint64_t up_to = m->up_to;
+    uint64_t up_to = 0;
     e = open_user(w, m->user, &in);
     if (!e)
-        e = inbox_mark_all_read(w, in, &up_to, m->op_id);
+        e = inbox_mark_all(w, in, m, &up_to);
     if (e)
         return e;
     struct msg done = changed_of(m->req, in);
@@ -207,10 +216,10 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
     switch (m->id) {
     case MSG_create:
         return create(w, &m->create, answer);
-    case MSG_mark_read:
-        return mark_read(w, &m->mark_read, answer);
-    case MSG_mark_all_read:
-        return mark_all_read(w, &m->mark_all_read, answer);
+    case MSG_mark:
+        return mark(w, &m->mark, answer);
+    case MSG_mark_all:
+        return mark_all(w, &m->mark_all, answer);
     case MSG_expire:
         return expire(w, &m->expire, answer);
     case MSG_publish:

@@ -62,8 +62,10 @@ static void count_items(struct recount *c)
             drift(c, "damaged item", pos, 0);
             continue;
         }
-        if (item.read_ms == 0 && pos > c->kept.read_upto)
-            ++*(type_row(item.type)->counted ? &c->found.unread : &c->found.quiet);
+        if (item.read_ms == 0 && pos > c->kept.read_upto) {
+            c->found.counts.unread[item.type]++;
+            c->found.counts.unseen += type_row(item.type)->counted;
+        }
         if (item.expires_ms != 0) {
             c->expiries++;
             if (c->found.next_expiry_ms == 0 || item.expires_ms < c->found.next_expiry_ms)
@@ -146,7 +148,7 @@ static void find_marks(struct recount *c)
  * deleted. */
 static void follow_chain(struct recount *c)
 {
-    uint64_t at = c->kept.head, count = c->kept.unread, entries = 0;
+    uint64_t at = c->kept.head, count = counts_unread(&c->kept.counts), entries = 0;
     while (at != 0 && at != c->kept.gone) {
         struct msg_entry entry;
         struct bytes raw;
@@ -163,8 +165,10 @@ static void follow_chain(struct recount *c)
             drift(c, "chain broken at", at, 0);
             return;
         }
-        if (at == c->kept.head)
+        if (at == c->kept.head) {
             drift(c, "unread in the newest entry", entry.unread, count);
+            drift(c, "unseen in the newest entry", entry.unseen, c->kept.counts.unseen);
+        }
         if (entry.kind == ENTRY_created && c->found.newest_pos == 0)
             c->found.newest_pos = entry.pos;
         c->found.no = at;
@@ -183,8 +187,10 @@ static void recount_inbox(struct recount *c)
     count_items(c);
     count_expiries(c);
     follow_chain(c);
-    drift(c, "unread", c->kept.unread, c->found.unread);
-    drift(c, "unread of types that do not count", c->kept.quiet, c->found.quiet);
+    drift(c, "unread", counts_unread(&c->kept.counts), counts_unread(&c->found.counts));
+    for (unsigned type = 0; type < TYPES_MAX; type++)
+        drift(c, "unread of a type", c->kept.counts.unread[type], c->found.counts.unread[type]);
+    drift(c, "unseen", c->kept.counts.unseen, c->found.counts.unseen);
     drift(c, "next expiry", c->kept.next_expiry_ms, c->found.next_expiry_ms);
     drift(c, "highest mark", c->kept.read_upto, c->found.read_upto);
     drift(c, "newest item", c->kept.newest_pos, c->found.newest_pos);

@@ -10,7 +10,7 @@
 
 /* Who may repeat what: the same key under another action or of another user is another key. */
 struct idem_key {
-    uint64_t action;   /* enum msg_id */
+    uint64_t action;   /* which: enum msg_id, and of what kind */
     struct bytes user; /* empty: a back end's key */
     struct bytes key;
     struct bytes body_hash; /* 16 bytes: the same key must bring the same */

@@ -65,19 +65,41 @@ enum err item_read_at(struct txn *t, const struct topic_row *inbox, uint64_t pos
     return ERR_OK;
 }
 
-/* The counter that an unread item of this type is in. */
-static uint64_t *count_of(struct topic_row *row, uint64_t type)
+/* A count that is wrong already must not pass below zero: belfry check finds it, and a badge of 2^64
+ * helps nobody. */
+static void less(uint64_t *count)
 {
-    return type_row(type)->counted ? &row->unread : &row->quiet;
-}
-
-/* One unread item less. A count that is wrong already must not pass below zero: belfry check finds
- * it, and a badge of 2^64 helps nobody. */
-static void uncount(struct topic_row *row, uint64_t type)
-{
-    uint64_t *count = count_of(row, type);
     if (*count > 0)
         --*count;
+}
+
+static bool in_counts(const struct item_row *item)
+{
+    return (item->flags & (ITEM_archived | ITEM_snoozed | ITEM_muted)) == 0;
+}
+
+static bool is_unseen(const struct topic_row *row, uint64_t pos, const struct item_row *item)
+{
+    return type_row(item->type)->counted && (item->flags & ITEM_seen) == 0 && pos > row->seen_upto;
+}
+
+/* An item leaves the counts that it is in, before it changes; and comes into those that it belongs
+ * to, afterwards. */
+static void uncount(struct topic_row *row, uint64_t pos, const struct item_row *item)
+{
+    if (!in_counts(item) || is_read(row, pos, item))
+        return;
+    less(&row->counts.unread[item->type]);
+    if (is_unseen(row, pos, item))
+        less(&row->counts.unseen);
+}
+
+static void count(struct topic_row *row, uint64_t pos, const struct item_row *item)
+{
+    if (!in_counts(item) || is_read(row, pos, item))
+        return;
+    row->counts.unread[item->type]++;
+    row->counts.unseen += is_unseen(row, pos, item);
 }
 
 /* Items that come to their end together, and what that does to the row. */
@@ -98,8 +120,7 @@ static enum err end_item(struct work *w, struct ending *end, uint64_t pos)
         return ERR_OK;
     if (e)
         return e;
-    if (!is_read(&end->after, pos, &item))
-        uncount(&end->after, item.type);
+    uncount(&end->after, pos, &item);
     if (end->after.items > 0)
         end->after.items--;
     id_make(item.at_ms, pos, (uint8_t *)w->ids[0] + end->ids++ * ID_SIZE);
@@ -169,15 +190,15 @@ void inbox_create(struct work *w, struct topic *in, const struct msg_create *m)
     uint64_t pos = w->state.head + 1;
     in->row.items++;
     in->row.newest_pos = pos;
-    ++*count_of(&in->row, m->type);
+    struct item_row item = {
+        .at_ms = w->at_ms, .type = m->type, .expires_ms = m->expires_ms, .rev = pos};
+    count(&in->row, pos, &item);
     topic_append(w, in,
                  &(struct msg_entry){.kind = ENTRY_created,
                                      .type = m->type,
                                      .pos = pos,
                                      .expires_ms = m->expires_ms,
                                      .content = m->content});
-    struct item_row item = {
-        .at_ms = w->at_ms, .type = m->type, .expires_ms = m->expires_ms, .rev = pos};
     item_put(w->txn, in->row.no, pos, &item);
     if (m->expires_ms == 0)
         return;
@@ -199,9 +220,11 @@ static enum err item_of_id(struct work *w, const struct topic *in, const uint8_t
     return memcmp(real, id, ID_SIZE) == 0 ? ERR_OK : ERR_NOT_FOUND;
 }
 
-enum err inbox_mark_read(struct work *w, struct topic *in, const struct msg_mark_read *m,
-                         struct bytes *changed, struct bytes *unknown)
+enum err inbox_mark(struct work *w, struct topic *in, const struct msg_mark *m,
+                    struct bytes *changed, struct bytes *unknown)
 {
+    if (m->what != MARK_read)
+        return ERR_INVALID;
     const uint8_t *ids = (const uint8_t *)m->ids.p;
     struct item_row item;
     for (size_t at = 0; at < m->ids.n; at += ID_SIZE) {
@@ -218,7 +241,7 @@ enum err inbox_mark_read(struct work *w, struct topic *in, const struct msg_mark
             memcpy(w->ids[1] + unknown->n, ids + at, ID_SIZE);
             unknown->n += ID_SIZE;
         } else if (!is_read(&in->row, pos, &item)) {
-            uncount(&in->row, item.type);
+            uncount(&in->row, pos, &item);
             item.read_ms = w->at_ms;
             item.rev = seq;
             item_put(w->txn, in->row.no, pos, &item);
@@ -232,6 +255,15 @@ enum err inbox_mark_read(struct work *w, struct topic *in, const struct msg_mark
     return ERR_OK;
 }
 
+/* Of types that do not count too. */
+static uint64_t unread_of_all(const struct counts *c)
+{
+    uint64_t n = 0;
+    for (unsigned type = 0; type < TYPES_MAX; type++)
+        n += c->unread[type];
+    return n;
+}
+
 /* What stays unread when everything up to `up_to` is read. What lies below the highest mark is read
  * already: so each item is looked at once in its life, however often its user marks. */
 static enum err count_after(struct work *w, const struct topic *in, uint64_t up_to,
@@ -239,7 +271,7 @@ static enum err count_after(struct work *w, const struct topic *in, uint64_t up_
 {
     *after = in->row;
     if (up_to >= in->row.newest_pos) {
-        after->unread = after->quiet = 0;
+        after->counts = (struct counts){0};
         return ERR_OK;
     }
     struct key from = key2(in->row.no, in->row.read_upto + 1);
@@ -253,28 +285,31 @@ static enum err count_after(struct work *w, const struct topic *in, uint64_t up_
         e = record_read(w->txn, TABLE_index, key, value, &item, FIELDS_OF(item), NULL);
         if (!e && item.type >= TYPE_COUNT)
             e = record_damaged(w->txn, TABLE_index, key);
-        if (!e && item.read_ms == 0)
-            uncount(after, item.type);
+        if (!e)
+            uncount(after, key_number(key, 1), &item);
     }
     walk_close(&walk);
     return e ? e : w->txn->failed;
 }
 
-enum err inbox_mark_all_read(struct work *w, struct topic *in, uint64_t *up_to, struct bytes op_id)
+enum err inbox_mark_all(struct work *w, struct topic *in, const struct msg_mark_all *m,
+                        uint64_t *up_to)
 {
-    if (*up_to > in->row.newest_pos) /* all ones: the newest */
-        *up_to = in->row.newest_pos;
-    if (*up_to <= in->row.read_upto || in->row.unread + in->row.quiet == 0)
+    if (m->what != MARK_read)
+        return ERR_INVALID;
+    *up_to = m->up_to > in->row.newest_pos ? in->row.newest_pos : m->up_to;
+    if (*up_to <= in->row.read_upto || unread_of_all(&in->row.counts) == 0)
         return ERR_OK;
     struct topic_row after;
     enum err e = count_after(w, in, *up_to, &after);
     if (e)
         return e;
-    if (after.unread == in->row.unread && after.quiet == in->row.quiet)
+    if (unread_of_all(&after.counts) == unread_of_all(&in->row.counts))
         return ERR_OK; /* everything below was read one by one */
     in->row = after;
     in->row.read_upto = *up_to;
-    topic_append(w, in, &(struct msg_entry){.kind = ENTRY_all_read, .pos = *up_to, .op_id = op_id});
+    topic_append(w, in,
+                 &(struct msg_entry){.kind = ENTRY_all_read, .pos = *up_to, .op_id = m->op_id});
     struct mark_row mark = {.at_ms = w->at_ms, .seq = in->row.head};
     struct key key = key2(in->row.no, *up_to);
     record_put(w->txn, TABLE_marks, key_bytes(&key), &mark, FIELDS_OF(mark), (struct bytes){0});

@@ -8,6 +8,7 @@
  *         one row, however many items it covers: marking all costs nothing per item. */
 #pragma once
 
+#include "proto/items.h"
 #include "store/topics.h"
 
 struct item_row {
@@ -16,6 +17,13 @@ struct item_row {
     uint64_t expires_ms; /* 0: never */
     uint64_t read_ms;    /* of its own reading; 0: none */
     uint64_t rev;        /* seq of its last change of its own */
+    uint64_t flags;      /* enum item_flag */
+    uint64_t unread_seq; /* of its last marking as unread; 0: never */
+    uint64_t category;   /* the inbox's number of it; 0: none */
+    uint64_t birth;      /* the pos in its id, when it has moved since; 0: this one */
+    uint64_t content;    /* seq of the entry that has its body; 0: birth */
+    uint64_t until_ms;   /* snoozed: its end */
+    uint64_t collapse;   /* hash of its collapse_key; 0: it has none */
 };
 
 struct mark_row {
@@ -47,12 +55,13 @@ enum err inbox_open(struct work *w, struct bytes topic, struct topic **inbox);
 /* One notification arrives, at pos = its seq. */
 void inbox_create(struct work *w, struct topic *in, const struct msg_create *m);
 
-/* `changed` and `unknown` are ids, back to back, in w->ids. OK or WORLD. */
-enum err inbox_mark_read(struct work *w, struct topic *in, const struct msg_mark_read *m,
-                         struct bytes *changed, struct bytes *unknown);
+/* `changed` and `unknown` are ids, back to back, in w->ids. OK, INVALID or WORLD. */
+enum err inbox_mark(struct work *w, struct topic *in, const struct msg_mark *m,
+                    struct bytes *changed, struct bytes *unknown);
 
-/* `up_to`: all ones for the newest; then what it was done up to. OK or WORLD. */
-enum err inbox_mark_all_read(struct work *w, struct topic *in, uint64_t *up_to, struct bytes op_id);
+/* `up_to`: what it was done up to. OK, INVALID or WORLD. */
+enum err inbox_mark_all(struct work *w, struct topic *in, const struct msg_mark_all *m,
+                        uint64_t *up_to);
 
 /* Expire what is due in any inbox, about EXPIRE_MAX items at most; flushes. `next_ms`: wall clock
  * of the next one, all ones for none. */

@@ -5,7 +5,7 @@
 #include "store/log.h"
 #include "store/record.h"
 
-enum { FORMAT = 3 };
+enum { FORMAT = 4 };
 
 static const struct bytes meta_key = {"store", 5};
 

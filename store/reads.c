@@ -99,7 +99,8 @@ bool read_snapshot(const struct reads *r, const struct msg_snapshot *m)
         return true;
     }
     a.inbox.seq = inbox.head;
-    a.inbox.unread = inbox.unread;
+    a.inbox.unread = counts_unread(&inbox.counts);
+    a.inbox.unseen = inbox.counts.unseen;
     a.inbox.epoch = r->epoch;
     a.inbox.now_ms = r->now_ms;
     a.inbox.items = list_of(r->list, count);
@@ -161,7 +162,8 @@ bool read_since(const struct reads *r, const struct msg_since *m)
     a.changes.head = inbox.head;
     a.changes.epoch = r->epoch;
     a.changes.now_ms = r->now_ms;
-    a.changes.unread = inbox.unread;
+    a.changes.unread = counts_unread(&inbox.counts);
+    a.changes.unseen = inbox.counts.unseen;
     a.changes.entries = list_of(r->list, count);
     msg_write(r->out, &a);
     return true;

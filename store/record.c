@@ -82,6 +82,8 @@ void record_put(struct txn *t, enum table table, struct bytes key, const void *n
 {
     struct buf *b = record_begin(t);
     const uint64_t *n = numbers;
+    while (rest.n == 0 && count > 0 && n[count - 1] == 0)
+        count--;
     for (unsigned i = 0; i < count; i++)
         mp_put_u64(b, n[i]);
     buf_bytes(b, rest);
@@ -127,7 +129,7 @@ enum err record_read(struct txn *t, enum table table, struct bytes key, struct b
     struct mp_in in = mp_over(value);
     uint64_t *n = numbers;
     for (unsigned i = 0; i < count; i++)
-        n[i] = mp_u64(&in);
+        n[i] = !rest && mp_end(&in) ? 0 : mp_u64(&in);
     if (!in.ok || (!rest && !mp_end(&in)))
         return record_damaged(t, table, key);
     if (rest)

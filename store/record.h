@@ -24,7 +24,9 @@ static inline struct bytes key_bytes(const struct key *k)
 /* Number `i` of a key, 0 where it is too short for it. */
 uint64_t key_number(struct bytes key, unsigned i);
 
-/* A row of numbers is a struct of uint64_t only: FIELDS_OF gives how many. */
+/* A row of numbers is a struct of uint64_t only: FIELDS_OF gives how many. Where nothing stands behind
+ * them, zeroes at the end are left out: what most rows do not need costs them nothing, and a row
+ * from before a number was added reads as one that has it at 0. */
 #define FIELDS_OF(row) (unsigned)(sizeof(row) / sizeof(uint64_t))
 
 void record_put(struct txn *t, enum table table, struct bytes key, const void *numbers,

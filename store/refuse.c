@@ -2,15 +2,15 @@
 #include "store/refuse.h"
 
 static const enum msg_id answers[] = {
-    [MSG_create] = MSG_created,        [MSG_mark_read] = MSG_changed,
-    [MSG_mark_all_read] = MSG_changed, [MSG_expire] = MSG_expired,
-    [MSG_snapshot] = MSG_inbox,        [MSG_since] = MSG_changes,
-    [MSG_heads_since] = MSG_heads,     [MSG_check] = MSG_checked,
-    [MSG_publish] = MSG_published,     [MSG_history] = MSG_page,
-    [MSG_member] = MSG_membered,       [MSG_members] = MSG_member_list,
-    [MSG_fanout] = MSG_fanned,         [MSG_fanout_step] = MSG_fanned,
-    [MSG_fanouts] = MSG_fanout_list,   [MSG_seen] = MSG_user_info,
-    [MSG_user] = MSG_user_info,        [MSG_unpublish] = MSG_unpublished,
+    [MSG_create] = MSG_created,      [MSG_mark] = MSG_changed,
+    [MSG_mark_all] = MSG_changed,    [MSG_expire] = MSG_expired,
+    [MSG_snapshot] = MSG_inbox,      [MSG_since] = MSG_changes,
+    [MSG_heads_since] = MSG_heads,   [MSG_check] = MSG_checked,
+    [MSG_publish] = MSG_published,   [MSG_history] = MSG_page,
+    [MSG_member] = MSG_membered,     [MSG_members] = MSG_member_list,
+    [MSG_fanout] = MSG_fanned,       [MSG_fanout_step] = MSG_fanned,
+    [MSG_fanouts] = MSG_fanout_list, [MSG_seen] = MSG_user_info,
+    [MSG_user] = MSG_user_info,      [MSG_unpublish] = MSG_unpublished,
 };
 
 /* Every request begins with req, and every answer with req and status, so that those of any one of

@@ -3,9 +3,19 @@
 
 #include "lib/ensure.h"
 #include "proto/topic.h"
+#include "proto/types.h"
 #include "store/log.h"
 #include "store/record.h"
 #include "store/trim.h"
+
+uint64_t counts_unread(const struct counts *c)
+{
+    uint64_t n = 0;
+    for (unsigned type = 0; type < TYPE_COUNT; type++)
+        if (type_row(type)->counted)
+            n += c->unread[type];
+    return n;
+}
 
 bool topic_plain(struct bytes name)
 {
@@ -45,7 +55,8 @@ void topic_append(struct work *w, struct topic *t, struct msg_entry *e)
     e->prev = t->row.head;
     e->topic = t->name;
     e->at_ms = w->at_ms;
-    e->unread = t->row.unread;
+    e->unread = counts_unread(&t->row.counts);
+    e->unseen = t->row.counts.unseen;
     e->log_bytes = w->state.bytes;
     if (t->row.no == 0)
         t->row.no = e->seq;

@@ -10,17 +10,21 @@
 #include "proto/messages.h"
 #include "store/work.h"
 
+/* Of items that count: neither archived, snoozed nor muted. */
+struct counts {
+    uint64_t unread[TYPES_MAX]; /* by type */
+    uint64_t unseen;            /* of counted types: unread, and not seen either */
+};
+
 struct topic_row {
     uint64_t no;    /* seq of its first entry: its short name in other tables; 0: none yet */
     uint64_t head;  /* seq of its newest entry, which is never deleted */
-    uint64_t items; /* notifications; messages above `cut` */
+    uint64_t items; /* notifications, archived and snoozed ones too; messages above `cut` */
 
     /* inbox.h */
-    uint64_t unread;         /* items of counted types that are unread */
-    uint64_t quiet;          /* items of other types that are unread */
-    uint64_t newest_pos;     /* of the last item that arrived, there or not */
+    uint64_t newest_pos;     /* the highest that an item has had */
     uint64_t read_upto;      /* the highest mark; 0: none */
-    uint64_t next_expiry_ms; /* of its items; 0: none ends */
+    uint64_t next_expiry_ms; /* of its items, which end or wake then; 0: none does */
 
     /* history.h */
     uint64_t keep;    /* messages, as the last publish said */
@@ -30,6 +34,11 @@ struct topic_row {
 
     /* members.h */
     uint64_t members;
+
+    /* inbox.h again: what is 0 in most rows, at the end, where it takes no room */
+    struct counts counts;
+    uint64_t seen_upto;  /* all up to there were seen */
+    uint64_t categories; /* that have an item */
 };
 
 struct topic {
@@ -39,6 +48,9 @@ struct topic {
     uint64_t action;      /* the last one that named it */
     bool dirty;
 };
+
+/* The badge: unread items of counted types. */
+uint64_t counts_unread(const struct counts *c);
 
 /* A topic, and not an inbox: what may be published on and have members. */
 bool topic_plain(struct bytes name);

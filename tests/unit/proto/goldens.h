@@ -5,6 +5,7 @@
  * of an existing installation holds. */
 #pragma once
 
+#include "proto/items.h"
 #include "proto/messages.h"
 
 /* clang-format off */
@@ -19,56 +20,66 @@ struct golden {
 static const struct golden goldens[] = {
     {{MSG_entry, .entry = {42, 41, B("user:ann:notifications"), ENTRY_created, 1795445100123, 3,
                            2, 42, 0, B("{\"type\":\"activity\",\"title\":\"Hi\"}"), B(""), B(""), B(""),
-                           B("")}},
-     "dc0010012a29b6757365723a616e6e3a6e6f74696669636174696f6e7301cf000001a208de0e5b03022a00d9"
-     "207b2274797065223a226163746976697479222c227469746c65223a224869227dc400a0a0a000"},
+                           B(""), 77, 1, 2, 1795445200000, B("work"),
+                           {B("\x9b\x02\x01\x02\x03\x04\x05\x06\xa2{}\x07\x08\x09"), 1},
+                           {B("\x94\x13\xa4work\x03\x02"), 1}}},
+     "dc0016012a29b6757365723a616e6e3a6e6f74696669636174696f6e7301cf000001a208de0e5b03022a"
+     "00d9207b2274797065223a226163746976697479222c227469746c65223a224869227dc400a0a0a04d01"
+     "02cf000001a208df9480a4776f726b919b02010203040506a27b7d070809919413a4776f726b0302"},
     {{MSG_item, .item = {42, 1795445100123, 43, 3, 1795445100200, 1795445200000,
-                         B("{\"type\":\"alert\",\"title\":\"\xc3\xa9\"}")}},
-     "98022acf000001a208de0e5b2b03cf000001a208de0ea8cf000001a208df9480bd7b2274797065223a22"
-     "616c657274222c227469746c65223a22c3a9227d"},
+                         B("{\"type\":\"alert\",\"title\":\"\xc3\xa9\"}"), 40, 3, 1795445300000}},
+     "9b022acf000001a208de0e5b2b03cf000001a208de0ea8cf000001a208df9480bd7b2274797065223a22"
+     "616c657274222c227469746c65223a22c3a9227d2803cf000001a208e11b20"},
     {{MSG_head, .head = {B("user:ann:notifications"), UINT64_MAX}},
      "9303b6757365723a616e6e3a6e6f74696669636174696f6e73cfffffffffffffffff"},
     {{MSG_drift, .drift = {B("user:ann:notifications"), B("unread"), 3, 2}},
      "9504b6757365723a616e6e3a6e6f74696669636174696f6e73a6756e726561640302"},
     {{MSG_create, .create = {7, 5000, {B("\xa3" "ann" "\xa3" "bob"), 2}, 2, 1795445200000,
                              B("{\"type\":\"activity\",\"title\":\"Hi\"}"), B("key-1"),
-                             B("0123456789abcdef")}},
-     "9a0a07cd138892a3616e6ea3626f6202cf000001a208df9480d9207b2274797065223a22616374697669"
-     "7479222c227469746c65223a224869227da56b65792d31c4103031323334353637383961626364656600"},
+                             B("0123456789abcdef"), 1795445200000, B("work"), B("thread-7"), B("daily")}},
+     "9d0a07cd138892a3616e6ea3626f6202cf000001a208df9480d9207b2274797065223a22616374697669"
+     "7479222c227469746c65223a224869227da56b65792d31c41030313233343536373839616263646566cf"
+     "000001a208df9480a4776f726ba87468726561642d37a56461696c79"},
     {{MSG_created, .created = {7, ERR_OK, 42, 2, 1795445100123, 1795445200000}},
      "970b07002a02cf000001a208de0e5bcf000001a208df9480"},
     {{MSG_unpublish, .unpublish = {7, 5000, B(ID)}}, "942307cd1388c410019ab2c3d4e5000000000000000000 2a"},
     {{MSG_unpublished, .unpublished = {7, ERR_OK, 42}}, "942407002a"},
-    {{MSG_mark_read, .mark_read = {8, 5000, B("ann"), B(ID), B("op-1"), B("0123456789abcdef")}},
-     "970c08cd1388a3616e6ec410019ab2c3d4e50000000000000000002aa46f702d31c41030313233343536"
-     "373839616263646566"},
-    {{MSG_mark_all_read, .mark_all_read = {9, 5000, B("ann"), 42, B(""), B("")}},
-     "970d09cd1388a3616e6e2aa0c400"},
-    {{MSG_changed, .changed = {8, ERR_OK, 44, 2, 0, B(ID), B("")}},
-     "980e08002c0200c410019ab2c3d4e50000000000000000002ac400"},
+    {{MSG_mark, .mark = {8, 5000, B("ann"), MARK_snooze, B(ID), 1795445200000, 41, B("op-1"),
+                         B("0123456789abcdef")}},
+     "9a1108cd1388a3616e6e06c410019ab2c3d4e50000000000000000002acf000001a208df948029a46f70"
+     "2d31c41030313233343536373839616263646566"},
+    {{MSG_mark_all, .mark_all = {9, 5000, B("ann"), MARK_read, 42, B("work"), 1, UINT64_MAX, B(""), B("")}},
+     "9b1209cd1388a3616e6e002aa4776f726b01cfffffffffffffffffa0c400"},
+    {{MSG_tally, .tally = {B("work"), 3, 2}},
+     "9413a4776f726b0302"},
+    {{MSG_changed, .changed = {8, ERR_OK, 44, 2, 0, B(ID), B(""), 1}},
+     "990e08002c0200c410019ab2c3d4e50000000000000000002ac40001"},
     {{MSG_expire, .expire = {10, 1000}},
      "930f0acd03e8"},
     {{MSG_expired, .expired = {10, ERR_OK, UINT64_MAX}},
      "94100a00cfffffffffffffffff"},
-    {{MSG_snapshot, .snapshot = {11, 5000, B("ann"), 0, 50}},
-     "96140bcd1388a3616e6e0032"},
+    {{MSG_snapshot, .snapshot = {11, 5000, B("ann"), 0, 50, 1, 2, 3, B("work")}},
+     "9a140bcd1388a3616e6e0032010203a4776f726b"},
     {{MSG_inbox, .inbox = {11, ERR_OK, 44, 2, 99, 1700000000000, 1795445100123, 0,
-                           {B("\x98\x02\x01\x02\x03\x04\x05\x06\xa2{}"), 1}}},
-     "9a150b002c0263cf0000018bcfe56800cf000001a208de0e5b00919802010203040506a27b7d"},
+                           {B("\x9b\x02\x01\x02\x03\x04\x05\x06\xa2{}\x07\x08\x09"), 1}, 1,
+                           {B("\x94\x13\xa5" "alert\x02\x01"), 1}, {B("\x94\x13\xa4work\x03\x02"), 1}}},
+     "9d150b002c0263cf0000018bcfe56800cf000001a208de0e5b00919b02010203040506a27b7d07080901"
+     "919413a5616c6572740201919413a4776f726b0302"},
     {{MSG_since, .since = {12, 5000, B("room:7"), 41, 1700000000000, B("ann")}},
      "97160ccd1388a6726f6f6d3a3729cf0000018bcfe56800a3616e6e"},
     {{MSG_changes, .changes = {12, ERR_TOO_OLD, B("user:ann:notifications"), 44, 1700000000000,
-                               1795445100123, 2, {B(""), 0}}},
-     "99170c06b6757365723a616e6e3a6e6f74696669636174696f6e732ccf0000018bcfe56800cf000001a2"
-     "08de0e5b0290"},
+                               1795445100123, 2, {B(""), 0}, 1}},
+     "9a170c06b6757365723a616e6e3a6e6f74696669636174696f6e732ccf0000018bcfe56800cf000001a2"
+     "08de0e5b029001"},
     {{MSG_heads_since, .heads_since = {13, 5000, UINT64_MAX}},
      "94180dcd1388cfffffffffffffffff"},
     {{MSG_heads, .heads = {0, ERR_OK, 41, 44, {B("\x93\x03\xa1" "a\x2a\x93\x03\xa1" "b\x2c"), 2}}},
      "96190000292c929303a1612a9303a1622c"},
     {{MSG_follow, .follow = {UINT64_MAX, 5000}},
      "931ecfffffffffffffffffcd1388"},
-    {{MSG_tail, .tail = {41, 42, {B("\x9f\x01\x2a\x29\xa1" "a\x02\x05\x00\x02\x00\x00\xa0\xc4\x00\xa0\xa0\xa0"), 1}}},
-     "941f292a919f012a29a161020500020000a0c400a0a0a0"},
+    {{MSG_tail, .tail = {41, 42, {B("\xdc\x00\x16\x01\x2a\x29\xa1" "a\x02\x05\x00\x02\x00\x00\xa0\xc4\x00\xa0\xa0\xa0"
+                               "\x00\x00\x00\x00\xa0\x90\x90"), 1}}},
+     "941f292a91dc0016012a29a161020500020000a0c400a0a0a000000000a09090"},
     {{MSG_followed, .followed = {42, 1}},
      "93202a01"},
     {{MSG_check, .check = {14, 5000, B(""), 10000}},
@@ -86,10 +97,10 @@ static const struct golden goldens[] = {
     {{MSG_history, .history = {17, 5000, B("room:7"), 43, 50, B("ann")}},
      "973e11cd1388a6726f6f6d3a372b32a3616e6e"},
     {{MSG_page, .page = {17, ERR_OK, 42, 1700000000000, 1795445100123, 42,
-                         {B("\x9f\x01\x2a\x29\xa6room:7\x05\x09\x00\x00\x00\x00\xa2{}\xc4\x00\xa0"
-                            "\xa2hi\xa3" "ann"), 1}}},
-     "983f11002acf0000018bcfe56800cf000001a208de0e5b2a919f012a29a6726f6f6d3a37050900000000"
-     "a27b7dc400a0a26869a3616e6e"},
+                         {B("\xdc\x00\x16\x01\x2a\x29\xa6room:7\x05\x09\x00\x00\x00\x00\xa2{}\xc4\x00\xa0"
+                            "\xa2hi\xa3" "ann\x00\x00\x00\x00\xa0\x90\x90"), 1}}},
+     "983f11002acf0000018bcfe56800cf000001a208de0e5b2a91dc0016012a29a6726f6f6d3a3705090000"
+     "0000a27b7dc400a0a26869a3616e6e00000000a09090"},
     {{MSG_member, .member = {18, 5000, B("room:7"), 1, {B("\xa3" "ann" "\xa3" "bob"), 2}}},
      "964012cd1388a6726f6f6d3a370192a3616e6ea3626f62"},
     {{MSG_membered, .membered = {18, ERR_OK, 1, 300}},

@@ -50,7 +50,7 @@ static void created_of_each_type(void **state)
     check(&e, "notification:new",
           "{\"notification\":{\"id\":\"" ID_42 "\",\"pos\":42,\"rev\":42,\"inserted_at\":\"" AT_TEXT
           "\",\"read_at\":null,\"expires_at\":null,\"type\":\"activity\",\"title\":\"Hi\","
-          "\"data\":{\"n\":1}},\"unread_count\":3,\"seq\":42,\"prev\":41}");
+          "\"data\":{\"n\":1}},\"unread_count\":3,\"unseen_count\":0,\"seq\":42,\"prev\":41}");
     e.type = TYPE_alert;
     e.content = BYTES(CONTENT("alert"));
     e.expires_ms = AT + 60000;
@@ -58,12 +58,13 @@ static void created_of_each_type(void **state)
     check(&e, "notification:new",
           "{\"notification\":{\"id\":\"" ID_42 "\",\"pos\":42,\"rev\":42,\"inserted_at\":\"" AT_TEXT
           "\",\"read_at\":null,\"expires_at\":\"2026-11-23T14:46:00.123Z\",\"type\":\"alert\","
-          "\"title\":\"Hi\",\"data\":{\"n\":1}},\"unread_count\":3,\"seq\":42,\"prev\":0}");
+          "\"title\":\"Hi\",\"data\":{\"n\":1}},\"unread_count\":3,\"unseen_count\":0,\"seq\":42,"
+          "\"prev\":0}");
     e.type = TYPE_system; /* pull only: that there is something, and not what */
     e.content = BYTES(CONTENT("system"));
     check(&e, "notifications:changes",
           "{\"changes\":[{\"op\":\"created\",\"id\":\"" ID_42 "\",\"type\":\"system\"}],"
-          "\"unread_count\":3,\"seq\":42,\"prev\":0}");
+          "\"unread_count\":3,\"unseen_count\":0,\"seq\":42,\"prev\":0}");
 }
 
 static void read_and_expired(void **state)
@@ -74,16 +75,17 @@ static void read_and_expired(void **state)
     e.op_id = BYTES("op \"1\"");
     check(&e, "notification:read",
           "{\"ids\":[\"" ID_42 "\",\"01M84DW3JV000000000000001B\"],\"at\":\"" AT_TEXT
-          "\",\"by\":{\"op_id\":\"op \\\"1\\\"\"},\"unread_count\":1,\"seq\":44,\"prev\":43}");
+          "\",\"by\":{\"op_id\":\"op "
+          "\\\"1\\\"\"},\"unread_count\":1,\"unseen_count\":0,\"seq\":44,\"prev\":43}");
     e.ids.n = ID_SIZE;
     e.op_id = (struct bytes){0};
     check(&e, "notification:read",
           "{\"ids\":[\"" ID_42 "\"],\"at\":\"" AT_TEXT
-          "\",\"unread_count\":1,\"seq\":44,\"prev\":43}");
+          "\",\"unread_count\":1,\"unseen_count\":0,\"seq\":44,\"prev\":43}");
     e.kind = ENTRY_expired;
     check(&e, "notification:expired",
           "{\"ids\":[\"" ID_42 "\"],\"at\":\"" AT_TEXT
-          "\",\"unread_count\":1,\"seq\":44,\"prev\":43}");
+          "\",\"unread_count\":1,\"unseen_count\":0,\"seq\":44,\"prev\":43}");
 }
 
 static void all_read(void **state)
@@ -91,17 +93,24 @@ static void all_read(void **state)
     (void)state;
     struct msg_entry e = {.seq = 45, .prev = 44, .kind = ENTRY_all_read, .at_ms = AT, .pos = 42};
     check(&e, "notifications:all_read",
-          "{\"up_to\":42,\"at\":\"" AT_TEXT "\",\"unread_count\":0,\"seq\":45,\"prev\":44}");
+          "{\"up_to\":42,\"at\":\"" AT_TEXT
+          "\",\"unread_count\":0,\"unseen_count\":0,\"seq\":45,\"prev\":44}");
     e.op_id = BYTES("x");
     check(&e, "notifications:all_read",
-          "{\"up_to\":42,\"at\":\"" AT_TEXT "\",\"by\":{\"op_id\":\"x\"},\"unread_count\":0,"
+          "{\"up_to\":42,\"at\":\"" AT_TEXT
+          "\",\"by\":{\"op_id\":\"x\"},\"unread_count\":0,\"unseen_count\":0,"
           "\"seq\":45,\"prev\":44}");
 }
 
 static void items(void **state)
 {
     (void)state;
-    struct msg_item item = {42, AT, 44, TYPE_activity, AT + 1000, 0, B(CONTENT("activity"))};
+    struct msg_item item = {.pos = 42,
+                            .at_ms = AT,
+                            .rev = 44,
+                            .type = TYPE_activity,
+                            .read_ms = AT + 1000,
+                            .content = B(CONTENT("activity"))};
     struct buf out;
     buf_init(&out, 1000);
     item_write(&out, &item);

@@ -308,7 +308,7 @@ static void sizes_at_the_bound_and_over(void **state)
     expect("op_id 256",
            mark_read(json("{'ids':['" ID "'],'op_id':'%s'}", repeated("o", KEY_MAX + 1))), "op_id");
     expect("1000 ids", mark_read(json("{'ids':[%s'" ID "']}", repeated("'" ID "',", 999))), NULL);
-    assert_int_equal(m.mark_read.ids.n, 1000 * 16);
+    assert_int_equal(m.mark.ids.n, 1000 * 16);
     expect("1001 ids", mark_read(json("{'ids':[%s'" ID "']}", repeated("'" ID "',", 1000))), "ids");
 }
 
@@ -416,20 +416,20 @@ static void what_the_store_is_asked(void **state)
     assert_int_equal(m.create.expires_ms, 0);
 
     expect("mark_read", mark_read(json("{'ids':['" ID "','" ID "'],'op_id':'o\\u0031'}")), NULL);
-    assert_int_equal(m.id, MSG_mark_read);
-    assert_bytes("user", m.mark_read.user, BYTES("ann"));
-    assert_bytes("op_id", m.mark_read.op_id, BYTES("o1"));
-    assert_int_equal(m.mark_read.ids.n, 32);
+    assert_int_equal(m.id, MSG_mark);
+    assert_bytes("user", m.mark.user, BYTES("ann"));
+    assert_bytes("op_id", m.mark.op_id, BYTES("o1"));
+    assert_int_equal(m.mark.ids.n, 32);
     char room[40];
     struct buf hex = {.p = room, .cap = sizeof room, .max = sizeof room};
-    hex_write(&hex, (struct bytes){m.mark_read.ids.p, 16});
+    hex_write(&hex, (struct bytes){m.mark.ids.p, 16});
     assert_bytes("id", buf_all(&hex), BYTES("01a20915f01d00000000000000000001"));
 
     expect("all shown", mark_all(json("{}")), NULL);
-    assert_int_equal(m.id, MSG_mark_all_read);
-    assert_int_equal(m.mark_all_read.up_to, 77); /* what this client was shown */
+    assert_int_equal(m.id, MSG_mark_all);
+    assert_int_equal(m.mark_all.up_to, 77); /* what this client was shown */
     expect("up to", mark_all(json("{'up_to':5}")), NULL);
-    assert_int_equal(m.mark_all_read.up_to, 5);
+    assert_int_equal(m.mark_all.up_to, 5);
 
     expect("list", list(json("{}")), NULL);
     assert_int_equal(m.id, MSG_snapshot);
@@ -457,7 +457,7 @@ static void the_largest_can_be_sent(void **state)
     struct mp_in in = mp_over(buf_all(&wire));
     struct msg read;
     assert_true(msg_read(&in, &read) && read.id == MSG_create && read.create.users.count == 1000);
-    assert_true(msg_read(&in, &read) && read.id == MSG_mark_read && read.mark_read.ids.n == 16000);
+    assert_true(msg_read(&in, &read) && read.id == MSG_mark && read.mark.ids.n == 16000);
     buf_fini(&wire);
 }
 
@@ -469,8 +469,8 @@ static struct bytes hash_of(action run, const char *request)
     uint8_t *to = kept[turn++ % 2];
     expect(request, run(json("%s", request)), NULL);
     struct bytes hash = run == create      ? m.create.body_hash
-                        : run == mark_read ? m.mark_read.body_hash
-                                           : m.mark_all_read.body_hash;
+                        : run == mark_read ? m.mark.body_hash
+                                           : m.mark_all.body_hash;
     assert_int_equal(hash.n, 16);
     memcpy(to, hash.p, 16);
     return (struct bytes){(char *)to, 16};

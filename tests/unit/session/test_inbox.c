@@ -91,11 +91,13 @@ static void an_empty_inbox(void **state)
     struct msg_inbox inbox = inbox_of(0, 0);
     inbox.unread = inbox.seq = 0;
     inbox_write_page(&out, &inbox);
-    assert_out("{'unread_count':0,'notifications':[],'next':null,'seq':0,'epoch':7,"
-               "'server_time':'2026-11-23T14:45:22.123Z'}");
+    assert_out(
+        "{'unread_count':0,'unseen_count':0,'notifications':[],'next':null,'seq':0,'epoch':7,"
+        "'server_time':'2026-11-23T14:45:22.123Z'}");
     inbox_write_sync(&out, &inbox);
-    assert_out("{'count':0,'unread_count':0,'recent':[],'next':null,'seq':0,'epoch':7,"
-               "'server_time':'2026-11-23T14:45:22.123Z'}");
+    assert_out(
+        "{'count':0,'unread_count':0,'unseen_count':0,'recent':[],'next':null,'seq':0,'epoch':7,"
+        "'server_time':'2026-11-23T14:45:22.123Z'}");
     assert_int_equal(inbox_shown(&inbox), 0);
 }
 
@@ -106,11 +108,13 @@ static void a_page_and_a_sync(void **state)
     put_item(3, 0, 0);
     struct msg_inbox inbox = inbox_of(2, 3);
     inbox_write_page(&out, &inbox);
-    assert_out("{'unread_count':2,'notifications':[" ITEM_5 "," ITEM_3 "],'next':3," STAMP);
+    assert_out("{'unread_count':2,'unseen_count':0,'notifications':[" ITEM_5 "," ITEM_3
+               "],'next':3," STAMP);
     inbox_write_sync(&out, &inbox);
-    assert_out("{'count':2,'unread_count':2,'recent':[" ITEM_5 "," ITEM_3 "],'next':3," STAMP);
+    assert_out("{'count':2,'unread_count':2,'unseen_count':0,'recent':[" ITEM_5 "," ITEM_3
+               "],'next':3," STAMP);
     inbox_write_count(&out, &inbox);
-    assert_out("{'unread_count':2,'seq':9,'epoch':7}");
+    assert_out("{'unread_count':2,'unseen_count':0,'seq':9,'epoch':7}");
     assert_int_equal(inbox_shown(&inbox), 5);
 }
 
@@ -120,7 +124,8 @@ static void numbers_are_whole_up_to_2_53(void **state)
     struct msg_inbox inbox = inbox_of(0, UINT64_C(1) << 53);
     inbox.seq = inbox.epoch = inbox.unread = UINT64_C(1) << 53;
     inbox_write_page(&out, &inbox);
-    assert_out("{'unread_count':9007199254740992,'notifications':[],'next':9007199254740992,"
+    assert_out("{'unread_count':9007199254740992,'unseen_count':0,'notifications':[],'next':"
+               "9007199254740992,"
                "'seq':9007199254740992,'epoch':9007199254740992,"
                "'server_time':'2026-11-23T14:45:22.123Z'}");
 }
@@ -166,26 +171,30 @@ static void what_was_missed(void **state)
         "{'event':'notification:new','payload':{'notification':{'id':'01M84DWR33000000000000000A',"
         "'pos':10,'rev':10,'inserted_at':'2026-11-23T14:45:21.123Z','read_at':null,"
         "'expires_at':null,'type':'activity','title':'Hello','body':null,'data':{}},"
-        "'unread_count':1,'seq':10,'prev':9}},"
+        "'unread_count':1,'unseen_count':0,'seq':10,'prev':9}},"
         "{'event':'notification:read','payload':{'ids':['01M84DWR330000000000000003'],"
-        "'at':'2026-11-23T14:45:21.123Z','by':{'op_id':'o\\'1'},'unread_count':2,'seq':11,"
+        "'at':'2026-11-23T14:45:21.123Z','by':{'op_id':'o\\'1'},'unread_count':2,'unseen_count':0,'"
+        "seq':11,"
         "'prev':10}},"
         "{'event':'notifications:changes','payload':{'changes':[{'op':'created',"
-        "'id':'01M84DWR33000000000000000C','type':'system'}],'unread_count':0,'seq':12,"
+        "'id':'01M84DWR33000000000000000C','type':'system'}],'unread_count':0,'unseen_count':0,'"
+        "seq':12,"
         "'prev':11}},"
         "{'event':'notifications:all_read','payload':{'up_to':99,"
-        "'at':'2026-11-23T14:45:21.123Z','unread_count':1,'seq':13,'prev':12}},"
+        "'at':'2026-11-23T14:45:21.123Z','unread_count':1,'unseen_count':0,'seq':13,'prev':12}},"
         "{'event':'notification:expired','payload':{'ids':['01M84DWR330000000000000003'],"
-        "'at':'2026-11-23T14:45:21.123Z','unread_count':2,'seq':14,'prev':13}}"
-        "],'unread_count':1,'seq':14,'epoch':7,'server_time':'2026-11-23T14:45:22.123Z'}");
+        "'at':'2026-11-23T14:45:21.123Z','unread_count':2,'unseen_count':0,'seq':14,'prev':13}}"
+        "],'unread_count':1,'unseen_count':0,'seq':14,'epoch':7,'server_time':'2026-11-23T14:45:22."
+        "123Z'}");
 
     inbox_write_changes(&out, &changes, 13); /* what the client has is left out */
     assert_out("{'resumed':true,'changes':[{'event':'notification:expired','payload':{'ids':["
-               "'01M84DWR330000000000000003'],'at':'2026-11-23T14:45:21.123Z','unread_count':2,"
-               "'seq':14,'prev':13}}],'unread_count':1,'seq':14,'epoch':7,"
+               "'01M84DWR330000000000000003'],'at':'2026-11-23T14:45:21.123Z','unread_count':2,'"
+               "unseen_count':0,"
+               "'seq':14,'prev':13}}],'unread_count':1,'unseen_count':0,'seq':14,'epoch':7,"
                "'server_time':'2026-11-23T14:45:22.123Z'}");
     inbox_write_changes(&out, &changes, 14);
-    assert_out("{'resumed':true,'changes':[],'unread_count':1,'seq':14,'epoch':7,"
+    assert_out("{'resumed':true,'changes':[],'unread_count':1,'unseen_count':0,'seq':14,'epoch':7,"
                "'server_time':'2026-11-23T14:45:22.123Z'}");
 }
 
@@ -202,13 +211,14 @@ static void answers_to_markings(void **state)
                                   .unknown = {(char *)ids, 2 * ID_SIZE}};
     inbox_write_marked(&out, &changed);
     assert_out("{'changed':['01M84DWR330000000000000003'],'unknown':["
-               "'01M84DWR330000000000000003','01M84DWR330000000000000005'],'unread_count':2,"
+               "'01M84DWR330000000000000003','01M84DWR330000000000000005'],'unread_count':2,'"
+               "unseen_count':0,"
                "'seq':9}");
     inbox_write_all_marked(&out, &changed);
-    assert_out("{'up_to':8,'unread_count':2,'seq':9}");
+    assert_out("{'up_to':8,'unread_count':2,'unseen_count':0,'seq':9}");
     changed.changed.n = changed.unknown.n = 0;
     inbox_write_marked(&out, &changed);
-    assert_out("{'changed':[],'unknown':[],'unread_count':2,'seq':9}");
+    assert_out("{'changed':[],'unknown':[],'unread_count':2,'unseen_count':0,'seq':9}");
 }
 
 /* The largest page and the largest list of changes that the store can answer with. */

@@ -265,11 +265,12 @@ static inline unsigned items_of(const struct msg_inbox *inbox, struct msg_item *
 static inline struct msg_changed mark_read(struct desk *d, const char *user, struct bytes ids,
                                            const char *op_id, struct bytes body_hash)
 {
-    struct msg a = ask(d, (struct msg){.id = MSG_mark_read,
-                                       .mark_read = {.user = bytes_of(user),
-                                                     .ids = ids,
-                                                     .op_id = bytes_of(op_id),
-                                                     .body_hash = body_hash}});
+    struct msg a = ask(d, (struct msg){.id = MSG_mark,
+                                       .mark = {.observed_seq = UINT64_MAX,
+                                                .user = bytes_of(user),
+                                                .ids = ids,
+                                                .op_id = bytes_of(op_id),
+                                                .body_hash = body_hash}});
     assert_int_equal(a.id, MSG_changed);
     return a.changed;
 }
@@ -277,11 +278,12 @@ static inline struct msg_changed mark_read(struct desk *d, const char *user, str
 static inline struct msg_changed mark_all(struct desk *d, const char *user, uint64_t up_to,
                                           const char *op_id)
 {
-    struct msg a = ask(d, (struct msg){.id = MSG_mark_all_read,
-                                       .mark_all_read = {.user = bytes_of(user),
-                                                         .up_to = up_to,
-                                                         .op_id = bytes_of(op_id),
-                                                         .body_hash = HASH_A}});
+    struct msg a = ask(d, (struct msg){.id = MSG_mark_all,
+                                       .mark_all = {.observed_seq = UINT64_MAX,
+                                                    .user = bytes_of(user),
+                                                    .up_to = up_to,
+                                                    .op_id = bytes_of(op_id),
+                                                    .body_hash = HASH_A}});
     assert_int_equal(a.id, MSG_changed);
     assert_int_equal(a.changed.status, ERR_OK);
     return a.changed;

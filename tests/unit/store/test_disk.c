@@ -107,8 +107,9 @@ static void writes_are_refused_and_reads_go_on(void **state)
     m.create.expires_ms = 0;
     ballast((RESERVE_MB - 2) << 20);
     assert_int_equal(asker_ask(&a, m).created.status, ERR_NO_SPACE);
-    m = (struct msg){.id = MSG_mark_all_read,
-                     .mark_all_read = {.user = BYTES("ann"), .up_to = UINT64_MAX}};
+    m = (struct msg){
+        .id = MSG_mark_all,
+        .mark_all = {.observed_seq = UINT64_MAX, .user = BYTES("ann"), .up_to = UINT64_MAX}};
     assert_int_equal(asker_ask(&a, m).changed.status, ERR_NO_SPACE);
     uint64_t until = clock_ms() + PATIENCE_MS;
     while (ask_inbox(&a, "ann", 0, 10).unread == 2) /* until it expires, into the reserve */

@@ -34,14 +34,14 @@ static struct world {
 
 static enum msg_id kind_of(uint64_t key)
 {
-    return key % 8 == 7 ? MSG_mark_all_read : key % 8 == 6 ? MSG_publish : MSG_create;
+    return key % 8 == 7 ? MSG_mark_all : key % 8 == 6 ? MSG_publish : MSG_create;
 }
 
 /* One inbox is marked read now and then; the others are not, so that they can be counted. */
 static const char *user_of(uint64_t key)
 {
     static char name[20];
-    unsigned user = kind_of(key) == MSG_mark_all_read ? 0 : (unsigned)(key % USERS);
+    unsigned user = kind_of(key) == MSG_mark_all ? 0 : (unsigned)(key % USERS);
     snprintf(name, sizeof name, "u%u", user);
     return name;
 }
@@ -69,12 +69,13 @@ static void send_key(struct asker *a, uint64_t key)
                                      .history = 20,
                                      .key = bytes_of(text),
                                      .body_hash = BYTES("0123456789abcdef")}};
-    if (kind_of(key) == MSG_mark_all_read)
-        m = (struct msg){.id = MSG_mark_all_read,
-                         .mark_all_read = {.user = bytes_of(user_of(key)),
-                                           .up_to = UINT64_MAX,
-                                           .op_id = bytes_of(text),
-                                           .body_hash = BYTES("0123456789abcdef")}};
+    if (kind_of(key) == MSG_mark_all)
+        m = (struct msg){.id = MSG_mark_all,
+                         .mark_all = {.user = bytes_of(user_of(key)),
+                                      .observed_seq = UINT64_MAX,
+                                      .up_to = UINT64_MAX,
+                                      .op_id = bytes_of(text),
+                                      .body_hash = BYTES("0123456789abcdef")}};
     m.create.req = key; /* req and ttl_ms stand first in each */
     m.create.ttl_ms = PATIENCE_MS;
     asker_send(a, &m);
@@ -209,7 +210,7 @@ static void marks_hold(struct asker *a)
 {
     uint64_t up_to = 0, before = 0;
     for (uint64_t key = 0; key < KEYS; key++)
-        if (kind_of(key) == MSG_mark_all_read && w.kept[key] > up_to)
+        if (kind_of(key) == MSG_mark_all && w.kept[key] > up_to)
             up_to = w.kept[key];
     do {
         struct msg_inbox in = ask_inbox(a, "u0", before, 100);

@@ -39,14 +39,17 @@ static void every_request_is_answered(void **state)
     assert_int_equal(in.unread, 2);
     assert_int_equal(in.items.count, 2);
     assert_int_equal(in.log_seq, 2);
-    m = asker_ask(
-        &a, (struct msg){.id = MSG_mark_read,
-                         .mark_read = {.user = BYTES("ann"), .ids = {(const char *)id, ID_SIZE}}});
+    m = asker_ask(&a, (struct msg){.id = MSG_mark,
+                                   .mark = {.observed_seq = UINT64_MAX,
+                                            .user = BYTES("ann"),
+                                            .ids = {(const char *)id, ID_SIZE}}});
     assert_int_equal(m.id, MSG_changed);
     assert_int_equal(m.changed.changed.n, ID_SIZE);
     assert_int_equal(m.changed.unread, 1);
-    m = asker_ask(&a, (struct msg){.id = MSG_mark_all_read,
-                                   .mark_all_read = {.user = BYTES("ann"), .up_to = UINT64_MAX}});
+    m = asker_ask(&a, (struct msg){.id = MSG_mark_all,
+                                   .mark_all = {.observed_seq = UINT64_MAX,
+                                                .user = BYTES("ann"),
+                                                .up_to = UINT64_MAX}});
     assert_int_equal(m.id, MSG_changed);
     assert_int_equal(m.changed.up_to, 2);
     assert_int_equal(m.changed.seq, 4);

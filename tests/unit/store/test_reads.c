@@ -275,8 +275,9 @@ static void the_recount_finds_what_is_planted(void **state)
         const char *what;
         size_t offset;
     } rows[] = {
-        {"unread", offsetof(struct topic_row, unread)},
-        {"unread of types that do not count", offsetof(struct topic_row, quiet)},
+        {"unread", offsetof(struct topic_row, counts.unread[TYPE_activity])},
+        {"unread of a type", offsetof(struct topic_row, counts.unread[TYPE_system])},
+        {"unseen", offsetof(struct topic_row, counts.unseen)},
         {"items", offsetof(struct topic_row, items)},
         {"next expiry", offsetof(struct topic_row, next_expiry_ms)},
         {"newest item", offsetof(struct topic_row, newest_pos)},
