@@ -63,10 +63,11 @@ tests: $(TESTS) $(PROXY) $(PRELOADS)
 	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 npm = $(patsubst %/package.json,%/node_modules/.done,$(wildcard $1/package.json))
-# The pages are ours and the phoenix client's as npm ships it.
-$(OUT)/web/index.html: $(wildcard web/demo/*) $(call npm,web)
-	@echo "copy $(@D)" && mkdir -p $(@D)
-	@cp web/demo/* $(@D) && cp web/node_modules/phoenix/priv/static/phoenix.mjs $(@D)/phoenix.js
+# The pages: built once, with what npm ci brought; afterwards no network is needed.
+PAGES = $(shell find web -name node_modules -prune -o -type f -print)
+$(OUT)/web/index.html: $(PAGES) $(call npm,web)
+	@echo "build $(@D)"
+	@cd web && node build.mjs $(abspath $(@D))
 web: $(OUT)/web/index.html
 
 # In two steps, because what tools/need installs the second make must see from its first line on.

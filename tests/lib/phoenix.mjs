@@ -7,7 +7,7 @@ import http from 'node:http';
 
 import WS from 'ws';
 
-import { followInbox } from '../../web/demo/inbox-client.js';
+import { followInbox } from './follow.mjs';
 import { until } from './until.mjs';
 
 /** Every request takes a new connection, so that polls land on any process of the port. */

@@ -4,7 +4,7 @@
  * phoenix.js reconnects and rejoins by itself; a rejoin says how far we are, and the server answers
  * with what was missed. A gap between frames is asked for with `reconnect`.
  */
-import { EVENTS, Inbox, PASSING } from './inbox-state.js';
+import { EVENTS, InboxState, PASSING } from '../../web/client/src/inbox-state.js';
 
 const PAGE = 50;
 
@@ -14,7 +14,7 @@ const PAGE = 50;
  *          'old', 'gap', 'passing'), or 'joined' | 'merged' | 'counted' | 'refused' | 'errored'
  */
 export function followInbox(socket, user, tell = () => {}) {
-  const inbox = new Inbox();
+  const inbox = new InboxState();
   const channel = socket.channel(`user:${user}:notifications`, () => inbox.since());
   let asking = false;
 

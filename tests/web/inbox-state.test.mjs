@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test } from 'vitest';
 
-import { Inbox } from '../demo/inbox-state.js';
+import { InboxState, needsPull } from '../../web/client/src/inbox-state.js';
 
 const note = (pos, more = {}) => ({ id: `n${pos}`, pos, rev: pos, title: `t${pos}`, read_at: null, ...more });
 const snapshot = (seq, unread_count, notifications, epoch = 1) => ({ seq, unread_count, notifications, epoch });
 const arrival = (seq, prev, unread_count) => ({ seq, prev, unread_count, notification: note(seq) });
 
 function joined() {
-  const inbox = new Inbox();
+  const inbox = new InboxState();
   assert.equal(inbox.join(snapshot(5, 2, [note(5), note(4)])), 'joined');
   return inbox;
 }
@@ -35,7 +35,7 @@ test('a hole in the chain is a gap, and changes nothing', () => {
 });
 
 test('before the join every numbered frame is a gap', () => {
-  const inbox = new Inbox();
+  const inbox = new InboxState();
   assert.deepEqual(inbox.since(), {});
   assert.equal(inbox.receive('notification:new', arrival(1, 0, 1)), 'gap');
 });
@@ -76,7 +76,7 @@ test('an older page does not make anything unread again', () => {
   const inbox = joined();
   inbox.receive('notification:read', { ids: ['n5', 'n2'], at: 'T', seq: 8, prev: 5, unread_count: 1 });
   inbox.receive('notifications:all_read', { up_to: 1, at: 'U', seq: 9, prev: 8, unread_count: 1 });
-  inbox.merge(snapshot(6, 4, [note(5), note(2), note(1)]));
+  inbox.merge(snapshot(6, 4, [note(5), note(4), note(2), note(1)]));
   assert.deepEqual(inbox.list().map((n) => [n.id, n.read_at]),
     [['n5', 'T'], ['n4', null], ['n2', 'T'], ['n1', 'U']]);
 });
@@ -105,4 +105,54 @@ test('toasts and transient events pass', () => {
   const inbox = joined();
   assert.equal(inbox.receive('notification:toast', { type: 'toast', title: 'hi' }), 'passing');
   assert.equal(inbox.unread, 2);
+});
+
+test('after a sync the list is as long as before, and pages make it true again', () => {
+  const inbox = new InboxState();
+  inbox.join({ ...snapshot(9, 9, [9, 8, 7].map((n) => note(n))), next: 7 });
+  inbox.merge({ ...snapshot(9, 9, [6, 5, 4].map((n) => note(n))), next: null }, 7);
+  assert.equal(inbox.more, 0);
+  inbox.receive('notifications:sync', { recent: [note(30), note(9)], seq: 30, unread_count: 5, epoch: 1, next: 9 });
+  assert.deepEqual(inbox.list().map((n) => n.pos), [30, 9, 8, 7, 6, 5, 4]);
+  assert.equal(inbox.stale, 9);
+  inbox.merge({ ...snapshot(30, 5, [8, 6].map((n) => note(n))), next: 6 }, 9); // 7 has gone meanwhile
+  assert.equal(inbox.stale, 6);
+  inbox.merge({ ...snapshot(30, 5, [note(4, { read_at: 'T', rev: 20 })]), next: null }, 6);
+  assert.equal(inbox.stale, null);
+  assert.deepEqual(inbox.list().map((n) => [n.pos, n.read_at]), [[30, null], [9, null], [8, null], [6, null], [4, 'T']]);
+});
+
+test('an explicit unread beats the mark-all before it, and a mark-all after it takes it', () => {
+  const inbox = joined();
+  inbox.receive('notifications:all_read', { up_to: 5, at: 'T', seq: 6, prev: 5, unread_count: 0 });
+  inbox.receive('notification:unread', { ids: ['n5'], at: 'U', seq: 7, prev: 6, unread_count: 1 });
+  inbox.merge({ ...snapshot(5, 2, [note(5), note(4)]), next: null });
+  assert.deepEqual(inbox.list().map((n) => n.read_at), [null, 'T']);
+  inbox.receive('notifications:all_read', { up_to: 5, at: 'V', seq: 8, prev: 7, unread_count: 0 });
+  assert.deepEqual(inbox.list().map((n) => n.read_at), ['V', 'T']);
+});
+
+test('archived and back; snoozed comes back at another place with the same id', () => {
+  const inbox = joined();
+  inbox.receive('notification:archived', { ids: ['n5'], at: 'T', seq: 6, prev: 5, unread_count: 1 });
+  assert.equal(inbox.get('n5').archived_at, 'T');
+  inbox.receive('notification:unarchived', { ids: ['n5'], seq: 7, prev: 6, unread_count: 2 });
+  assert.equal(inbox.get('n5').archived_at, null);
+  inbox.receive('notification:new', { resurfaced: true, notification: { ...note(8), id: 'n4' }, seq: 8, prev: 7, unread_count: 2 });
+  assert.deepEqual(inbox.list().map((n) => n.id), ['n4', 'n5']);
+});
+
+test('an event of a newer server: its numbers are taken, and the page pulls', () => {
+  const inbox = joined();
+  assert.equal(inbox.receive('notification:glittered', { ids: ['n5'], seq: 6, prev: 5, unread_count: 4 }), 'applied');
+  assert.deepEqual([inbox.unread, inbox.seq, needsPull('notification:glittered')], [4, 6, true]);
+});
+
+test('another tab\'s state: taken when newer, with its marks', () => {
+  const [one, two] = [joined(), new InboxState()];
+  one.receive('notifications:all_read', { up_to: 5, at: 'T', seq: 6, prev: 5, unread_count: 0 });
+  assert.equal(two.load(one.dump()), true);
+  two.merge({ ...snapshot(5, 2, [note(3)]), next: null }, 4);
+  assert.equal(two.get('n3').read_at, 'T');
+  assert.equal(two.load(joined().dump()), false);
 });

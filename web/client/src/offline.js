@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What was done while there was no network, kept in IndexedDB until the server has it: the tab may be
+ * killed, the browser closed. Used by the page and by the service worker; what both send the server does
+ * once, by op_id. An entry leaves when it was answered with 2xx, or is a week old. */
+import { callOf } from './ops.js';
+
+const KEPT_MS = 7 * 24 * 3600 * 1000;
+const MOST = 1000;
+export const SYNC_TAG = 'belfry';
+
+const asked = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+let opening = null;
+function database() {
+  opening ??= new Promise((resolve, reject) => {
+    const request = indexedDB.open('belfry', 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore('ops', { keyPath: 'n', autoIncrement: true }).createIndex('op_id', 'op.op_id', { unique: true });
+      request.result.createObjectStore('users', { keyPath: 'user' });
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  }).catch((error) => {
+    opening = null;
+    throw error;
+  });
+  return opening;
+}
+
+/** The transaction is over, and on disk, when the promise resolves. */
+async function change(name, act) {
+  const db = await database();
+  return new Promise((resolve, reject) => {
+    const transaction = db.transaction(name, 'readwrite', { durability: 'strict' });
+    transaction.oncomplete = () => resolve();
+    transaction.onerror = transaction.onabort = () => reject(transaction.error);
+    act(transaction.objectStore(name));
+  });
+}
+
+const all = async (name) => asked((await database()).transaction(name).objectStore(name).getAll());
+
+function remove(op_id) {
+  return change('ops', (ops) => {
+    ops.index('op_id').getKey(op_id).onsuccess = ({ target }) => target.result !== undefined && ops.delete(target.result);
+  });
+}
+
+async function load(user) {
+  const entries = (await all('ops')).filter((one) => one.user === user);
+  const old = entries.filter(({ op }) => Date.now() - op.at > KEPT_MS);
+  for (const { op } of old) await remove(op.op_id);
+  return entries.filter((one) => !old.includes(one)).map(({ op }) => op);
+}
+
+/** One after the other, as they were made. True: nothing is left to send. */
+async function send({ user, token, base }, fetch_) {
+  let left = false;
+  for (const op of await load(user)) {
+    const { path, body } = callOf(op);
+    const answer = await fetch_(base + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+      body: JSON.stringify(body),
+    });
+    if (answer.ok) await remove(op.op_id);
+    else if (answer.status === 401 || answer.status >= 500 || answer.status === 429) return false; // all of them, later
+    else left = true; // it stays, and the others need not wait for it
+  }
+  return !left;
+}
+
+/** Send what waits, of every user whose token is known here. False: something is left. */
+export function flush(fetch_ = (...args) => fetch(...args)) {
+  const act = async () => {
+    let done = true;
+    for (const user of await all('users')) done = (await send(user, fetch_)) && done;
+    return done;
+  };
+  return globalThis.navigator?.locks ? navigator.locks.request('belfry queue', act) : act();
+}
+
+/** For connect({offline}): what the page has not been told is done is kept. */
+export function offlineQueue() {
+  let known = '';
+  const attempt = () => navigator.onLine !== false && document.visibilityState !== 'hidden' && flush().catch(() => {});
+  globalThis.addEventListener?.('online', attempt);
+  globalThis.document?.addEventListener('visibilitychange', attempt);
+  return {
+    load,
+    async put(user, op) {
+      if ((await asked((await database()).transaction('ops').objectStore('ops').count())) >= MOST) throw new Error(`more than ${MOST} operations wait`);
+      await change('ops', (ops) => ops.add({ user, op }));
+      const worker = await globalThis.navigator?.serviceWorker?.getRegistration();
+      await worker?.sync?.register(SYNC_TAG).catch(() => {}); // refused: the other occasions remain
+    },
+    done: (user, op_id) => remove(op_id),
+    /** With this the service worker can send when no page is open. */
+    async remember({ user, token, base }) {
+      const now = JSON.stringify([user, token, base]);
+      if (now === known || user == null) return;
+      known = now;
+      await change('users', (users) => users.put({ user, token, base: new URL(base || '/', location.href).href.replace(/\/$/, '') }));
+    },
+    /** Somebody logs out: nothing of theirs stays on this device. */
+    async forget(user) {
+      for (const op of await load(user)) await remove(op.op_id);
+      await change('users', (users) => users.delete(user));
+    },
+  };
+}
