@@ -6,33 +6,33 @@ import { store } from './store.js';
 
 const PAGE = 50;
 
-/** A followed topic as a store; `make(entry)` gives the snapshot. */
+/** A followed topic as a store; `make(entry)` gives the snapshot. It can be closed and opened again. */
 function followed(live, topic, params, empty, make, passing = () => {}) {
   const shown = store(empty);
-  let ended = false;
-  let end = () => {};
-  const joined = live
-    .follow(topic, (event, payload) => {
-      if (ended) return;
-      if (event !== 'change') return passing(event, payload);
-      joined.then(({ entry }) => !ended && shown.set(make(entry)));
-    }, params)
-    .then((followed) => {
-      end = followed.end;
-      followed.show = () => !ended && shown.set(make(followed.entry));
-      if (ended) end();
-      return followed;
-    });
-  joined.catch(() => {});
-  return {
-    joined,
+  const one = {
     getSnapshot: shown.get,
     subscribe: shown.subscribe,
+    open() {
+      if (one.joined) return;
+      const mine = live.follow(topic, (event, payload) => {
+        if (one.joined !== mine) return;
+        if (event === 'change') mine.then(one.show);
+        else passing(event, payload);
+      }, params);
+      one.joined = mine;
+      mine.catch(() => {});
+    },
     close() {
-      ended = true;
-      end();
+      one.joined?.then(({ end }) => end());
+      one.joined = null;
+    },
+    show: async () => {
+      const now = await one.joined;
+      if (now) shown.set(make(now.entry));
     },
   };
+  one.open();
+  return one;
 }
 
 /**
@@ -64,8 +64,7 @@ export function createInbox(live) {
     const up_to = newest();
     return up_to === undefined ? Promise.resolve(null) : act({ what, up_to, ...more });
   };
-  return {
-    ...inbox,
+  return Object.assign(inbox, {
     markRead: (ids) => act({ what: 'read', ids: list(ids) }),
     markUnread: (ids) => act({ what: 'unread', ids: list(ids) }),
     markSeen: () => upTo('seen'),
@@ -78,17 +77,16 @@ export function createInbox(live) {
     remove: (ids) => act({ what: 'delete', ids: list(ids) }),
     /** Older ones, below what is shown. */
     async loadMore() {
-      const followed = await inbox.joined;
-      const { state, topic } = followed.entry;
+      const { state, topic } = (await inbox.joined).entry;
       if (loading || !state.more) return;
       loading = true;
-      followed.show();
+      inbox.show();
       try {
         const before = state.more;
         state.merge(await live.push(topic, 'list', { limit: PAGE, before }), before);
       } finally {
         loading = false;
-        followed.show();
+        await inbox.show();
       }
     },
     /** Called with ({error, op}) when something could not be done and is no longer shown as done. */
@@ -96,7 +94,7 @@ export function createInbox(live) {
     onNew: (fn) => live.on('new', fn),
     onToast: (fn) => live.on('toast', fn),
     onTransient: (fn) => live.on('transient', fn),
-  };
+  });
 }
 
 /**
@@ -109,24 +107,23 @@ export function createTopic(live, topic) {
   const one = followed(live, topic, undefined, { messages: [], ready: false, hasMore: false, refused: null },
     ({ state, refused }) => ({ messages: state.messages, ready: state.joined, hasMore: state.more > 0, refused }),
     (event, payload) => listeners.forEach((fn) => fn(event, payload)));
-  return {
-    ...one,
+  return Object.assign(one, {
     publish: (event, payload = {}) => live.push(topic, event, payload),
     on(fn) {
       listeners.add(fn);
       return () => listeners.delete(fn);
     },
     async loadMore() {
-      const { entry, show } = await one.joined;
+      const { entry } = await one.joined;
       if (!entry.state.more) return;
       const token = await live.token();
       const path = `/api/topics/${encodeURIComponent(topic)}/history?before=${entry.state.more}&limit=${PAGE}`;
       const answer = await fetch(live.base + path, { headers: token ? { authorization: `Bearer ${token}` } : {} });
       if (!answer.ok) throw new Error(`history: ${answer.status}`);
       entry.state.merge(await answer.json());
-      show();
+      await one.show();
     },
-  };
+  });
 }
 
 /**
@@ -140,15 +137,14 @@ export function createPresence(live, topic, meta = {}) {
     ready: state.present !== null,
     refused,
   }));
-  return {
-    ...one,
+  return Object.assign(one, {
     async update(next) {
       Object.assign(meta, next);
       const { entry } = await one.joined;
       Object.assign(entry.params, next);
       return live.push(topic, 'presence:update', { meta });
     },
-  };
+  });
 }
 
 export { counted };
