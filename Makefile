@@ -74,7 +74,7 @@ web: $(OUT)/web/index.html
 run:
 	tools/need build
 	$(MAKE) V=release OUT=build/release all web
-	exec bin/belfry serve --dev --data data
+	exec bin/belfry serve --dev --data data --config web/demo/belfry.conf
 test:
 	tools/need test
 	$(MAKE) all tests web $(call npm,tests)

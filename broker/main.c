@@ -20,6 +20,7 @@ int main(int argc, char **argv)
     struct start start = settings_start(argc, argv);
     int signals = signals_take();
     paths_make(&start.settings);
+    role_log(&start.settings, "broker");
     struct paths paths = paths_of(&start.settings);
 
     void *ctx = zmq_ctx_new();

@@ -269,6 +269,7 @@ int serve_command(const struct args *a)
     zmq_pollitem_t on[CHILDREN + 2 * KEEP_MAX] = {{.fd = signals_take()}};
     paths_make(&serve.settings);
     lock_take(paths.run);
+    role_log(&serve.settings, "serve");
     serve.at = listen_open(serve.settings.listen, (unsigned)serve.settings.sessions,
                            serve.settings.dev, serve.sockets);
     settings_pass_on();

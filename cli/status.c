@@ -25,19 +25,6 @@ struct status {
     uint64_t connections, log_head, position;
 };
 
-/* The process that wrote it, and not another one that got its number since. */
-static bool alive(const struct counters_head *head)
-{
-    char file[64], name[32] = "";
-    snprintf(file, sizeof file, "/proc/%llu/comm", (unsigned long long)head->pid);
-    FILE *f = fopen(file, "re");
-    if (!f)
-        return false;
-    bool ours = fgets(name, sizeof name, f) && strncmp(name, "belfry", 6) == 0;
-    fclose(f);
-    return ours;
-}
-
 static uint64_t value(const struct counters *c, const char *name)
 {
     for (uint64_t i = 0; c->head && i < c->head->count; i++)
@@ -76,7 +63,7 @@ static void add(struct status *s, const char *run, const char *name)
     if (!counters_read(&p->counters, file))
         return;
     snprintf(p->role, sizeof p->role, "%.*s", (int)(n - end), name);
-    p->alive = alive(p->counters.head);
+    p->alive = process_alive(p->counters.head->pid);
     s->alive += p->alive;
     s->count++;
 }

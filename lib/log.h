@@ -7,6 +7,14 @@
 
 #include "lib/buf.h"
 
+/* Keep the newest 64 KiB of this process's lines, each with its time before it, in a file that anyone
+ * may read, also after a crash; what is there stays, and is written over. False: it cannot be made. */
+bool log_keep(const char *path);
+
+/* Add the lines of such a file, oldest first; false when it is not one. A line that is being written
+ * meanwhile may be torn. */
+bool log_tail(const char *path, struct buf *out);
+
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* `bytes` with everything but visible ASCII (no space either) shown as '?', cut at 63; static, good for the next

@@ -24,6 +24,7 @@ int main(int argc, char **argv)
     const struct settings *s = &start.settings;
     int signals = signals_take();
     paths_make(s);
+    role_log(s, "notifier");
     struct paths paths = paths_of(s);
     char file[PATH_SIZE];
     path_counters(s, "notifier", file);

@@ -2,6 +2,7 @@
 #include "proto/settings.h"
 
 #include "lib/ensure.h"
+#include "lib/log.h"
 #include "lib/loop.h"
 
 #include <errno.h>
@@ -172,4 +173,30 @@ void path_counters(const struct settings *s, const char *role, char out[PATH_SIZ
 {
     int n = snprintf(out, PATH_SIZE, "%s/run/%s.count", s->data, role);
     ENSURE(n > 0 && n < PATH_SIZE);
+}
+
+void path_log(const struct settings *s, const char *role, char out[PATH_SIZE])
+{
+    int n = snprintf(out, PATH_SIZE, "%s/run/%s.log", s->data, role);
+    ENSURE(n > 0 && n < PATH_SIZE);
+}
+
+void role_log(const struct settings *s, const char *role)
+{
+    char file[PATH_SIZE];
+    path_log(s, role, file);
+    if (!log_keep(file))
+        log_line("log.keep file=%s error=\"cannot be made\"", file);
+}
+
+bool process_alive(uint64_t pid)
+{
+    char file[64], name[32] = "";
+    snprintf(file, sizeof file, "/proc/%llu/comm", (unsigned long long)pid);
+    FILE *f = fopen(file, "re");
+    if (!f)
+        return false;
+    bool ours = fgets(name, sizeof name, f) && strncmp(name, "belfry", 6) == 0;
+    fclose(f);
+    return ours;
 }

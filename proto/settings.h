@@ -124,3 +124,10 @@ void paths_make(const struct settings *s);
 /* ROUTER of session process `index`, and the counters' file of a role. */
 void path_session(const struct settings *s, unsigned index, char out[ENDPOINT_SIZE]);
 void path_counters(const struct settings *s, const char *role, char out[PATH_SIZE]);
+
+/* The file of a role's newest log lines; and keep ours there (log.h), which may fail without harm. */
+void path_log(const struct settings *s, const char *role, char out[PATH_SIZE]);
+void role_log(const struct settings *s, const char *role);
+
+/* A process of ours that runs, and not another one that got its number since. */
+bool process_alive(uint64_t pid);

@@ -56,6 +56,7 @@ static void open_all(struct process *p, int argc, char **argv)
         !secret_load(p->paths.api_key, s->api_key))
         refuse("session.secrets folder=%s/secrets error=\"%s\"", p->settings.data, strerror(errno));
     snprintf(role, sizeof role, "session.%u", s->index);
+    role_log(&p->settings, role);
     path_counters(&p->settings, role, file);
     if (!counters_open(&p->counters, file, role, counters_list, COUNT_COUNT))
         refuse("session.counters file=%s error=\"%s\"", file, strerror(errno));

@@ -7,15 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROLES_MAX = 80 };
-
 /* The text format wants all values of a name together, so all files are open at once. */
-struct all {
-    struct counters roles[ROLES_MAX];
-    size_t n;
-};
-
-static void open_all(struct session *s, struct all *all)
+void roles_open(const struct session *s, struct roles *all)
 {
     struct paths paths = paths_of(s->settings);
     DIR *dir = opendir(paths.run);
@@ -26,20 +19,20 @@ static void open_all(struct session *s, struct all *all)
         if (n < 7 || strcmp(e->d_name + n - 6, ".count") != 0 || all->n == ROLES_MAX)
             continue;
         snprintf(file, sizeof file, "%s/%s", paths.run, e->d_name);
-        if (counters_read(&all->roles[all->n], file))
+        if (counters_read(&all->list[all->n], file))
             all->n++;
     }
     if (dir)
         closedir(dir);
 }
 
-static void close_all(struct all *all)
+void roles_close(struct roles *all)
 {
     for (size_t i = 0; i < all->n; i++)
-        counters_close(&all->roles[i]);
+        counters_close(&all->list[i]);
 }
 
-static const struct counter *find(const struct counters *c, const char *name)
+const struct counter *roles_find(const struct counters *c, const char *name)
 {
     for (size_t i = 0; i < c->head->count; i++)
         if (strncmp(c->rows[i].name, name, sizeof c->rows[i].name) == 0)
@@ -48,15 +41,15 @@ static const struct counter *find(const struct counters *c, const char *name)
 }
 
 /* No earlier role has a counter of this name. */
-static bool first(const struct all *all, size_t role, const char *name)
+static bool first(const struct roles *all, size_t role, const char *name)
 {
     for (size_t i = 0; i < role; i++)
-        if (find(&all->roles[i], name))
+        if (roles_find(&all->list[i], name))
             return false;
     return true;
 }
 
-static void write_name(const struct all *all, size_t role, const struct counter *row,
+static void write_name(const struct roles *all, size_t role, const struct counter *row,
                        struct buf *out)
 {
     bool total = row->kind == COUNTER_total;
@@ -64,23 +57,23 @@ static void write_name(const struct all *all, size_t role, const struct counter 
                total ? "_total" : "", row->help, row->name, total ? "_total" : "",
                total ? "counter" : "gauge");
     for (size_t i = role; i < all->n; i++) {
-        const struct counter *same = find(&all->roles[i], row->name);
+        const struct counter *same = roles_find(&all->list[i], row->name);
         if (same)
             buf_format(out, "belfry_%.40s%s{role=\"%.24s\"} %llu\n", row->name,
-                       total ? "_total" : "", all->roles[i].head->role,
+                       total ? "_total" : "", all->list[i].head->role,
                        (unsigned long long)same->value);
     }
 }
 
 void metrics_write(struct session *s, struct buf *out)
 {
-    struct all all;
-    open_all(s, &all);
+    struct roles all;
+    roles_open(s, &all);
     for (size_t role = 0; role < all.n; role++)
-        for (size_t i = 0; i < all.roles[role].head->count; i++)
-            if (first(&all, role, all.roles[role].rows[i].name))
-                write_name(&all, role, &all.roles[role].rows[i], out);
-    close_all(&all);
+        for (size_t i = 0; i < all.list[role].head->count; i++)
+            if (first(&all, role, all.list[role].rows[i].name))
+                write_name(&all, role, &all.list[role].rows[i], out);
+    roles_close(&all);
 }
 
 bool metrics_store_writable(struct session *s)
@@ -90,7 +83,7 @@ bool metrics_store_writable(struct session *s)
     path_counters(s->settings, "store", file);
     if (!counters_read(&c, file))
         return false;
-    const struct counter *full = find(&c, "disk_full");
+    const struct counter *full = roles_find(&c, "disk_full");
     bool writable = !full || full->value == 0;
     counters_close(&c);
     return writable;

@@ -4,6 +4,19 @@
 
 #include "session/session.h"
 
+enum { ROLES_MAX = 80 };
+struct roles {
+    struct counters list[ROLES_MAX];
+    size_t n;
+};
+
+/* The counters of every process that has run here, opened together; and closed. */
+void roles_open(const struct session *s, struct roles *all);
+void roles_close(struct roles *all);
+
+/* The row of this name, or NULL. */
+const struct counter *roles_find(const struct counters *c, const char *name);
+
 /* Text format 0.0.4: belfry_NAME{role="session.0"} VALUE */
 void metrics_write(struct session *s, struct buf *out);
 

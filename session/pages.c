@@ -11,13 +11,17 @@
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum coding { CODING_none, CODING_gzip, CODING_br, CODINGS };
+static const char *const codings[CODINGS][2] = {{"", ""}, {".gz", "gzip"}, {".br", "br"}};
 
 struct page {
     char *path; /* as requests say it */
     char etag[24];
-    struct MHD_Response *response, *unchanged;
+    struct MHD_Response *response[CODINGS], *unchanged; /* NULL where the build made none */
 };
 
 struct pages {
@@ -46,44 +50,88 @@ static const char *type_of(const char *path)
     return "application/octet-stream";
 }
 
-static void add_headers(struct MHD_Response *response, const struct page *page)
+/* Names with a hash in them (assets/NAME-HASH.js) never mean anything else. */
+static bool hashed(const char *path)
+{
+    return strncmp(path, "/assets/", 8) == 0;
+}
+
+static void add_headers(struct MHD_Response *response, const struct page *page, enum coding coding)
 {
     MHD_add_response_header(response, "Content-Type", type_of(page->path));
     MHD_add_response_header(response, "ETag", page->etag);
-    MHD_add_response_header(response, "Cache-Control", "no-cache");
+    MHD_add_response_header(response, "Cache-Control",
+                            hashed(page->path) ? "public, max-age=31536000, immutable"
+                                               : "no-cache");
+    MHD_add_response_header(response, "Vary", "Accept-Encoding");
+    if (coding != CODING_none)
+        MHD_add_response_header(response, "Content-Encoding", codings[coding][1]);
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(response, "Cross-Origin-Opener-Policy", "same-origin");
     MHD_add_response_header(
         response, "Content-Security-Policy",
-        "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
-        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'");
 }
 
-static void add_page(struct pages *p, const char *path, const char *file, size_t size)
+/* The whole file as a response, or NULL; its hash is for the ETag. */
+static struct MHD_Response *read_file(const char *file, uint64_t *hash)
 {
+    struct stat st;
     int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    bool good = fstat(fd, &st) == 0 && st.st_size <= PAGE_BYTES;
+    size_t size = good ? (size_t)st.st_size : 0;
     char *bytes = malloc(size + 1);
     ENSURE(bytes != NULL);
-    if (fd < 0 || p->n == PAGES_MAX || size > PAGE_BYTES ||
-        read(fd, bytes, size) != (ssize_t)size) {
+    good = good && read(fd, bytes, size) == (ssize_t)size;
+    close(fd);
+    if (!good) {
+        free(bytes);
+        return NULL;
+    }
+    *hash = hash64((struct bytes){bytes, size}, 0);
+    struct MHD_Response *response = MHD_create_response_from_buffer(size, bytes,
+                                                                    MHD_RESPMEM_MUST_FREE);
+    ENSURE(response != NULL);
+    return response;
+}
+
+static void add_page(struct pages *p, const char *path, const char *file)
+{
+    uint64_t hash = 0, ignored;
+    struct MHD_Response *plain = p->n < PAGES_MAX ? read_file(file, &hash) : NULL;
+    if (!plain) {
         log_line("session.pages file=%s error=\"cannot be read, or one too many, or too large\"",
                  file);
-        free(bytes);
-        if (fd >= 0)
-            close(fd);
         return;
     }
-    close(fd);
     struct page *page = &p->list[p->n++];
     page->path = strdup(path);
     ENSURE(page->path != NULL);
-    snprintf(page->etag, sizeof page->etag, "\"%016llx\"",
-             (unsigned long long)hash64((struct bytes){bytes, size}, 0));
-    page->response = MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_MUST_FREE);
+    snprintf(page->etag, sizeof page->etag, "\"%016llx\"", (unsigned long long)hash);
+    page->response[CODING_none] = plain;
+    for (enum coding c = CODING_gzip; c < CODINGS; c++) {
+        char other[PATH_MAX];
+        if (snprintf(other, sizeof other, "%s%s", file, codings[c][0]) < PATH_MAX)
+            page->response[c] = read_file(other, &ignored);
+    }
     page->unchanged = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-    ENSURE(page->response != NULL && page->unchanged != NULL);
-    add_headers(page->response, page);
-    add_headers(page->unchanged, page);
+    ENSURE(page->unchanged != NULL);
+    add_headers(page->unchanged, page, CODING_none);
+    for (enum coding c = CODING_none; c < CODINGS; c++)
+        if (page->response[c])
+            add_headers(page->response[c], page, c);
+}
+
+/* What stands beside a page for who takes it compressed. */
+static bool compressed(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && (strcmp(dot, ".gz") == 0 || strcmp(dot, ".br") == 0);
 }
 
 static void add_folder(struct pages *p, const char *path, const char *folder, int depth)
@@ -96,7 +144,7 @@ static void add_folder(struct pages *p, const char *path, const char *folder, in
     for (struct dirent *e; (e = readdir(dir));) {
         char below[PATH_MAX], file[PATH_MAX];
         struct stat st;
-        if (e->d_name[0] == '.' ||
+        if (e->d_name[0] == '.' || compressed(e->d_name) ||
             snprintf(below, sizeof below, "%s/%s", path, e->d_name) >= PATH_MAX ||
             snprintf(file, sizeof file, "%s/%s", folder, e->d_name) >= PATH_MAX ||
             stat(file, &st) != 0)
@@ -104,7 +152,7 @@ static void add_folder(struct pages *p, const char *path, const char *folder, in
         if (S_ISDIR(st.st_mode) && depth < 4)
             add_folder(p, below, file, depth + 1);
         else if (S_ISREG(st.st_mode))
-            add_page(p, below, file, (size_t)st.st_size);
+            add_page(p, below, file);
     }
     closedir(dir);
 }
@@ -142,24 +190,57 @@ void pages_free(struct pages **slot)
     struct pages *p = *slot;
     *slot = NULL;
     for (size_t i = 0; p && i < p->n; i++) {
-        MHD_destroy_response(p->list[i].response);
+        for (enum coding c = CODING_none; c < CODINGS; c++)
+            if (p->list[i].response[c])
+                MHD_destroy_response(p->list[i].response[c]);
         MHD_destroy_response(p->list[i].unchanged);
         free(p->list[i].path);
     }
     free(p);
 }
 
+/* The client names this coding, and not with q=0. */
+static bool takes(const char *accepted, const char *coding)
+{
+    size_t n = strlen(coding);
+    for (const char *at = accepted; at && *at; at = strchr(at, ',')) {
+        at += strspn(at, ", \t");
+        if (strncasecmp(at, coding, n) != 0 || !strchr(",; \t", at[n]))
+            continue;
+        const char *q = at + n + strspn(at + n, " \t;");
+        return strncasecmp(q, "q=", 2) != 0 || strtod(q + 2, NULL) > 0;
+    }
+    return false;
+}
+
+static struct MHD_Response *best(const struct request *r, const struct page *page)
+{
+    const char *accepted = request_header(r, "Accept-Encoding");
+    for (enum coding c = CODING_br; c > CODING_none; c--)
+        if (page->response[c] && takes(accepted, codings[c][1]))
+            return page->response[c];
+    return page->response[CODING_none];
+}
+
+static struct page *find(struct pages *p, const char *path)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (strcmp(p->list[i].path, path) == 0)
+            return &p->list[i];
+    return NULL;
+}
+
 void pages_answer(struct session *s, struct pages *p, struct request *r)
 {
-    const char *path = strcmp(r->path, "/") == 0 ? "/index.html" : r->path;
-    for (size_t i = 0; i < p->n; i++) {
-        struct page *page = &p->list[i];
-        if (strcmp(page->path, path) != 0)
-            continue;
-        const char *known = request_header(r, "If-None-Match");
-        bool same = known && strcmp(known, page->etag) == 0;
-        http_answer_with(s, r, same ? 304 : 200, same ? page->unchanged : page->response);
+    char html[256];
+    struct page *page = find(p, strcmp(r->path, "/") == 0 ? "/index.html" : r->path);
+    if (!page && snprintf(html, sizeof html, "%s.html", r->path) < (int)sizeof html)
+        page = find(p, html);
+    if (!page) {
+        http_problem(s, r, 404, "", "there is nothing at this path");
         return;
     }
-    http_problem(s, r, 404, "", "there is nothing at this path");
+    const char *known = request_header(r, "If-None-Match");
+    bool same = known && strcmp(known, page->etag) == 0;
+    http_answer_with(s, r, same ? 304 : 200, same ? page->unchanged : best(r, page));
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pages.h -- the built pages: files read at the start, each one response that all requests share.
  *
+ * Caching what has a hash in its name (assets/) is kept for ever, the rest is asked for again by ETag.
+ *         FILE.gz and FILE.br beside FILE are FILE for who takes them so. /console is console.html.
  * Limits  PAGES_MAX files of at most PAGE_BYTES, in one folder and its folders. Only what was read at
  *         the start is served, so that no path of a request ever reaches the file system. */
 #pragma once

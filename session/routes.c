@@ -8,6 +8,7 @@
 #include "session/auth.h"
 #include "session/heads.h"
 #include "session/metrics.h"
+#include "session/node.h"
 #include "session/pages.h"
 #include "session/presence_http.h"
 #include "session/publishes.h"
@@ -111,7 +112,10 @@ static const struct route {
     {"/healthz", HTTP_GET, healthz, NULL},
     {"/readyz", HTTP_GET, readyz, NULL},
     {"/metrics", HTTP_GET, metrics, NULL},
+    {"/api/node", HTTP_GET, node_processes, NULL},
+    {"/api/node/log", HTTP_GET, node_log, NULL},
     {"/dev/token", HTTP_GET, dev_token, NULL},
+    {"/dev/kill", HTTP_POST, node_kill, api_admit},
 };
 
 /* Where `what` stands last in `text`, or NULL. */

@@ -103,6 +103,7 @@ static void open_all(struct process *p)
     char count_path[PATH_SIZE];
     secret_random(&seed, sizeof seed);
     paths_make(&p->settings);
+    role_log(&p->settings, "store");
     s->settings = &p->settings;
     s->ctx = zmq_ctx_new();
     ENSURE(s->ctx != NULL);

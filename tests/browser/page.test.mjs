@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The first page in Chromium: two tabs of one user, and what a person does there. */
+/* The demo in Chromium: two tabs of one browser, and what a person does there. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { after, before } from 'node:test';
 
 import { Belfry, checked } from '../lib/belfry.mjs';
 import { openBrowser, openPage, picture } from '../lib/browser.mjs';
+import { until } from '../lib/until.mjs';
 
 const RUNG_MS = 200;
+const conf = fs.readFileSync(new URL('../../web/demo/belfry.conf', import.meta.url), 'utf8');
 
 let belfry;
 let browser;
 const check = checked(() => belfry);
 before(async () => {
-  belfry = await Belfry.start();
+  belfry = await Belfry.start({ conf });
   browser = await openBrowser();
 });
 after(async () => {
@@ -21,23 +24,28 @@ after(async () => {
 });
 
 const part = (page, user, selector) => page.locator(`.person[data-user=${user}] ${selector}`);
+const bell = (page, user) => part(page, user, '.belfry-bell > button');
 const live = (page, user) => part(page, user, '.connection[data-state=live]').waitFor({ timeout: 10000 });
 
-async function openTab(t, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, ...options });
-  t.after(() => context.close());
-  const page = await openPage(context, `${belfry.base}/`);
+async function context(t, options = {}) {
+  const one = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  t.after(() => one.close());
+  return one;
+}
+
+async function openTab(in_, base = belfry.base) {
+  const page = await openPage(in_, `${base}/`);
   await live(page, 'ann');
   await live(page, 'bob');
   return page;
 }
 
-/** When the badge of a user first shows `text` ('' for none), by the page's own clock. */
+/** When the bell of a user first shows `text` ('' for none), by the page's own clock. */
 function badgeShows(page, user, text) {
   return page.evaluate(([who, wanted]) => new Promise((resolve, reject) => {
-    const badge = document.querySelector(`.person[data-user=${who}] .badge`);
-    const shown = () => (badge.hidden ? '' : badge.textContent);
-    const end = setTimeout(() => reject(new Error(`badge of ${who} is "${shown()}", not "${wanted}"`)), 5000);
+    const button = document.querySelector(`.person[data-user=${who}] .belfry-bell > button`);
+    const shown = () => button.querySelector('.belfry-badge')?.textContent.trim() ?? '';
+    const end = setTimeout(() => reject(new Error(`badge of ${who} is "${shown()}", not "${wanted}"`)), 8000);
     const look = () => {
       if (shown() !== wanted) return;
       observer.disconnect();
@@ -45,14 +53,22 @@ function badgeShows(page, user, text) {
       resolve(Date.now());
     };
     const observer = new MutationObserver(look);
-    observer.observe(badge, { attributes: true, childList: true, characterData: true, subtree: true });
+    observer.observe(button, { attributes: true, childList: true, characterData: true, subtree: true });
     look();
   }), [user, text]);
 }
 
+async function readAll(page, user) {
+  if ((await bell(page, user).getAttribute('aria-expanded')) === 'false') await bell(page, user).click();
+  const button = part(page, user, '.belfry-inbox header button');
+  if ((await button.getAttribute('aria-disabled')) === 'false') await button.click();
+  await badgeShows(page, user, '');
+  await page.keyboard.press('Escape');
+}
+
 check('belfry notify makes both badges 1 within 200 ms; reading in one tab clears the other', async (t) => {
-  const tabs = [await openTab(t), await openTab(t)];
-  for (const tab of tabs) assert.equal(await part(tab, 'ann', '.badge').isVisible(), false);
+  const browserOne = await context(t);
+  const tabs = [await openTab(browserOne), await openTab(browserOne), await openTab(await context(t))];
   const took = [];
   for (let ring = 0; ring < 5; ring++) {
     const shown = tabs.map((tab) => badgeShows(tab, 'ann', '1'));
@@ -61,50 +77,68 @@ check('belfry notify makes both badges 1 within 200 ms; reading in one tab clear
     assert.equal(code, 0, stderr);
     const { id } = JSON.parse(stdout).notifications[0];
     took.push(Math.max(...(await Promise.all(shown))) - from);
-    assert.equal(await part(tabs[0], 'ann', '.bell').getAttribute('aria-label'), 'Notifications, 1 unread');
+    assert.equal(await bell(tabs[0], 'ann').getAttribute('aria-label'), 'ann\'s notifications, 1 unread');
     assert.equal(await tabs[0].title(), '(1) Belfry');
-    const item = (tab, selector = '') => part(tab, 'ann', `article[data-id="${id}"]${selector}`);
-    assert.equal(await item(tabs[1], ' h4').textContent(), `New message ${ring}`);
-
-    const cleared = badgeShows(tabs[1], 'ann', '');
-    await item(tabs[0]).click();
-    await cleared;
-    await badgeShows(tabs[0], 'ann', '');
-    assert.equal(await item(tabs[1]).getAttribute('class'), 'read');
+    const cleared = tabs.map((tab) => badgeShows(tab, 'ann', ''));
+    await bell(tabs[0], 'ann').click();
+    await part(tabs[0], 'ann', `article[data-id="${id}"]`).click();
+    await Promise.all(cleared);
+    await tabs[0].keyboard.press('Escape');
     assert.equal(await tabs[1].title(), 'Belfry');
   }
-  t.diagnostic(`both badges ${took} ms after belfry notify was started`);
-  const median = took.sort((a, b) => a - b)[2];
-  assert.ok(median < RUNG_MS, `${took} ms`);
+  t.diagnostic(`all badges ${took} ms after belfry notify was started`);
+  assert.ok(took.sort((a, b) => a - b)[2] < RUNG_MS, `${took} ms`);
   for (const tab of tabs) assert.deepEqual(tab.troubles, []);
 });
 
-check('one user rings the other from the page, as every type', async (t) => {
-  const tab = await openTab(t);
-  const ring = async (title, type) => {
-    await part(tab, 'ann', '.ring [name=title]').fill(title);
-    await part(tab, 'ann', '.ring [name=type]').selectOption(type);
-    await part(tab, 'ann', '.ring button').click();
-  };
-  await ring('Lunch?', 'activity');
+check('the five types, sent with the page\'s buttons', async (t) => {
+  const tab = await openTab(await context(t));
+  const send = (type) => part(tab, 'ann', `.types [data-type=${type}]`).click();
+  await send('activity');
   await badgeShows(tab, 'bob', '1');
-  await ring('Decision deadline tomorrow', 'alert');
+  await send('alert');
   await badgeShows(tab, 'bob', '2');
-  await ring('Belfry was updated', 'system');
+  await bell(tab, 'bob').click();
+  await send('system');
+  await bell(tab, 'bob').click(); // it was closed by the click beside it
   await part(tab, 'bob', 'article[data-type=system]').waitFor();
-  assert.equal(await part(tab, 'bob', '.badge').textContent(), '2');
-  await ring('Message sent', 'toast');
-  await part(tab, 'bob', '.passing.shown', { hasText: 'Message sent' }).waitFor();
-  assert.equal(await part(tab, 'bob', 'article').count(), 3);
-  await part(tab, 'bob', '.mark-all').click();
-  await badgeShows(tab, 'bob', '');
-  assert.equal(await part(tab, 'bob', 'article:not(.read)').count(), 0);
-  assert.equal(await part(tab, 'ann', '.badge').isVisible(), false, 'nothing of it is ann\'s');
+  await badgeShows(tab, 'bob', '2');
+  await tab.keyboard.press('Escape');
+  await send('toast');
+  await part(tab, 'bob', '.belfry-toast[data-type=toast]').waitFor();
+  await send('transient');
+  await part(tab, 'bob', '.belfry-toast[data-type=transient]').waitFor();
+  assert.equal((await belfry.inbox('bob')).notifications.length, 3);
+  await readAll(tab, 'bob');
+  await until('all are read', async () => (await belfry.count('bob')).unread_count === 0);
+  assert.deepEqual(tab.troubles, []);
+});
+
+check('the team app: a message rings the other bell, a task is added and done, the lobby sees who types', async (t) => {
+  const tab = await openTab(await context(t));
+  await readAll(tab, 'bob');
+  await part(tab, 'ann', '.channel input').fill('Shall we ring it at noon?');
+  await tab.keyboard.press('Enter');
+  await part(tab, 'bob', '.messages p', { hasText: 'at noon' }).waitFor();
+  await tab.locator('.person[data-user=bob] .messages p', { hasText: 'at noon' }).waitFor();
+  await badgeShows(tab, 'bob', '1');
+  assert.equal((await belfry.inbox('bob')).notifications[0].title, 'ann wrote in #design');
+  await part(tab, 'bob', '[aria-label="New task"]').fill('Oil the bell');
+  await tab.keyboard.press('Enter');
+  await part(tab, 'ann', '.tasks label').waitFor();
+  await part(tab, 'ann', '.tasks input').check();
+  await part(tab, 'bob', '.tasks label.done').waitFor();
+  assert.deepEqual(await part(tab, 'ann', '.belfry-present li').evaluateAll((all) => all.map((one) => one.dataset.user).sort()), ['ann', 'bob']);
+  await part(tab, 'bob', '[aria-label="bob types in the lobby"]').pressSequentially('hm');
+  await part(tab, 'ann', '.belfry-present [data-user=bob] em').waitFor();
+  await tab.reload();
+  await part(tab, 'ann', '.messages p').waitFor();
   assert.deepEqual(tab.troubles, []);
 });
 
 check('the curl line on the page rings ann', async (t) => {
-  const tab = await openTab(t);
+  const tab = await openTab(await context(t));
+  await readAll(tab, 'ann');
   const line = await tab.locator('#curl').textContent();
   const [, url, header, body] = /^curl (\S+) -H '([^']+)' \\\n {2}-d '(.+)'$/.exec(line);
   const [name, value] = header.split(': ');
@@ -113,98 +147,110 @@ check('the curl line on the page rings ann', async (t) => {
   assert.equal(new URL(url).origin, belfry.base);
   assert.equal(answer.status, 201, answer.text);
   await shown;
-  await part(tab, 'ann', '.mark-all').click();
-  await badgeShows(tab, 'ann', '');
-  assert.match(await tab.locator('#mode').textContent(), /dev mode/);
+  assert.match(await tab.locator('.dev').textContent(), /dev mode/);
   await tab.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await tab.locator('#copy').click();
   assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), line);
 });
 
-check('the bell opens and closes its panel; Escape gives the focus back', async (t) => {
-  const tab = await openTab(t);
-  const bell = part(tab, 'ann', '.bell');
-  const panel = part(tab, 'ann', '.inbox');
-  assert.equal(await panel.getAttribute('id'), await bell.getAttribute('aria-controls'));
-  await bell.click();
-  assert.equal(await panel.isVisible(), false);
-  assert.equal(await bell.getAttribute('aria-expanded'), 'false');
-  await bell.click();
-  assert.equal(await panel.isVisible(), true);
-  await belfry.create('ann', 'focus me');
-  await part(tab, 'ann', 'article:not(.read) .mark').first().focus();
-  await tab.keyboard.press('Escape');
-  assert.equal(await panel.isVisible(), false);
-  assert.equal(await bell.evaluate((one) => one === document.activeElement), true);
-});
-
-check('what arrives is announced, what was there is not', async (t) => {
-  await belfry.create('bob', 'was there');
-  const tab = await openTab(t);
-  const said = part(tab, 'bob', '.said');
-  assert.equal(await said.textContent(), '');
-  await belfry.create('bob', 'arrives');
-  await badgeShows(tab, 'bob', String((await belfry.count('bob')).unread_count));
-  assert.match(await said.textContent(), /^1 new notification$/);
-});
-
-check('a restart of every process under the page: still on WebSocket, nothing missing', async (t) => {
-  const tab = await openTab(t);
-  await part(tab, 'ann', '.mark-all').evaluate((one) => one.disabled || one.click());
+check('offline by the switch: reads wait, arrivals come with the return', async (t) => {
+  const tab = await openTab(await context(t));
+  await readAll(tab, 'ann');
+  await belfry.create('ann', 'before');
+  await badgeShows(tab, 'ann', '1');
+  await part(tab, 'ann', '.switch').click();
+  await part(tab, 'ann', '.connection[data-state=off]').waitFor();
+  await bell(tab, 'ann').click();
+  await part(tab, 'ann', 'article:not(.read)').click();
   await badgeShows(tab, 'ann', '');
+  await belfry.create('ann', 'meanwhile');
+  assert.match(await part(tab, 'ann', '.connection').textContent(), /1 waiting/);
+  await part(tab, 'ann', '.switch').click();
+  await badgeShows(tab, 'ann', '1');
+  await until('the read is done', async () => (await belfry.inbox('ann')).notifications[1].read_at !== null);
+});
+
+check('every process killed from the page: the bells go on, on WebSocket', async (t) => {
+  const tab = await openTab(await context(t));
+  await readAll(tab, 'ann');
   let count = 0;
-  for (const role of ['session.0', 'session.1', 'broker', 'notifier', 'store']) {
-    const pid = await belfry.kill(role);
+  for (const role of ['store', 'broker', 'notifier', 'session.0', 'session.1']) {
+    const pid = await belfry.pid(role);
+    await tab.locator(`.machine [data-role="${role}"] button`).click();
     await belfry.back(role, pid);
     await belfry.create('ann', `after ${role}`);
     await badgeShows(tab, 'ann', String(++count));
+    await tab.locator(`.machine [data-role="${role}"][data-alive=true]`).waitFor();
   }
   await live(tab, 'ann');
   assert.match(await part(tab, 'ann', '.connection').textContent(), /WebSocket/);
 });
 
-check('the page is plain: its own files only, no inline script or style', async (t) => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
-  const page = await openPage(context);
+check('the pages: hashed names kept for ever, compressed, typed, a strict policy, nothing from elsewhere', async (t) => {
   const urls = [];
-  page.on('request', (request) => urls.push(request.url()));
-  const answer = await page.goto(`${belfry.base}/`);
-  await live(page, 'ann');
-  for (const url of urls) assert.ok(url.startsWith(belfry.base), url);
-  const html = await answer.text();
-  assert.equal(/<style|style="|\son\w+="|<script(?![^>]*src=)/.test(html), false);
-  const policy = answer.headers()['content-security-policy'] ?? '';
-  assert.match(policy, /default-src 'self'|default-src 'none'/);
-  assert.equal(policy.includes('unsafe'), false);
-  assert.equal(answer.headers()['x-content-type-options'], 'nosniff');
+  const one = await context(t);
+  one.on('request', (request) => urls.push(request.url()));
+  const page = await openTab(one);
+  for (const url of urls) assert.ok(url.startsWith(belfry.base) || url.startsWith('data:'), url);
+  const html = await belfry.get('/');
+  assert.equal(/<style|style="|\son\w+="|<script(?![^>]*src=)/.test(html.text), false);
+  assert.equal(html.headers['cache-control'], 'no-cache');
+  const policy = html.headers['content-security-policy'];
+  assert.match(policy, /default-src 'none'/);
+  assert.equal(/unsafe|\*|https?:/.test(policy), false);
+  assert.deepEqual((await belfry.get('/console')).status, 200);
+  const script = /src="(\/assets\/[^"]+\.js)"/.exec(html.text)[1];
+  const plain = await belfry.get(script);
+  assert.equal(plain.headers['cache-control'], 'public, max-age=31536000, immutable');
+  assert.equal(plain.headers['content-type'], 'text/javascript; charset=utf-8');
+  assert.equal(plain.headers['content-encoding'], undefined);
+  for (const [accept, coding] of [
+    ['gzip', 'gzip'],
+    ['gzip, deflate, br', 'br'],
+    ['br;q=0, gzip;q=0.5', 'gzip'],
+    ['gzip;q=0, br;q=0.0', undefined],
+    ['bro, gzipped', undefined],
+  ]) {
+    const answer = await fetch(belfry.base + script, { headers: { 'accept-encoding': accept } });
+    assert.equal(answer.headers.get('content-encoding') ?? undefined, coding, accept);
+    assert.equal(await answer.text(), plain.text, accept);
+  }
+  assert.equal((await belfry.get(script, null, { headers: { 'if-none-match': plain.headers.etag } })).status, 304);
+  assert.equal((await belfry.get(`${script}.gz`)).status, 404, 'what is compressed has no address of its own');
+  assert.equal((await belfry.get('/belfry.webmanifest')).headers['content-type'], 'application/manifest+json');
   assert.deepEqual(page.troubles, []);
 });
 
-check('pictures, light, dark and narrow', async (t) => {
-  const fresh = await Belfry.start();
+check('pictures: light, dark, 320 px and right to left', async (t) => {
+  const fresh = await Belfry.start({ conf });
   t.after(() => fresh.stop());
-  const open = async (options) => {
-    const context = await browser.newContext({ viewport: { width: 1180, height: 860 }, deviceScaleFactor: 2, reducedMotion: 'reduce', ...options });
-    t.after(() => context.close());
-    const page = await openPage(context, `${fresh.base}/`);
-    await live(page, 'ann');
-    await live(page, 'bob');
+  const open = async (name, options, act = async () => {}) => {
+    const page = await openTab(await context(t, { deviceScaleFactor: 2, reducedMotion: 'reduce', ...options }), fresh.base);
+    await act(page);
+    await picture(page, `page-${name}`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, `${name} does not scroll sideways`);
     return page;
   };
-  const light = await open();
-  const seen = await fresh.create('ann', 'bob shared “Tower plan”');
-  await fresh.post('/api/notifications/mark-read', { ids: [seen.id] }, fresh.token('ann'));
-  await fresh.create('ann', 'New message in #design', { body: 'bob: shall we ring it?' });
+  const first = await openTab(await context(t), fresh.base);
+  for (const [user, words] of [['ann', 'Shall we ring it at noon?'], ['bob', 'Yes. Everyone should hear it.']]) {
+    await part(first, user, '.channel input').fill(words);
+    await first.keyboard.press('Enter');
+    await part(first, user, '.messages .mine').waitFor();
+  }
+  await part(first, 'bob', '[aria-label="New task"]').fill('Oil the bell');
+  await first.keyboard.press('Enter');
+  await badgeShows(first, 'ann', '2');
   await fresh.create('ann', 'Belfry was updated', { type: 'system' });
   await fresh.create('ann', 'Decision deadline tomorrow', { type: 'alert', body: 'The vote closes at noon.', expires_in: 86400 });
-  await fresh.create('ann', 'Hello from the terminal');
-  await fresh.create('bob', 'ann replied to you', { body: 'Yes, at six.' });
-  await badgeShows(light, 'ann', '3');
-  await badgeShows(light, 'bob', '1');
-  await picture(light, 'page-light');
-  await picture(await open({ colorScheme: 'dark' }), 'page-dark');
-  const narrow = await open({ viewport: { width: 390, height: 844 } });
-  await picture(narrow, 'page-narrow');
-  assert.equal(await narrow.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, 'it does not scroll sideways');
+  const openBell = async (page) => {
+    await bell(page, 'ann').click();
+    await part(page, 'ann', 'article').first().waitFor();
+  };
+  await open('light', {}, openBell);
+  await open('dark', { colorScheme: 'dark' }, openBell);
+  await open('narrow', { viewport: { width: 320, height: 700 } }, openBell);
+  await open('rtl', {}, async (page) => {
+    await page.evaluate(() => (document.documentElement.dir = 'rtl'));
+    await openBell(page);
+  });
 });

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Rows of the checklist that only a browser shows: 5, 9, 54-56, 65, 66, 68. The phoenix client is the
- * file that the server itself serves to the page. */
+ * npm package's own file. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import http from 'node:http';
 import { after, before } from 'node:test';
 
 import { Belfry, checked } from '../lib/belfry.mjs';
 import { openBrowser, openPage } from '../lib/browser.mjs';
 import { blockingProxy } from '../lib/proxy.mjs';
+
+const phoenix = fs.readFileSync(new URL('../node_modules/phoenix/priv/static/phoenix.mjs', import.meta.url), 'utf8');
 
 let belfry;
 let browser;
@@ -17,10 +20,10 @@ const check = checked(() => belfry);
 before(async () => {
   belfry = await Belfry.start();
   browser = await openBrowser();
-  const server = http.createServer(async (req, res) => {
+  const server = http.createServer((req, res) => {
     if (req.url === '/phoenix.js') {
       res.writeHead(200, { 'content-type': 'text/javascript' });
-      res.end((await belfry.get('/phoenix.js')).text);
+      res.end(phoenix);
     } else {
       res.writeHead(200, { 'content-type': 'text/html' });
       res.end('<!doctype html><title>elsewhere</title>');
@@ -41,7 +44,8 @@ after(async () => {
 async function blank(t, base) {
   const context = await browser.newContext();
   t.after(() => context.close());
-  return openPage(context, `${base}/`);
+  await context.route('**/phoenix.js', (route) => route.fulfill({ contentType: 'text/javascript', body: phoenix }));
+  return openPage(context, `${base}/healthz`);
 }
 
 /** In the page: a socket with the given options, and what became of it within `ms`. */
