@@ -92,7 +92,7 @@ docs: $(OUT)/tests/unit/proto/test_docs
 	$< --write docs/protocol.md
 
 # The load generator, and the floors that its figures are compared with.
-BENCH = $(OUT)/bin/bench-load $(OUT)/bin/bench-floor-lmdb
+BENCH = $(OUT)/bin/bench-load $(patsubst bench/floor_%.c,$(OUT)/bin/bench-floor-%,$(wildcard bench/floor_*.c))
 $(OUT)/bin/bench-load: $(OUT)/bench/load/main.o $$(call objs,bench/load bench/common)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)

@@ -8,11 +8,17 @@
 /* O(member, name, default, help): options are --name NUMBER. */
 #define OPTIONS(O)                                                                                 \
     O(users, "users", 1000, "users: connected ones, and whom creates go to")                       \
-    O(rate, "rate", 100, "notify: creates a second")                                               \
-    O(writers, "writers", 64, "HTTP connections, each with one create in flight")                  \
+    O(rate, "rate", 100, "creates or messages a second; fanout, pairs: 0 for all that goes")       \
+    O(writers, "writers", 64, "connections that create (one each in flight); pairs: that publish") \
+    O(window, "window", 128, "fanout, pairs with rate 0: messages under way")                      \
+    O(bytes, "bytes", 128, "fanout, pairs: payload")                                               \
+    O(slow, "slow", 0, "fanout: so many do not read")                                              \
     O(seconds, "seconds", 10, "how long to measure")                                               \
     O(warm, "warm", 1, "seconds of the same load before that")                                     \
     O(key, "key", 1, "creates carry an Idempotency-Key (0 or 1)")                                  \
+    O(inbox, "inbox", 0, "idle, churn: join one's inbox, not a topic (0 or 1)")                    \
+    O(longpoll, "longpoll", 0, "long-poll instead of WebSocket (0 or 1)")                          \
+    O(pid, "pid", 0, "instead of --data: the one process of a floor")                              \
     O(beat, "beat", 30, "seconds between two heartbeats of a connection")                          \
     O(opening, "opening", 64, "connections being opened at a time")                                \
     O(json, "json", 0, "print one JSON object instead of a table (0 or 1)")
@@ -44,3 +50,6 @@ void bench_user(const struct bench *b, uint64_t n, char out[BENCH_USER]);
 void notify_run(struct bench *b);
 void create_run(struct bench *b);
 void idle_run(struct bench *b);
+void fanout_run(struct bench *b);
+void pairs_run(struct bench *b);
+void churn_run(struct bench *b);

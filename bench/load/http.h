@@ -21,6 +21,7 @@ struct http {
     struct poller *poller;
     const struct sockaddr_in *to;
     uint32_t number;
+    void *of;     /* the caller's */
     bool waiting; /* an answer is owed */
     bool last;    /* the server said that it closes this connection */
 };

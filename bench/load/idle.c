@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* idle: users are connected and joined, and nothing happens but heartbeats. What does each cost?
+/* idle: users are connected and joined (to one topic, or with --inbox 1 each to its inbox), and
+ * nothing happens but heartbeats. What does each cost?
  *
  * Memory is read before the first connects and after a whole round of heartbeats, so what a beat
  * leaves behind is in the figure. */
@@ -33,7 +34,9 @@ void idle_run(struct bench *b)
     struct usage before, joined, after;
     usage_read(&before, &b->server);
     uint64_t from = clock_ns();
-    struct crowd *c = crowd_open(b, (uint32_t)b->opt.users);
+    struct crowd *c = crowd_open(b,
+                                 &(struct crowd_plan){.count = (uint32_t)b->opt.users,
+                                                      .topic = b->opt.inbox ? NULL : "bench-room"});
     uint64_t took = clock_ns() - from;
     usage_read(&joined, &b->server);
     hold(c);

@@ -22,6 +22,9 @@ static const struct mode {
     {"notify", notify_run, "creates at a steady rate to connected users: time to their badge"},
     {"create", create_run, "creates as fast as they are acknowledged"},
     {"idle", idle_run, "connected users who do nothing: memory, heartbeats"},
+    {"fanout", fanout_run, "messages to everybody on one topic"},
+    {"pairs", pairs_run, "messages on many topics with one subscriber each"},
+    {"churn", churn_run, "clients that connect, join and go"},
 };
 
 enum { MODES = sizeof modes / sizeof *modes, FAILURES_SAID = 10, DESCRIPTORS_SPARED = 64 };
@@ -76,12 +79,14 @@ static void options_read(struct bench *b, int argc, char **argv)
         else
             *option(&b->opt, name) = number(name, value);
     }
-    if (!url || !data)
+    if (!url || (!data && !b->opt.pid))
         usage_and_leave();
     struct options *o = &b->opt;
-    if (!o->users || !o->rate || !o->writers || !o->beat || !o->opening || !o->seconds)
-        refuse("users, rate, writers, beat, opening and seconds must be above 0");
-    server_open(&b->server, url, data);
+    if (!o->users || !o->writers || !o->beat || !o->opening || !o->seconds || !o->window)
+        refuse("users, writers, beat, opening, seconds and window must be above 0");
+    if (o->bytes < 64 || o->bytes > 400 || o->window > 4000)
+        refuse("bytes must be 64 to 400, window at most 4000");
+    server_open(&b->server, url, data, o->pid);
 }
 
 /* All that the hard limit allows; what is asked must fit in. */

@@ -119,7 +119,7 @@ void notify_run(struct bench *b)
     y->count_from_n = warm;
     y->creates = calloc(y->most, 1);
     ENSURE(y->creates != NULL);
-    y->crowd = crowd_open(b, (uint32_t)b->opt.users);
+    y->crowd = crowd_open(b, &(struct crowd_plan){.count = (uint32_t)b->opt.users});
     y->crowd->heard = heard;
     y->crowd->of = y;
     y->writers = writers_new(b);

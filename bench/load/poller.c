@@ -38,6 +38,11 @@ void poller_add(struct poller *p, struct source *s)
     ENSURE(epoll_ctl(p->epoll, EPOLL_CTL_ADD, s->fd, &on) == 0);
 }
 
+void poller_mute(struct poller *p, struct source *s)
+{
+    ENSURE(epoll_ctl(p->epoll, EPOLL_CTL_DEL, s->fd, NULL) == 0);
+}
+
 void poller_turn(struct poller *p, uint64_t wake_ns)
 {
     struct epoll_event on[POLLER_EVENTS];

@@ -26,5 +26,8 @@ void poller_free(struct poller **slot);
 
 void poller_add(struct poller *p, struct source *s);
 
+/* Hear no more of it, and leave unread what comes. */
+void poller_mute(struct poller *p, struct source *s);
+
 /* Wait until something is ready or `wake_ns` has come, and let whatever is ready run. */
 void poller_turn(struct poller *p, uint64_t wake_ns);

@@ -17,15 +17,17 @@ static bool is_session(const struct process *p)
     return strncmp(p->role, "session.", 8) == 0;
 }
 
-void server_open(struct server *s, const char *url, const char *data)
+void server_open(struct server *s, const char *url, const char *data, uint64_t pid)
 {
     char host[64], file[512];
     unsigned port = 0;
-    *s = (struct server){.data = data, .at.sin_family = AF_INET};
+    *s = (struct server){.data = data, .pid = pid, .at.sin_family = AF_INET};
     if (sscanf(url, "http://%63[0-9.]:%u", host, &port) != 2 || port == 0 || port > 65535 ||
         inet_pton(AF_INET, host, &s->at.sin_addr) != 1)
         refuse("--url %s: not http://ADDRESS:PORT", url);
     s->at.sin_port = htons((uint16_t)port);
+    if (!data)
+        return;
     snprintf(file, sizeof file, "%s/secrets/token.key", data);
     if (access(file, R_OK) != 0 || !secret_load(file, s->secret))
         refuse("--data %s: no key in secrets/token.key: is this the data folder?", data);
@@ -33,6 +35,8 @@ void server_open(struct server *s, const char *url, const char *data)
 
 void server_token(const struct server *s, struct buf *out, const char *user)
 {
+    if (!s->data)
+        return;
     struct token t = {.role = user ? ROLE_user : ROLE_service,
                       .exp_s = clock_wall_ms() / 1000 + 24 * 3600};
     snprintf(t.sub, sizeof t.sub, "%s", user ? user : "");
@@ -73,16 +77,10 @@ static bool cpu_read(struct process *p)
     return true;
 }
 
-static void process_read(struct usage *u, const char *counters_file)
+static void process_read(struct usage *u, const struct process *which)
 {
-    struct counters c;
-    if (u->count == SERVER_PROCESSES || !counters_read(&c, counters_file))
-        return;
     struct process *p = &u->of[u->count];
-    *p = (struct process){.pid = c.head->pid};
-    memcpy(p->role, c.head->role, sizeof p->role);
-    p->role[sizeof p->role - 1] = '\0';
-    counters_close(&c);
+    *p = *which;
     if (!cpu_read(p))
         return;
     char path[64];
@@ -93,15 +91,33 @@ static void process_read(struct usage *u, const char *counters_file)
     u->count++;
 }
 
+static void counted_read(struct usage *u, const char *counters_file)
+{
+    struct counters c;
+    if (u->count == SERVER_PROCESSES || !counters_read(&c, counters_file))
+        return;
+    struct process p = {.pid = c.head->pid};
+    memcpy(p.role, c.head->role, sizeof p.role);
+    p.role[sizeof p.role - 1] = '\0';
+    counters_close(&c);
+    process_read(u, &p);
+}
+
 void usage_read(struct usage *u, const struct server *s)
 {
     char pattern[512];
     glob_t found;
-    *u = (struct usage){0};
+    *u = (struct usage){.slab = kilobytes("/proc/meminfo", "Slab:")};
+    if (!s->data) {
+        process_read(u, &(struct process){.role = "floor", .pid = s->pid});
+        if (u->count == 0)
+            refuse("--pid %llu: does not run", (unsigned long long)s->pid);
+        return;
+    }
     snprintf(pattern, sizeof pattern, "%s/run/*.count", s->data);
     if (glob(pattern, 0, NULL, &found) == 0)
         for (size_t i = 0; i < found.gl_pathc; i++)
-            process_read(u, found.gl_pathv[i]);
+            counted_read(u, found.gl_pathv[i]);
     globfree(&found);
     if (u->count == 0)
         refuse("--data %s: no process of Belfry runs on it", s->data);
@@ -150,4 +166,5 @@ void usage_report_memory(struct report *r, const struct usage *before, const str
     report_add(r, anon[0] * per, 0, "sessions_rss_anon_bytes");
     report_add(r, pss[1] * per, 0, "all_pss_bytes");
     report_add(r, anon[1] * per, 0, "all_rss_anon_bytes");
+    report_add(r, (after->slab - before->slab) * per, 0, "kernel_slab_bytes");
 }

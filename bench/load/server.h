@@ -2,7 +2,8 @@
 /* server.h -- the installation that is measured: where it listens, its keys, and what its processes
  * have used.
  *
- * Shape   processes are found by their counters in DATA/run; what they used is read from /proc.
+ * Shape   processes are found by their counters in DATA/run; what they used is read from /proc. A
+ *         floor is one process, known by its pid; it asks for no token.
  * Limits  SERVER_PROCESSES. Reading another's memory needs the same user or root. */
 #pragma once
 
@@ -16,7 +17,8 @@ enum { SERVER_PROCESSES = 80 };
 
 struct server {
     struct sockaddr_in at;
-    const char *data;
+    const char *data; /* NULL: a floor's */
+    uint64_t pid;
     char secret[SECRET_TEXT];
 };
 
@@ -29,10 +31,11 @@ struct usage {
         double pss, rss_anon; /* bytes */
     } of[SERVER_PROCESSES];
     size_t count;
+    double slab; /* bytes of the kernel's, for everything on this machine */
 };
 
 /* `url` is http://ADDRESS:PORT. Leaves with a reason when it cannot be used. */
-void server_open(struct server *s, const char *url, const char *data);
+void server_open(struct server *s, const char *url, const char *data, uint64_t pid);
 
 void usage_read(struct usage *u, const struct server *s);
 
@@ -44,7 +47,8 @@ void usage_same(const struct usage *before, const struct usage *after);
 void usage_report_cpu(struct report *r, const struct usage *before, const struct usage *after,
                       uint64_t operations);
 
-/* Growth of memory between the two for each of `n`: session processes, and all. */
+/* Growth of memory between the two for each of `n`: session processes, all, and the kernel's slabs,
+ * where both ends of each connection are. */
 void usage_report_memory(struct report *r, const struct usage *before, const struct usage *after,
                          uint64_t n);
 
