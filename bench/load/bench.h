@@ -16,6 +16,8 @@
     O(seconds, "seconds", 10, "how long to measure")                                               \
     O(warm, "warm", 1, "seconds of the same load before that")                                     \
     O(key, "key", 1, "creates carry an Idempotency-Key (0 or 1)")                                  \
+    O(members, "members", 100000, "members: of the topic")                                         \
+    O(kill, "kill", 0, "storm: kill a session process of the server (0 or 1)")                     \
     O(inbox, "inbox", 0, "idle, churn: join one's inbox, not a topic (0 or 1)")                    \
     O(longpoll, "longpoll", 0, "long-poll instead of WebSocket (0 or 1)")                          \
     O(pid, "pid", 0, "instead of --data: the one process of a floor")                              \
@@ -53,3 +55,6 @@ void idle_run(struct bench *b);
 void fanout_run(struct bench *b);
 void pairs_run(struct bench *b);
 void churn_run(struct bench *b);
+void presence_run(struct bench *b);
+void storm_run(struct bench *b);
+void members_run(struct bench *b);

@@ -152,7 +152,7 @@ static void on_message(struct client *client, struct bytes text)
     struct member *m = (struct member *)client;
     struct crowd *c = m->crowd;
     struct phoenix message;
-    if (c->took && c->took(m, text, c->of))
+    if (c->plan.took && c->plan.took(m, text, c->plan.of))
         return;
     if (!phoenix_read(text, &message))
         bench_failed(c->bench, "connection %u: not a Phoenix message: %.*s", member_number(m),

@@ -13,6 +13,8 @@
 
 enum { CROWD_TOPIC = 120, RETURN_STEPS = 10 };
 
+struct member;
+
 /* Who joins what. */
 struct crowd_plan {
     uint32_t count;
@@ -20,6 +22,12 @@ struct crowd_plan {
     bool own;             /* each member has topics of its own; else all are on the same one */
     uint32_t topics_each; /* 0 is 1 */
     bool returns;         /* who is lost comes back as phoenix.js does; else it is a failure */
+
+    /* What a mode does with an event of an inbox that has passed the checks; and with a message of a
+     * topic, as it came: false leaves it to the crowd. Each may be NULL. */
+    void (*heard)(struct member *m, const struct phoenix *event, void *of);
+    bool (*took)(struct member *m, struct bytes text, void *of);
+    void *of;
 };
 
 struct member {
@@ -42,12 +50,6 @@ struct crowd {
     struct member *members;
     uint32_t count, asked, joined, lost;
     struct buf text; /* scratch */
-
-    /* What a mode does with an event of an inbox that has passed the checks; and with a message of a
-     * topic, as it came: false leaves it to the crowd. Each may be NULL. */
-    void (*heard)(struct member *m, const struct phoenix *event, void *of);
-    bool (*took)(struct member *m, struct bytes text, void *of);
-    void *of;
 
     uint64_t beats_from_ns, beats, beats_answered; /* from: 0 while there are none */
     uint64_t replies;                              /* to pushes, all ok */

@@ -33,9 +33,9 @@ static bool follows(struct member *m, struct bytes name, struct bytes payload)
 
 static void tell(struct member *m, struct bytes name, struct bytes payload)
 {
-    struct crowd *c = m->crowd;
-    if (c->heard)
-        c->heard(m, &(struct phoenix){.event = name, .payload = payload}, c->of);
+    const struct crowd_plan *plan = &m->crowd->plan;
+    if (plan->heard)
+        plan->heard(m, &(struct phoenix){.event = name, .payload = payload}, plan->of);
 }
 
 void inbox_event(struct member *m, const struct phoenix *event)

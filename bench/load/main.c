@@ -25,6 +25,9 @@ static const struct mode {
     {"fanout", fanout_run, "messages to everybody on one topic"},
     {"pairs", pairs_run, "messages on many topics with one subscriber each"},
     {"churn", churn_run, "clients that connect, join and go"},
+    {"presence", presence_run, "many join a topic with presence at once"},
+    {"members", members_run, "a message to many members, while others are notified"},
+    {"storm", storm_run, "a session process dies, and its clients return"},
 };
 
 enum { MODES = sizeof modes / sizeof *modes, FAILURES_SAID = 10, DESCRIPTORS_SPARED = 64 };
@@ -84,6 +87,8 @@ static void options_read(struct bench *b, int argc, char **argv)
     struct options *o = &b->opt;
     if (!o->users || !o->writers || !o->beat || !o->opening || !o->seconds || !o->window)
         refuse("users, writers, beat, opening, seconds and window must be above 0");
+    if (o->members < 4)
+        refuse("members must be at least 4");
     if (o->bytes < 64 || o->bytes > 400 || o->window > 4000)
         refuse("bytes must be 64 to 400, window at most 4000");
     server_open(&b->server, url, data, o->pid);

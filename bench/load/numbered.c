@@ -65,8 +65,8 @@ struct numbered *numbered_new(struct crowd *c, uint32_t topics)
     for (uint32_t i = 0; i < c->count; i++)
         c->members[i].next = 1;
     buf_init(&y->payload, SAID_BYTES);
-    c->took = took;
-    c->of = y;
+    c->plan.took = took;
+    c->plan.of = y;
     return y;
 }
 

@@ -26,7 +26,7 @@ struct numbered {
     } * ring;
 };
 
-/* Takes over the crowd's `took`. */
+/* Takes over the `took` of the crowd's plan. */
 struct numbered *numbered_new(struct crowd *c, uint32_t topics);
 void numbered_free(struct numbered **slot);
 

@@ -39,6 +39,13 @@ static void gone(struct http *h, const char *why)
     struct writer *writer = (struct writer *)h;
     if (!h->waiting)
         return; /* kept open too long for the server: the next request opens it again */
+    if (writer->all->repeats && writer->all->bench->opt.key) {
+        writer->next_free = writer->all->again;
+        writer->all->again = writer;
+        if (writer->all->lost)
+            writer->all->lost(writer->all, writer->n);
+        return;
+    }
     bench_failed(writer->all->bench, "create: no answer: %s", why);
     writer->all->answered++;
     h->waiting = false;
@@ -90,22 +97,16 @@ void writers_free(struct writers **slot)
     *slot = NULL;
 }
 
-bool writers_create(struct writers *w, uint64_t user)
+static void ask(struct writers *w, struct writer *writer)
 {
-    struct writer *writer = w->free;
-    if (!writer)
-        return false;
-    w->free = writer->next_free;
-    writer->n = w->asked++;
     char name[BENCH_USER];
-    bench_user(w->bench, user, name);
+    bench_user(w->bench, writer->user, name);
 
     buf_reset(&w->request);
     buf_bytes(&w->request, buf_all(&w->head));
     if (w->bench->opt.key)
         buf_format(&w->request, "Idempotency-Key: %s-%llu\r\n", w->bench->run,
                    (unsigned long long)writer->n);
-    writer->sent_ns = clock_ns();
     buf_reset(&w->body);
     buf_format(&w->body,
                "{\"to\":\"%s\",\"type\":\"activity\",\"title\":\"New message in #design\","
@@ -114,5 +115,27 @@ bool writers_create(struct writers *w, uint64_t user)
                name, (unsigned long long)writer->n,
                (unsigned long long)(writer->sent_ns - w->bench->start_ns));
     http_ask(&writer->http, buf_all(&w->request), buf_all(&w->body));
+}
+
+bool writers_create(struct writers *w, uint64_t user)
+{
+    struct writer *writer = w->free;
+    if (!writer)
+        return false;
+    w->free = writer->next_free;
+    writer->n = w->asked++;
+    writer->user = user;
+    writer->sent_ns = clock_ns();
+    w->fresh = !writer->http.conn.open;
+    ask(w, writer);
     return true;
+}
+
+void writers_repeat(struct writers *w)
+{
+    while (w->again) {
+        struct writer *writer = w->again;
+        w->again = writer->next_free;
+        ask(w, writer);
+    }
 }
