@@ -17,6 +17,8 @@ export function followInbox(socket, user, tell = () => {}) {
   const inbox = new InboxState();
   const channel = socket.channel(`user:${user}:notifications`, () => inbox.since());
   let asking = false;
+  let pulling = false;
+  let stale = false; // more changed while we pulled
 
   function heal() {
     if (asking) return;
@@ -32,11 +34,24 @@ export function followInbox(socket, user, tell = () => {}) {
       .receive('timeout', done);
   }
 
+  /* One at a time: many changes at once must not become many pages, which the server bounds. */
   function pull() {
-    channel.push('list', { limit: PAGE }).receive('ok', (answer) => {
-      inbox.merge(answer);
-      tell('merged', 'list', answer);
-    });
+    stale = pulling;
+    if (pulling) return;
+    pulling = true;
+    const done = () => {
+      pulling = false;
+      if (stale) pull();
+    };
+    channel
+      .push('list', { limit: PAGE })
+      .receive('ok', (answer) => {
+        inbox.merge(answer);
+        tell('merged', 'list', answer);
+        done();
+      })
+      .receive('error', done)
+      .receive('timeout', done);
   }
 
   for (const event of [...EVENTS, ...PASSING])
@@ -50,7 +65,7 @@ export function followInbox(socket, user, tell = () => {}) {
   channel
     .join()
     .receive('ok', (answer) => {
-      asking = false;
+      asking = pulling = false;
       const what = inbox.join(answer);
       if (what === 'gap') heal();
       if (answer.changes?.some((change) => change.event === 'notifications:changes')) pull();
@@ -58,7 +73,7 @@ export function followInbox(socket, user, tell = () => {}) {
     })
     .receive('error', (answer) => tell('refused', 'phx_join', answer));
   channel.onError((reason) => {
-    asking = false;
+    asking = pulling = false;
     tell('errored', 'phx_error', reason);
   });
 
