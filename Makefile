@@ -21,7 +21,7 @@ LIBS_cli      = -lcurl
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
-.PHONY: all tests web run test lint docs bench clean
+.PHONY: all tests web run test sim lint docs bench clean
 all: $(PROGRAMS)
 	@ln -sfn build/release/bin bin
 
@@ -48,6 +48,20 @@ part_of = $(notdir $(patsubst %/,%,$(dir $1)))
 $(TESTS): $(OUT)/%: $(OUT)/%.o $$(call objs,$$(call part_of,$$@))
 	@echo "link $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka -lmsgpackc -ljansson $(LIBS_$(call part_of,$@)) $(LIBS_all)
+
+# The simulator: the objects of all processes as they are, but for main.c and the hands that it takes
+# the place of (tests/sim/sim.h); libzmq is its own.
+SIM      = $(OUT)/tests/sim/seeds/test_seeds
+SIM_HANDS = session/http session/door session/guard session/upgrade session/pages \
+            store/engine_lmdb store/committer
+SIM_WRAPS = clock_ms clock_wall_ms secret_random log_line try_again refuse ensure_failed sock_bind \
+            epoll_create1 epoll_ctl epoll_wait recv sendmsg shutdown close
+sim_objs  = $(filter-out $(SIM_HANDS:%=$(OUT)/%.o),$(call objs,session store notifier broker))
+$(SIM): $(SIM).o $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $$(sim_objs)
+	@echo "link $@"
+	@$(CC) $(LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ -lwslay -lcrypto
+sim: $(SIM)
+	SEED=$(SEED) SEEDS=$(if $(SEED),,$(or $(SEEDS),1000)) $(SIM)
 PROXY = $(OUT)/tests/system/drop_proxy
 $(PROXY): $(PROXY).o $$(call objs,)
 	@echo "link $@" && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
@@ -56,7 +70,7 @@ PRELOADS = $(patsubst %.c,$(OUT)/%.so,$(wildcard tests/preload/*.c))
 $(OUT)/tests/preload/%.so: tests/preload/%.c
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(filter-out -fsanitize=% -fno-sanitize%,$(CFLAGS)) -fPIC -shared -o $@ $<
-tests: $(TESTS) $(PROXY) $(PRELOADS)
+tests: $(TESTS) $(PROXY) $(PRELOADS) $(SIM)
 
 # npm packages, from the lock file and again only when it has changed.
 %/node_modules/.done: %/package-lock.json

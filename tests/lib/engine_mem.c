@@ -139,16 +139,17 @@ static enum err mem_commit(struct txn *t)
     struct mem *m = mem_of(t);
     enum err e = m->faults.next_commit;
     m->faults.next_commit = ERR_OK;
-    if (e) {
+    if (e && !m->faults.done_anyway) {
         mem_abort(t);
         return e;
     }
+    m->faults.done_anyway = false;
     for (size_t i = 0; i < m->undo_count; i++)
         row_free(&m->undo[i].row);
     m->undo_count = 0;
     m->open = m->writing = false;
     m->faults.commits++;
-    return ERR_OK;
+    return e;
 }
 
 static enum err mem_get(struct txn *t, enum table table, struct bytes key, struct bytes *value)

@@ -14,6 +14,7 @@ struct mem_faults {
     uint64_t free_bytes;  /* of the disk: engine_room() says NO_SPACE below */
     uint64_t map_bytes;   /* set aside for keys and values: FULL beyond, doubled by growing */
     enum err next_commit; /* what the next commit answers, instead of committing; then OK again */
+    bool done_anyway;     /* and that it was done nevertheless */
     uint64_t commits;     /* so far */
 };
 

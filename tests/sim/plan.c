@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan.c -- what happens in a run: who wants what when, and what breaks when. */
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FIRST_MS = 1500 };
+
+/* How often each kind is rolled in an ordinary run. */
+static const unsigned weights[STEP_COUNT] = {
+    [STEP_come] = 12,     [STEP_go] = 5,        [STEP_stall] = 3,      [STEP_lose_poll] = 4,
+    [STEP_mark] = 14,     [STEP_mark_all] = 6,  [STEP_mark_up_to] = 6, [STEP_list] = 4,
+    [STEP_reconnect] = 5, [STEP_rejoin] = 4,    [STEP_say] = 10,       [STEP_create] = 26,
+    [STEP_burst] = 3,     [STEP_publish] = 6,   [STEP_count] = 6,      [STEP_http_mark] = 6,
+    [STEP_member] = 2,    [STEP_kill] = 4,      [STEP_freeze] = 2,     [STEP_drain] = 2,
+    [STEP_slow] = 3,      [STEP_loss] = 3,      [STEP_cut] = 2,        [STEP_disk_slow] = 2,
+    [STEP_disk_fail] = 1, [STEP_disk_full] = 1, [STEP_clock] = 1,
+};
+
+static bool breaks(enum step_kind kind)
+{
+    return kind >= STEP_kill;
+}
+
+static enum step_kind kind_of(struct dice *d, unsigned faults)
+{
+    unsigned sum = 0, at, i = 0;
+    for (unsigned k = 0; k < STEP_COUNT; k++)
+        sum += weights[k] * (breaks(k) ? faults : 4);
+    at = (unsigned)roll(d, sum);
+    for (;; i++) {
+        unsigned w = weights[i] * (breaks(i) ? faults : 4);
+        if (at < w)
+            return (enum step_kind)i;
+        at -= w;
+    }
+}
+
+static int by_time(const void *left, const void *right)
+{
+    const struct step *a = left, *b = right;
+    return (a->at_us > b->at_us) - (a->at_us < b->at_us);
+}
+
+void plan_roll(struct plan *p, uint64_t seed)
+{
+    struct dice d = {seed * 0x9e3779b97f4a7c15 + 12345};
+    unsigned busy = 1 + (unsigned)roll(&d, 8); /* steps a second */
+    unsigned faults = (unsigned)roll(&d, 8);   /* of 4: an ordinary share */
+    uint64_t length_us = (10 + roll(&d, 40)) * SECOND;
+    unsigned n = (unsigned)(length_us / SECOND) * busy;
+    p->n = 0;
+    if (n > STEPS_MAX - CLIENTS)
+        n = STEPS_MAX - CLIENTS;
+    for (unsigned i = 0; i < CLIENTS; i++) /* most are there from the start */
+        if (roll(&d, 4))
+            p->list[p->n++] = (struct step){
+                .at_us = FIRST_MS * MS + roll(&d, SECOND), .kind = STEP_come, .who = i};
+    for (unsigned i = 0; i < n; i++) {
+        struct step *s = &p->list[p->n++];
+        s->at_us = FIRST_MS * MS + roll(&d, length_us);
+        s->kind = kind_of(&d, faults);
+        s->who = (unsigned)roll(&d, 60);
+        s->a = roll(&d, UINT32_MAX);
+        s->b = roll(&d, UINT32_MAX);
+        s->c = roll(&d, UINT32_MAX);
+    }
+    qsort(p->list, p->n, sizeof *p->list, by_time);
+    p->storm_end_us = FIRST_MS * MS + length_us;
+}
+
+static uint64_t lasting(const struct step *s, uint64_t least_ms, uint64_t most_ms)
+{
+    uint64_t until_us = sim.now_us + (least_ms + s->a % (most_ms - least_ms)) * MS;
+    if (until_us > sim.fault_us)
+        sim.fault_us = until_us;
+    return until_us;
+}
+
+/* Where it breaks: the store and the notifier as often as all sessions. */
+static unsigned place_of(const struct step *s)
+{
+    static const unsigned places[] = {AT_store,   AT_broker,      AT_notifier,
+                                      AT_session, AT_session + 1, AT_session + 2};
+    return places[s->who % 6];
+}
+
+static const char *const says[] = {
+#define AS_TEXT(name, doc) doc,
+    STEPS(AS_TEXT)
+#undef AS_TEXT
+};
+
+const char *step_says(const struct step *s)
+{
+    return says[s->kind];
+}
+
+static void fault(const struct step *s)
+{
+    unsigned place = place_of(s);
+    struct weather *w = network_weather(place);
+    tell("FAULT", "%s%s%s", says[s->kind], s->kind < STEP_disk_slow ? ": " : "",
+         s->kind == STEP_drain      ? place_name(AT_session + s->who % SESSIONS)
+         : s->kind == STEP_loss     ? place_name(AT_broker)
+         : s->kind < STEP_disk_slow ? place_name(place)
+                                    : "");
+    switch (s->kind) {
+    case STEP_kill:
+        world_kill(place, lasting(s, 100, 2000));
+        break;
+    case STEP_freeze:
+        world_freeze(place, lasting(s, 100, 5000));
+        break;
+    case STEP_drain:
+        lasting(s, 4000, 4100);
+        world_drain(AT_session + s->who % SESSIONS);
+        break;
+    case STEP_slow:
+        w->slow_us = s->b % (1500 * MS);
+        w->slow_until_us = lasting(s, 100, 4000);
+        lasting(&(struct step){.a = s->a}, 1700, 5600);
+        break;
+    case STEP_loss:
+        w = network_weather(AT_broker);
+        w->loss = (unsigned)(s->b % 60);
+        w->twice = (unsigned)(s->c % 30);
+        w->loss_until_us = lasting(s, 100, 4000);
+        break;
+    case STEP_cut:
+        w->cut_until_us = lasting(s, 1, 3000);
+        network_cut(place);
+        break;
+    case STEP_disk_slow:
+        disk.slow_us = s->b % (2 * SECOND);
+        disk.slow_until_us = lasting(s, 100, 3000);
+        break;
+    case STEP_disk_fail:
+        lasting(s, 1000, 1001);
+        disk.fail_next = true;
+        disk.torn_next = s->b % 2;
+        break;
+    case STEP_disk_full:
+        disk.full_until_us = lasting(s, 300, 3000);
+        break;
+    case STEP_clock: {
+        static const int64_t steps_ms[] = {-3600000, -7000, -50, 40, 5000, 3600000};
+        lasting(s, 1000, 1001);
+        sim.wall_step_ms += steps_ms[s->b % 6];
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+void step_run(const struct step *s)
+{
+    if (client_step(s) || producer_step(s))
+        return;
+    fault(s);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* producers.c -- back ends: they create and publish by HTTP. With an idempotency key they ask again
+ * until they are told, as docs/api.md says; without one they ask once, and may never know. */
+#include "tests/sim/model.h"
+
+#include "lib/clock.h"
+#include "lib/ensure.h"
+#include "lib/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { JOBS_MAX = 600, PATIENCE_S = 6, AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 700 };
+
+enum job_kind { JOB_create, JOB_publish, JOB_count, JOB_mark, JOB_member };
+
+struct job {
+    bool used, under_way, done;
+    enum job_kind kind;
+    const char *method;
+    char path[96], key[32], body[300], user[16];
+    uint64_t op, again_us;
+    unsigned channel, member; /* JOB_member */
+    bool add;
+};
+
+static struct job jobs[JOBS_MAX];
+static unsigned jobs_n;
+static struct dice dice;
+
+static bool repeats(const struct job *j)
+{
+    return j->key[0] || j->kind == JOB_member || j->kind == JOB_mark;
+}
+
+static uint64_t first_seq(const struct job *j, struct bytes body)
+{
+    uint64_t seq = 0;
+    struct bytes one;
+    if (j->kind == JOB_publish) {
+        text_number(body, "seq", &seq);
+    } else {
+        struct json in = json_over(text_member(body, "notifications"));
+        json_enter(&in, '[');
+        if (json_element(&in, &one))
+            text_number(one, "seq", &seq);
+    }
+    return seq;
+}
+
+static unsigned user_of(const char *name)
+{
+    unsigned i = 0;
+    while (i < USERS && strcmp(users[i], name) != 0)
+        i++;
+    return i;
+}
+
+/* It leaves the process: what it says is true now. */
+static void sent(void *about, const struct answer *a)
+{
+    const struct job *j = about;
+    uint64_t seq = 0, unread = 0;
+    if (a->status == 201) {
+        model_ok(j->op, first_seq(j, a->body));
+    } else if (a->status == 200 && j->kind <= JOB_mark) {
+        text_number(a->body, "seq", &seq);
+        text_number(a->body, "unread_count", &unread);
+        model_count("a back end", user_of(j->user), seq, unread);
+    }
+}
+
+static void answered(void *about, const struct answer *a)
+{
+    struct job *j = about;
+    j->under_way = false;
+    bool definite = (a->status >= 200 && a->status < 300) || a->status == 507 ||
+                    (a->status >= 400 && a->status < 500);
+    bool over = a->status == 400 && j->kind == JOB_create && model_op_of(j->op)->expires_ms != 0;
+    if (definite && a->status >= 400 && j->kind <= JOB_publish && (over || !repeats(j)))
+        model_refused(j->op);
+    if (a->status >= 400 && a->status < 500 && !over)
+        wrong("refused", "a back end asks %s %s and gets %u: %.*s", j->method, j->path, a->status,
+              (int)a->body.n, a->body.p);
+    if (a->status != 0 && a->status != 200)
+        tell("back end", "%s %s: %u", j->key[0] ? j->key : "without a key", j->path, a->status);
+    if (a->status == 507 && repeats(j))
+        definite = false; /* it asks until there is room */
+    if (definite && j->kind == JOB_member && j->add)
+        model_member(j->channel, j->member, true);
+    j->done = definite || !repeats(j);
+    if (!j->done)
+        j->again_us = sim.now_us + roll_between(&dice, AGAIN_LEAST_MS, AGAIN_MOST_MS) * MS;
+}
+
+static void ask_for(struct job *j)
+{
+    struct call call = {.session = front_session(&dice),
+                        .method = j->method,
+                        .path = j->path,
+                        .key = j->key,
+                        .user = j->user,
+                        .body = j->body,
+                        .sent = sent};
+    j->under_way = true;
+    j->again_us = NEVER;
+    http_call(&call, PATIENCE_S * SECOND, answered, j);
+}
+
+static struct job *job(enum job_kind kind, const char *method)
+{
+    struct job *j = &jobs[jobs_n < JOBS_MAX ? jobs_n++ : 0];
+    ENSURE(jobs_n < JOBS_MAX);
+    *j = (struct job){.used = true, .kind = kind, .method = method, .again_us = NEVER};
+    return j;
+}
+
+static void member(unsigned channel, unsigned user, bool add, bool sure)
+{
+    struct job *j = job(JOB_member, add ? "PUT" : "DELETE");
+    snprintf(j->path, sizeof j->path, "/api/topics/%s/members/%s", model_name(USERS + channel),
+             users[user]);
+    j->channel = channel;
+    j->member = user;
+    j->add = sure;
+    if (!sure)
+        model_member(channel, user, false);
+    ask_for(j);
+}
+
+void producers_open(void)
+{
+    memset(jobs, 0, sizeof jobs);
+    jobs_n = 0;
+    dice = dice_of(200, 0);
+    for (unsigned c = 0; c < CHANNELS; c++)
+        for (unsigned u = 0; u < USERS; u++)
+            member(c, u, true, true);
+}
+
+uint64_t producers_due_us(void)
+{
+    uint64_t first = NEVER;
+    for (unsigned i = 0; i < jobs_n; i++)
+        if (jobs[i].again_us < first)
+            first = jobs[i].again_us;
+    return first;
+}
+
+void producers_run(void)
+{
+    for (unsigned i = 0; i < jobs_n; i++)
+        if (jobs[i].again_us <= sim.now_us)
+            ask_for(&jobs[i]);
+}
+
+bool producers_idle(void)
+{
+    for (unsigned i = 0; i < jobs_n; i++)
+        if (!jobs[i].done)
+            return false;
+    return true;
+}
+
+static void create(uint64_t a, uint64_t b)
+{
+    static const char *const types[] = {"activity", "activity", "alert", "system"};
+    unsigned type = b % 4, set = 1u + (unsigned)(a % ((1u << USERS) - 1));
+    if (a / 8 % 3 > 0)
+        set = 1u << a % USERS; /* mostly for one */
+    uint64_t ends_ms = b / 4 % 3 ? 0 : wall_ms() + 200 + b / 12 % 8000;
+    struct job *j = job(JOB_create, "POST");
+    j->op = model_op(
+        (struct op){.kind = OP_create, .users = set, .counted = type != 3, .expires_ms = ends_ms});
+    snprintf(j->path, sizeof j->path, "/api/notifications");
+    if (a / 64 % 3)
+        snprintf(j->key, sizeof j->key, "key-%llu", (unsigned long long)j->op);
+    struct buf out = {.p = j->body, .cap = sizeof j->body - 1, .max = sizeof j->body - 1};
+    buf_text(&out, "{\"to\":[");
+    for (unsigned u = 0, n = 0; u < USERS; u++)
+        if (set & 1u << u)
+            buf_format(&out, "%s\"%s\"", n++ ? "," : "", users[u]);
+    buf_format(&out, "],\"type\":\"%s\",\"title\":\"n%llu\"", types[type],
+               (unsigned long long)j->op);
+    if (ends_ms) {
+        char at[40];
+        struct buf text = {.p = at, .cap = sizeof at, .max = sizeof at};
+        clock_write(&text, ends_ms);
+        buf_format(&out, ",\"expires_at\":\"%.*s\"", (int)text.n, text.p);
+    }
+    buf_text(&out, "}");
+    tell("back end", "creates n%llu for %s%s%s%s%s", (unsigned long long)j->op,
+         set & 1 ? "ann " : "", set & 2 ? "bob " : "", set & 4 ? "cem " : "",
+         j->key[0] ? "with a key" : "without a key", ends_ms ? ", which ends" : "");
+    ask_for(j);
+}
+
+static void publish(uint64_t a, uint64_t b)
+{
+    struct job *j = job(JOB_publish, "POST");
+    unsigned channel = a % CHANNELS;
+    j->op = model_op(
+        (struct op){.kind = OP_publish, .channel = channel, .author = USERS, .counted = true});
+    snprintf(j->path, sizeof j->path, "/api/topics/%s/publish", model_name(USERS + channel));
+    if (b % 3)
+        snprintf(j->key, sizeof j->key, "key-%llu", (unsigned long long)j->op);
+    snprintf(j->body, sizeof j->body, "{\"event\":\"message.create\",\"payload\":{\"n\":%llu}}",
+             (unsigned long long)j->op);
+    tell("back end", "publishes n%llu on %s", (unsigned long long)j->op,
+         model_name(USERS + channel));
+    ask_for(j);
+}
+
+bool producer_step(const struct step *s)
+{
+    struct job *j;
+    char id[32];
+    switch (s->kind) {
+    case STEP_create:
+        create(s->a, s->b);
+        return true;
+    case STEP_burst:
+        for (uint64_t i = 0; i < 3 + s->c % 12; i++)
+            create(s->a + i, s->b);
+        return true;
+    case STEP_publish:
+        publish(s->a, s->b);
+        return true;
+    case STEP_count:
+        j = job(JOB_count, "GET");
+        snprintf(j->path, sizeof j->path, "/api/notifications/count");
+        strcpy(j->user, users[s->a % USERS]);
+        ask_for(j);
+        return true;
+    case STEP_http_mark:
+        if (!model_some_item((unsigned)(s->a % USERS), s->b, id))
+            return true;
+        j = job(JOB_mark, "POST");
+        snprintf(j->path, sizeof j->path, "/api/notifications/mark-read");
+        strcpy(j->user, users[s->a % USERS]);
+        snprintf(j->body, sizeof j->body, "{\"ids\":[\"%s\"],\"user\":\"%s\"}", id,
+                 users[s->a % USERS]);
+        ask_for(j);
+        return true;
+    case STEP_member:
+        member(1, 2, s->a % 2, false);
+        return true;
+    default:
+        return false;
+    }
+}
