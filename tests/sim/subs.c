@@ -25,7 +25,7 @@ void sub_join(struct sub *s)
 {
     char payload[100] = "{}";
     struct client *c = s->client;
-    if (s->state == SUB_joined)
+    if (s->state != SUB_idle)
         s->fresh = false; /* what the old join got may still come */
     sub_left(s, NEVER);
     if (!c->open)
