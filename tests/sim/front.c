@@ -71,6 +71,7 @@ struct http_request {
 static struct {
     struct stream streams[STREAMS_MAX];
     struct http_request calls[CALLS_MAX];
+    unsigned streams_n, calls_n; /* none is taken from there on */
     uint64_t numbers, opened;
     struct dice dice;
 } front;
@@ -158,6 +159,8 @@ struct stream *stream_open(unsigned client, unsigned session, const char *user)
         struct stream *st = &front.streams[i];
         if (st->used)
             continue;
+        if (i >= front.streams_n)
+            front.streams_n = i + 1;
         *st = (struct stream){.used = true,
                               .client = client,
                               .session = session,
@@ -178,6 +181,8 @@ static void stream_free(struct stream *st)
     lane_clear(&st->down);
     buf_fini(&st->seen);
     *st = (struct stream){0};
+    while (front.streams_n > 0 && !front.streams[front.streams_n - 1].used)
+        front.streams_n--;
 }
 
 static void stream_tidy(struct stream *st)
@@ -326,7 +331,7 @@ int __wrap_epoll_wait(int set, struct epoll_event *events, int most, int timeout
 {
     int n = 0;
     (void)timeout_ms;
-    for (unsigned i = 0; i < STREAMS_MAX && n < most; i++) {
+    for (unsigned i = 0; i < front.streams_n && n < most; i++) {
         const struct stream *st = &front.streams[i];
         if (!st->used || !st->watched || AT_session + (int)st->session != set - EPOLL_FIRST ||
             !ready(st))
@@ -406,6 +411,8 @@ uint64_t http_call(const struct call *c, uint64_t patience_us,
         struct http_request *q = &front.calls[i];
         if (q->state != CALL_free)
             continue;
+        if (i >= front.calls_n)
+            front.calls_n = i + 1;
         *q = (struct http_request){.number = ++front.numbers,
                                    .state = CALL_going,
                                    .session = c->session,
@@ -435,6 +442,8 @@ static void call_free(struct http_request *q)
     buf_fini(&q->body);
     buf_fini(&q->answer);
     *q = (struct http_request){0};
+    while (front.calls_n > 0 && front.calls[front.calls_n - 1].state == CALL_free)
+        front.calls_n--;
 }
 
 /* The process hears that its client has left, as http.c's client_left() says it. */
@@ -450,7 +459,7 @@ static void left(struct session *s, struct http_request *q)
 
 void http_give_up(uint64_t number)
 {
-    for (unsigned i = 0; i < CALLS_MAX; i++) {
+    for (unsigned i = 0; i < front.calls_n; i++) {
         struct http_request *q = &front.calls[i];
         if (q->state == CALL_free || q->number != number)
             continue;
@@ -477,7 +486,7 @@ static void finish(struct http_request *q, unsigned status)
 uint64_t front_due_us(void)
 {
     uint64_t first = NEVER;
-    for (unsigned i = 0; i < CALLS_MAX; i++) {
+    for (unsigned i = 0; i < front.calls_n; i++) {
         const struct http_request *q = &front.calls[i];
         if (q->state == CALL_free || (q->state == CALL_there && !q->done))
             continue;
@@ -492,7 +501,7 @@ uint64_t front_due_us(void)
 /* Answers arrive; who waited too long gives up. */
 void front_run(void)
 {
-    for (unsigned i = 0; i < CALLS_MAX; i++) {
+    for (unsigned i = 0; i < front.calls_n; i++) {
         struct http_request *q = &front.calls[i];
         if (q->state == CALL_answered && q->due_us <= sim.now_us) {
             finish(q, q->status);
@@ -559,7 +568,7 @@ void http_ready(struct session *s, enum wake kind, uint32_t id, uint32_t generat
 
 static void accept_streams(struct session *s)
 {
-    for (unsigned i = 0; i < STREAMS_MAX; i++) {
+    for (unsigned i = 0; i < front.streams_n; i++) {
         struct stream *st = &front.streams[i];
         if (!st->used || st->accepted || st->session != s->index || st->hello_us > sim.now_us)
             continue;
@@ -592,7 +601,7 @@ static void take_call(struct session *s, struct http_request *q)
 void http_run(struct session *s)
 {
     accept_streams(s);
-    for (unsigned i = 0; i < CALLS_MAX; i++) {
+    for (unsigned i = 0; i < front.calls_n; i++) {
         struct http_request *q = &front.calls[i];
         if (q->session != s->index)
             continue;
@@ -765,10 +774,10 @@ void front_open(void)
 
 void front_close(void)
 {
-    for (unsigned i = 0; i < STREAMS_MAX; i++)
+    for (unsigned i = 0; i < front.streams_n; i++)
         if (front.streams[i].used)
             stream_free(&front.streams[i]);
-    for (unsigned i = 0; i < CALLS_MAX; i++)
+    for (unsigned i = 0; i < front.calls_n; i++)
         if (front.calls[i].state != CALL_free)
             call_free(&front.calls[i]);
 }
@@ -781,7 +790,7 @@ unsigned front_session(struct dice *d)
 uint64_t front_arrival_us(unsigned place)
 {
     uint64_t first = NEVER;
-    for (unsigned i = 0; i < STREAMS_MAX; i++) {
+    for (unsigned i = 0; i < front.streams_n; i++) {
         const struct stream *st = &front.streams[i];
         if (!st->used || AT_session + st->session != place)
             continue;
@@ -791,7 +800,7 @@ uint64_t front_arrival_us(unsigned place)
         if (due_us < first)
             first = due_us;
     }
-    for (unsigned i = 0; i < CALLS_MAX; i++) {
+    for (unsigned i = 0; i < front.calls_n; i++) {
         const struct http_request *q = &front.calls[i];
         if (q->state == CALL_going && AT_session + q->session == place && q->due_us < first)
             first = q->due_us;
@@ -802,7 +811,7 @@ uint64_t front_arrival_us(unsigned place)
 /* Its connections are reset; what waits to be accepted waits on. */
 void front_died(unsigned place)
 {
-    for (unsigned i = 0; i < STREAMS_MAX; i++) {
+    for (unsigned i = 0; i < front.streams_n; i++) {
         struct stream *st = &front.streams[i];
         if (!st->used || !st->accepted || AT_session + st->session != place)
             continue;
@@ -811,7 +820,7 @@ void front_died(unsigned place)
         lane_end(&st->down, later(&st->dice));
         stream_tidy(st);
     }
-    for (unsigned i = 0; i < CALLS_MAX; i++) {
+    for (unsigned i = 0; i < front.calls_n; i++) {
         struct http_request *q = &front.calls[i];
         if (q->state != CALL_there || AT_session + q->session != place)
             continue;

@@ -49,7 +49,8 @@ struct sock {
     int type;
     unsigned place;
     char endpoint[ENDPOINT_SIZE];
-    bool bound, verbose;
+    bool bound, dead;
+    uint64_t next_us;      /* nothing arrives before; a lower bound */
     struct prefixes subs;  /* SUB: what it wants; XSUB: that too */
     struct queue told;     /* monitor's events; XPUB: subscriptions that came */
     struct sock *watcher;  /* the PAIR that gets our events */
@@ -74,8 +75,8 @@ static struct {
     struct sock *socks;
     struct wire *wires;
     uint32_t identities;
+    unsigned down; /* wires */
     struct weather weather[PLACES];
-    uint64_t wires_made;
 } net;
 
 /* ---- letters and prefixes */
@@ -169,6 +170,15 @@ static int by_bytes(const void *left, const void *right)
 
 /* ---- wires */
 
+static void arrives(struct sock *s, uint64_t due_us)
+{
+    if (s->type == ZMQ_PUB)
+        return; /* it is never read */
+    if (due_us < s->next_us)
+        s->next_us = due_us;
+    world_wake(s->place, due_us);
+}
+
 static struct weather *worse(const struct wire *w, struct weather *mixed)
 {
     const struct weather *a = &net.weather[w->a->place], *b = w->b ? &net.weather[w->b->place] : a;
@@ -206,7 +216,7 @@ static void post(struct wire *w, bool to_b, enum letter_kind kind, const void *p
     for (; copies > 0; copies--) {
         put(q, letter(kind, p, n, due_us));
         q->last_us = due_us;
-        world_wake(reader->place, due_us);
+        arrives(reader, due_us);
     }
 }
 
@@ -246,7 +256,7 @@ static void monitor(struct sock *s, uint16_t event)
         return;
     memcpy(bytes, &event, sizeof event);
     put(&s->watcher->told, letter(DATA, bytes, sizeof bytes, sim.now_us));
-    world_wake(s->place, sim.now_us);
+    arrives(s->watcher, sim.now_us);
 }
 
 static void say_subscriptions(struct wire *w, struct sock *s)
@@ -266,6 +276,7 @@ static void up(struct wire *w, struct sock *b)
 {
     w->b = b;
     w->up = true;
+    net.down--;
     w->identity = ++net.identities;
     w->connect_us = NEVER;
     w->to_a.last_us = w->to_b.last_us = 0;
@@ -282,7 +293,7 @@ static void publisher_lost(struct wire *w, struct sock *s)
         char bytes[PREFIX_MAX + 1] = {0};
         memcpy(bytes + 1, w->subs.list[i].p, w->subs.list[i].n);
         put(&s->told, letter(SUBSCRIPTION, bytes, 1u + w->subs.list[i].n, sim.now_us));
-        world_wake(s->place, sim.now_us);
+        arrives(s, sim.now_us);
     }
 }
 
@@ -291,6 +302,7 @@ static void down(struct wire *w)
 {
     struct sock *publisher = publishes(w->a->type) ? w->a : w->b;
     w->up = false;
+    net.down++;
     drop(&w->to_a, (unsigned)roll(&w->dice, w->to_a.n + 1));
     drop(&w->to_b, 0); /* its reader sees a new connection next, with another identity */
     monitor(w->a, ZMQ_EVENT_DISCONNECTED);
@@ -318,14 +330,18 @@ static void wire_free(struct wire **at)
 {
     struct wire *w = *at;
     *at = w->next;
+    net.down -= !w->up;
     drop(&w->to_a, 0);
     drop(&w->to_b, 0);
     free(w->subs.list);
     free(w);
 }
 
-static void sock_free(struct sock *s)
+/* Its wires end; nobody hears it any more. */
+static void die(struct sock *s)
 {
+    s->dead = true;
+    s->bound = false;
     for (struct wire **at = &net.wires, *w; (w = *at);) {
         if (w->a == s) {
             if (w->up && w->b && publishes(w->b->type))
@@ -337,15 +353,20 @@ static void sock_free(struct sock *s)
             down(w);
         at = &w->next;
     }
+    drop(&s->told, 0);
+    s->next_us = NEVER;
+}
+
+static void sock_free(struct sock *s)
+{
+    die(s);
     struct sock **at = &net.socks;
-    for (; *at != s; at = &(*at)->next)
-        if ((*at)->watcher == s)
-            (*at)->watcher = NULL;
-    *at = s->next;
-    for (struct sock *o = *at; o; o = o->next)
+    for (struct sock *o = net.socks; o; o = o->next)
         if (o->watcher == s)
             o->watcher = NULL;
-    drop(&s->told, 0);
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
     free(s->second);
     free(s->subs.list);
     free(s);
@@ -367,7 +388,7 @@ void network_close(void)
 uint64_t network_due_us(void)
 {
     uint64_t first = NEVER;
-    for (struct wire *w = net.wires; w; w = w->next)
+    for (struct wire *w = net.down > 0 ? net.wires : NULL; w; w = w->next)
         if (!w->up && w->connect_us < first)
             first = w->connect_us;
     return first;
@@ -383,24 +404,18 @@ void network_run(void)
 uint64_t network_arrival_us(unsigned place)
 {
     uint64_t first = NEVER;
-    for (struct wire *w = net.wires; w; w = w->next) {
-        if (w->a->place == place && w->to_a.first && w->to_a.first->due_us < first)
-            first = w->to_a.first->due_us;
-        if (w->b && w->b->place == place && w->to_b.first && w->to_b.first->due_us < first)
-            first = w->to_b.first->due_us;
-    }
+    for (struct sock *s = net.socks; s; s = s->next)
+        if (s->place == place && s->next_us < first)
+            first = s->next_us;
     return first;
 }
 
+/* The process closes them yet, when it is ended. */
 void network_died(unsigned place)
 {
-    for (struct sock *s = net.socks, *next; s; s = next) {
-        next = s->next;
-        if (s->place == place) {
-            sock_free(s);
-            next = net.socks;
-        }
-    }
+    for (struct sock *s = net.socks; s; s = s->next)
+        if (s->place == place)
+            die(s);
 }
 
 struct weather *network_weather(unsigned place)
@@ -422,11 +437,6 @@ void network_heal(void)
 
 /* ---- what the processes call */
 
-static bool heard(const struct sock *s)
-{
-    return world_there(s->place);
-}
-
 void *zmq_ctx_new(void)
 {
     return &net;
@@ -444,6 +454,7 @@ void *zmq_socket(void *ctx, int type)
     (void)ctx;
     ENSURE(s != NULL);
     s->type = type;
+    s->next_us = NEVER;
     s->place = sim.self;
     s->next = net.socks;
     net.socks = s;
@@ -452,20 +463,8 @@ void *zmq_socket(void *ctx, int type)
 
 int zmq_close(void *sock)
 {
-    for (struct sock *s = net.socks; s; s = s->next)
-        if (s == sock) { /* else it died already */
-            sock_free(s);
-            break;
-        }
+    sock_free(sock);
     return 0;
-}
-
-static bool known(const void *sock)
-{
-    for (struct sock *s = net.socks; s; s = s->next)
-        if (s == sock)
-            return true;
-    return false;
 }
 
 static void subscribe(struct sock *s, const char *p, size_t n, bool on)
@@ -485,7 +484,7 @@ static void subscribe(struct sock *s, const char *p, size_t n, bool on)
 
 int zmq_setsockopt(void *sock, int option, const void *value, size_t n)
 {
-    if (!known(sock))
+    if (((struct sock *)sock)->dead)
         return 0;
     if (option == ZMQ_SUBSCRIBE || option == ZMQ_UNSUBSCRIBE)
         subscribe(sock, value, n, option == ZMQ_SUBSCRIBE);
@@ -526,6 +525,7 @@ int zmq_connect(void *sock, const char *endpoint)
     struct wire *w = calloc(1, sizeof *w);
     ENSURE(w != NULL);
     w->a = s;
+    net.down++;
     strcpy(w->endpoint, endpoint);
     uint64_t where = 0;
     for (const char *p = endpoint; *p; p++)
@@ -591,7 +591,7 @@ static int send_routed(struct sock *s, const void *p, size_t n, int flags)
 int zmq_send(void *sock, const void *p, size_t n, int flags)
 {
     struct sock *s = sock;
-    if (!known(s) || !heard(s))
+    if (s->dead)
         return refused(EAGAIN);
     if (publishes(s->type)) {
         publish(s, p, n);
@@ -673,30 +673,35 @@ static int give_letter(zmq_msg_t *m, struct letter *l)
     return n;
 }
 
-/* The wire whose next message came first. */
+/* The wire whose next message came first, if one has come. */
 static struct wire *earliest(struct sock *s)
 {
     struct wire *first = NULL;
     uint64_t first_us = NEVER;
+    s->next_us = s->told.first ? s->told.first->due_us : NEVER;
     for (struct wire *w = net.wires; w; w = w->next) {
         if (w->a != s && w->b != s)
             continue;
         if (publishes(s->type))
             subscriptions_take(w, w->b == s);
         const struct letter *l = w->a == s ? w->to_a.first : w->to_b.first;
-        if (l && l->due_us <= sim.now_us && l->due_us < first_us) {
+        if (l && l->due_us < first_us) {
             first = w;
             first_us = l->due_us;
         }
     }
-    return first;
+    if (s->told.first && s->told.first->due_us < s->next_us)
+        s->next_us = s->told.first->due_us;
+    if (first_us < s->next_us)
+        s->next_us = first_us;
+    return first_us <= sim.now_us ? first : NULL;
 }
 
 int zmq_msg_recv(zmq_msg_t *m, void *sock, int flags)
 {
     struct sock *s = sock;
     (void)flags;
-    if (!known(s))
+    if (s->dead || (sim.now_us < s->next_us && !s->second))
         return refused(EAGAIN);
     if (s->second) {
         struct letter *l = s->second;

@@ -26,6 +26,7 @@ struct job {
 
 static struct job jobs[JOBS_MAX];
 static unsigned jobs_n;
+static uint64_t due_us; /* of the first one that is to be asked again */
 static struct dice dice;
 
 static bool repeats(const struct job *j)
@@ -91,6 +92,8 @@ static void answered(void *about, const struct answer *a)
     j->done = definite || !repeats(j);
     if (!j->done)
         j->again_us = sim.now_us + roll_between(&dice, AGAIN_LEAST_MS, AGAIN_MOST_MS) * MS;
+    if (!j->done && j->again_us < due_us)
+        due_us = j->again_us;
 }
 
 static void ask_for(struct job *j)
@@ -132,6 +135,7 @@ void producers_open(void)
 {
     memset(jobs, 0, sizeof jobs);
     jobs_n = 0;
+    due_us = NEVER;
     dice = dice_of(200, 0);
     for (unsigned c = 0; c < CHANNELS; c++)
         for (unsigned u = 0; u < USERS; u++)
@@ -140,18 +144,19 @@ void producers_open(void)
 
 uint64_t producers_due_us(void)
 {
-    uint64_t first = NEVER;
-    for (unsigned i = 0; i < jobs_n; i++)
-        if (jobs[i].again_us < first)
-            first = jobs[i].again_us;
-    return first;
+    return due_us;
 }
 
 void producers_run(void)
 {
-    for (unsigned i = 0; i < jobs_n; i++)
+    uint64_t next_us = NEVER;
+    for (unsigned i = 0; i < jobs_n; i++) {
         if (jobs[i].again_us <= sim.now_us)
             ask_for(&jobs[i]);
+        else if (jobs[i].again_us < next_us)
+            next_us = jobs[i].again_us;
+    }
+    due_us = next_us;
 }
 
 bool producers_idle(void)
