@@ -140,6 +140,7 @@ struct paths paths_of(const struct settings *s)
     PUT(p.db, "%s/store", s->data);
     PUT(p.token_key, "%s/secrets/token.key", s->data);
     PUT(p.api_key, "%s/secrets/api.key", s->data);
+    PUT(p.api_keys, "%s/secrets/api.keys", s->data);
     PUT(p.store, "ipc://%s/run/store", s->data);
     PUT(p.broker_in, "ipc://%s/run/broker.in", s->data);
     PUT(p.broker_out, "ipc://%s/run/broker.out", s->data);

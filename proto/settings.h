@@ -111,6 +111,7 @@ struct paths {
     char db[PATH_SIZE];             /* DATA/store */
     char token_key[PATH_SIZE];      /* DATA/secrets/token.key */
     char api_key[PATH_SIZE];        /* DATA/secrets/api.key */
+    char api_keys[PATH_SIZE];       /* DATA/secrets/api.keys */
     char store[ENDPOINT_SIZE];      /* ROUTER, bound by store */
     char broker_in[ENDPOINT_SIZE];  /* XSUB, bound by broker: publishers connect */
     char broker_out[ENDPOINT_SIZE]; /* XPUB, bound by broker: subscribers connect */

@@ -29,7 +29,7 @@ bool api_authorised(struct session *s, struct request *r, struct who *who)
 {
     auth_request(s, r, who);
     if (who->kind == WHO_nobody)
-        http_problem(s, r, 401, "", who->why);
+        http_problem(s, r, who->barred ? 403 : 401, "", who->why);
     return who->kind != WHO_nobody;
 }
 

@@ -11,12 +11,14 @@ void auth_token(struct session *s, struct bytes text, struct who *who)
     *who = (struct who){.kind = WHO_nobody};
     struct token_rules rules = token_rules_of(s->settings);
     who->why = text.n == 0 ? "a token must be given"
-                           : token_read(&who->token, text, keys_of(s->keys), &rules,
+                           : token_read(&who->token, text, keys_of_tokens(s->keys), &rules,
                                         s->wall_ms / 1000, &s->scratch);
-    if (!who->why)
-        who->kind = who->token.role == ROLE_user ? WHO_user : WHO_service;
-    else
+    if (who->why) {
         count_one(s, COUNT_refused_auth);
+        return;
+    }
+    who->kind = who->token.role == ROLE_user ? WHO_user : WHO_service;
+    who->scopes = who->token.role == ROLE_admin ? SCOPE_all : SCOPE_all & ~(unsigned)SCOPE_admin;
 }
 
 struct hello auth_hello(const struct token *t, uint8_t vsn)
@@ -109,16 +111,42 @@ bool auth_dev(const struct session *s, const struct request *r)
            (!origin || (local_name(origin) && auth_origin(s, r)));
 }
 
+static void by_key(struct session *s, struct bytes text, struct who *who)
+{
+    const struct apikey *key = apikeys_find(keys_of_back_ends(s->keys), text);
+    if (key) {
+        who->kind = WHO_service;
+        who->scopes = key->scopes;
+    } else {
+        count_one(s, COUNT_refused_auth);
+        who->why = "this API key is not known, or not any more";
+    }
+}
+
+/* A service goes as far as its scopes. */
+static void judge(struct session *s, const struct request *r, struct who *who)
+{
+    if (who->kind != WHO_service || (who->scopes & (r->scope | SCOPE_admin)))
+        return;
+    who->kind = WHO_nobody;
+    who->barred = true;
+    who->why = "the scopes of this key do not reach this";
+    count_one(s, COUNT_refused_auth);
+}
+
 void auth_request(struct session *s, const struct request *r, struct who *who)
 {
     struct bytes text = bearer(r);
-    *who = (struct who){.kind = WHO_nobody};
+    *who = (struct who){.kind = WHO_nobody, .scopes = SCOPE_all};
     if (text.n > 0 && secret_equal(text, bytes_of(s->api_key)))
         who->kind = WHO_service;
+    else if (apikey_looks(text))
+        by_key(s, text, who);
     else if (text.n > 0)
         auth_token(s, text, who);
     else if (auth_dev(s, r))
         who->kind = WHO_service;
     else
-        who->why = "Authorization: Bearer with a token or the API key must be given";
+        who->why = "Authorization: Bearer with a token or an API key must be given";
+    judge(s, r, who);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* auth.h -- who is asking.
  *
- * A user brings a token and reaches that user's inbox; a back end brings the API key or a service
- * token and reaches all. In dev mode, and only from this machine's loopback and under one of its
+ * A user brings a token and reaches that user's inbox; a back end brings an API key or a service
+ * token and reaches all, as far as its scopes go (proto/apikeys.h). In dev mode, and only from this machine's loopback and under one of its
  * names, a back end brings nothing.
  * Source  docs/operating.md "Keys and tokens". */
 #pragma once
 
+#include "proto/apikeys.h"
 #include "proto/token.h"
 #include "session/conn.h"
 #include "session/http.h"
@@ -16,7 +17,9 @@ enum who_kind { WHO_nobody, WHO_user, WHO_service };
 struct who {
     enum who_kind kind;
     struct token token; /* of a user */
+    unsigned scopes;    /* of a service: enum scope */
     const char *why;    /* nobody: the reason, for the answer */
+    bool barred;        /* nobody: known, but its scopes do not reach what the request asks for */
 };
 
 /* Of an API request: its Authorization header, or dev mode. */

@@ -32,6 +32,7 @@ struct request {
     char *path;               /* decoded; never holds a NUL */
     struct bytes topic, rest; /* parts of the path, where its route has them */
     enum http_method method;
+    unsigned scope; /* enum scope: what a key must have for its route */
     bool head;
     struct buf body;
     struct MHD_Response *response; /* once answered */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keys.h -- the keys that tokens are checked with: our own secret, and the file `auth/jwks`.
+/* keys.h -- what those who ask are known by: our own secret and the file `auth/jwks` for tokens, the
+ * file secrets/api.keys for back ends.
  *
- * Shape   the file is looked at once a second, and read when it is another one. So keys are rotated
- *         without a restart: whoever fetches them writes a new file and renames it into place.
+ * Shape   the files are looked at once a second, and read when they are others. So keys are made,
+ *         rotated and revoked without a restart: whoever does it writes a new file and renames it
+ *         into place.
  * Errors  at the start a file that cannot be read ends the process (100). Later the old keys hold;
  *         that is logged and counted (keys_failed). */
 #pragma once
 
+#include "proto/apikeys.h"
 #include "proto/keyset.h"
 #include "session/session.h"
 
@@ -14,4 +17,5 @@ struct keys;
 struct keys *keys_open(struct session *s);
 void keys_close(struct keys **slot);
 void keys_look(struct session *s, struct keys *k);
-const struct keyset *keys_of(const struct keys *k);
+const struct keyset *keys_of_tokens(const struct keys *k);
+const struct apikeys *keys_of_back_ends(const struct keys *k);

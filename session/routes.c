@@ -43,8 +43,8 @@ static void metrics(struct session *s, struct request *r)
     struct who who;
     auth_request(s, r, &who);
     if (who.kind != WHO_service) {
-        http_problem(s, r, who.kind == WHO_nobody ? 401 : 403, "",
-                     "metrics need the API key or a service token");
+        http_problem(s, r, who.kind == WHO_nobody && !who.barred ? 401 : 403, "",
+                     "metrics need an API key or a token with the scope admin");
         return;
     }
     struct buf out;
@@ -91,31 +91,32 @@ static const struct route {
     enum http_method method;
     void (*handle)(struct session *s, struct request *r);
     bool (*admit)(struct session *s, struct request *r); /* whose body it takes; NULL: nobody's */
+    unsigned scope; /* enum scope: what a key must have; 0: none is asked for */
 } routes[] = {
-    {"/socket/websocket", HTTP_other, upgrade_websocket, NULL}, /* HTTP_other: it looks itself */
-    {"/socket/longpoll", HTTP_other, upgrade_longpoll, upgrade_admit},
-    {"/api/notifications", HTTP_POST, api_create, api_admit},
-    {"/api/notifications", HTTP_GET, api_list, NULL},
-    {"/api/notifications/count", HTTP_GET, api_count, NULL},
-    {"/api/notifications/mark-read", HTTP_POST, api_mark_read, api_admit},
-    {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read, api_admit},
-    {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL},
-    {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit},
-    {"/api/topics/{}/history", HTTP_GET, topics_history, NULL},
-    {"/api/topics/{}/members", HTTP_GET, topics_members, NULL},
-    {"/api/topics/{}/members", HTTP_POST, topics_members_bulk, api_admit},
-    {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL},
-    {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL},
-    {"/api/topics/{}/presence", HTTP_GET, topics_presence, NULL},
-    {"/api/users/{}", HTTP_GET, users_one, NULL},
-    {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit},
-    {"/healthz", HTTP_GET, healthz, NULL},
-    {"/readyz", HTTP_GET, readyz, NULL},
-    {"/metrics", HTTP_GET, metrics, NULL},
-    {"/api/node", HTTP_GET, node_processes, NULL},
-    {"/api/node/log", HTTP_GET, node_log, NULL},
-    {"/dev/token", HTTP_GET, dev_token, NULL},
-    {"/dev/kill", HTTP_POST, node_kill, api_admit},
+    {"/socket/websocket", HTTP_other, upgrade_websocket, NULL, 0}, /* HTTP_other: it looks itself */
+    {"/socket/longpoll", HTTP_other, upgrade_longpoll, upgrade_admit, 0},
+    {"/api/notifications", HTTP_POST, api_create, api_admit, SCOPE_create},
+    {"/api/notifications", HTTP_GET, api_list, NULL, SCOPE_read},
+    {"/api/notifications/count", HTTP_GET, api_count, NULL, SCOPE_read},
+    {"/api/notifications/mark-read", HTTP_POST, api_mark_read, api_admit, SCOPE_create},
+    {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read, api_admit, SCOPE_create},
+    {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create},
+    {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit, SCOPE_publish},
+    {"/api/topics/{}/history", HTTP_GET, topics_history, NULL, SCOPE_read},
+    {"/api/topics/{}/members", HTTP_GET, topics_members, NULL, SCOPE_read},
+    {"/api/topics/{}/members", HTTP_POST, topics_members_bulk, api_admit, SCOPE_publish},
+    {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL, SCOPE_publish},
+    {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL, SCOPE_publish},
+    {"/api/topics/{}/presence", HTTP_GET, topics_presence, NULL, SCOPE_read},
+    {"/api/users/{}", HTTP_GET, users_one, NULL, SCOPE_read},
+    {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit, SCOPE_admin},
+    {"/healthz", HTTP_GET, healthz, NULL, 0},
+    {"/readyz", HTTP_GET, readyz, NULL, 0},
+    {"/metrics", HTTP_GET, metrics, NULL, SCOPE_admin},
+    {"/api/node", HTTP_GET, node_processes, NULL, SCOPE_admin},
+    {"/api/node/log", HTTP_GET, node_log, NULL, SCOPE_admin},
+    {"/dev/token", HTTP_GET, dev_token, NULL, 0},
+    {"/dev/kill", HTTP_POST, node_kill, api_admit, SCOPE_admin},
 };
 
 /* Where `what` stands last in `text`, or NULL. */
@@ -163,8 +164,10 @@ bool routes_admit(struct session *s, struct request *r)
     if (r->method != HTTP_POST)
         return true; /* what comes as a body is dropped */
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (path_is(routes[i].path, r) && takes(&routes[i], HTTP_POST) && routes[i].admit)
+        if (path_is(routes[i].path, r) && takes(&routes[i], HTTP_POST) && routes[i].admit) {
+            r->scope = routes[i].scope;
             return routes[i].admit(s, r);
+        }
     routes_handle(s, r); /* whatever it is, it needs no body */
     return false;
 }
@@ -177,6 +180,7 @@ void routes_handle(struct session *s, struct request *r)
         if (!path_is(routes[i].path, r))
             continue;
         if (takes(&routes[i], r->method)) {
+            r->scope = routes[i].scope;
             routes[i].handle(s, r);
             return;
         }
