@@ -22,7 +22,8 @@ static bool service(struct session *s, struct request *r)
     if (!api_authorised(s, r, &who))
         return false;
     if (who.kind != WHO_service)
-        http_problem(s, r, 403, "", "the node's processes need the API key or a service token");
+        http_problem(s, r, 403, "",
+                     "the node's processes need an API key or a token with the scope admin");
     return who.kind == WHO_service;
 }
 
