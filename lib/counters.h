@@ -38,7 +38,8 @@ struct counters {
 #define COUNTER_ROW(id, type, text) {#id, text, COUNTER_##type, 0},
 #define COUNTER_INDEX(id, type, text) COUNT_##id,
 
-/* Make `path` anew (beside, then renamed, so that a reader never sees half of it). */
+/* Make `path` anew: beside, then renamed, so that a reader never sees half of it. On a full disk the
+ * file that is there is used again, so that a process that died can come back. */
 bool counters_open(struct counters *c, const char *path, const char *role,
                    const struct counter *list, size_t count);
 

@@ -214,6 +214,15 @@ export function bearer(token) {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
+/** The environment of processes that load `library` (tests/preload) first; the sanitizers want to be the first. */
+export function preloaded(library, env) {
+  return {
+    ...env,
+    LD_PRELOAD: path.join(bin, '../tests/preload', library),
+    ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0`,
+  };
+}
+
 const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /** A JWT; `alg` and the key may be wrong on purpose. */
