@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "proto/event.h"
 #include "proto/id.h"
+#include "proto/items.h"
 #include "proto/topic.h"
 #include "proto/types.h"
 
@@ -55,8 +56,12 @@ static bool known(const struct msg_entry *e)
         return false;
     if (e->at_ms >> 48 || e->expires_ms >> 48)
         return false;
+    if (e->kind == ENTRY_removed && e->what >= REMOVED_COUNT)
+        return false;
     if (e->kind == ENTRY_message)
         return event_valid(e->event) && e->content.n >= 2;
+    if (e->born_ms >> 48)
+        return false;
     return e->kind != ENTRY_created || (e->type < TYPE_COUNT && e->content.n > 2);
 }
 
@@ -64,10 +69,13 @@ bool publish_entry(struct publish *p, const struct msg_entry *e)
 {
     if (!known(e))
         return false;
-    if (topic_own(e->topic))
+    if (topic_own(e->topic) && !bytes_is(e->topic, TOPIC_BROADCASTS))
         return true; /* of the store's own: nobody is on it */
     buf_reset(&p->payload);
-    struct bytes event = event_write(&p->payload, e);
+    struct bytes event = BYTES(
+        "broadcast"); /* for sessions: their inboxes have something to merge */
+    if (!topic_own(e->topic))
+        event = event_write(&p->payload, e);
     ENSURE(!p->payload.overflowed);
     size_t most = p->payload.n + 2 * TOPIC_MAX;
     if (p->count == PUBLISH_TURN || p->gathered.n + most > BATCH_MAX)

@@ -5,6 +5,7 @@
 #include "lib/ensure.h"
 #include "lib/json.h"
 #include "proto/id.h"
+#include "proto/items.h"
 #include "proto/types.h"
 
 void time_write(struct buf *out, uint64_t wall_ms)
@@ -62,11 +63,16 @@ void item_write(struct buf *out, const struct msg_item *item)
     buf_add(out, item->content.p + 1, item->content.n - 1);
 }
 
+static uint64_t born_ms(const struct msg_entry *e)
+{
+    return e->born_ms ? e->born_ms : e->at_ms;
+}
+
 struct msg_item item_of(const struct msg_entry *e)
 {
     ENSURE(e->kind == ENTRY_created);
     return (struct msg_item){.pos = e->pos,
-                             .at_ms = e->at_ms,
+                             .at_ms = born_ms(e),
                              .rev = e->seq,
                              .type = e->type,
                              .expires_ms = e->expires_ms,
@@ -97,7 +103,7 @@ static struct bytes created(struct buf *out, const struct msg_entry *e)
         item_write(out, &item);
     } else { /* for whoever has the list open: something to pull */
         buf_text(out, "{\"changes\":[{\"op\":\"created\",");
-        id_of(out, e->at_ms, e->pos);
+        id_of(out, born_ms(e), e->pos);
         buf_format(out, ",\"type\":\"%s\"}]", type->name);
     }
     state(out, e);
@@ -112,6 +118,17 @@ static struct bytes read_or_expired(struct buf *out, const struct msg_entry *e, 
     time_write(out, e->at_ms);
     state(out, e);
     return bytes_of(event);
+}
+
+static struct bytes removed(struct buf *out, const struct msg_entry *e)
+{
+    ENSURE(e->what < REMOVED_COUNT);
+    buf_text(out, "{\"ids\":");
+    ids_write(out, e->ids);
+    buf_format(out, ",\"reason\":\"%s\",\"at\":", removal_names[e->what]);
+    time_write(out, e->at_ms);
+    state(out, e);
+    return BYTES("notification:removed");
 }
 
 static struct bytes all_read(struct buf *out, const struct msg_entry *e)
@@ -150,6 +167,8 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
         return read_or_expired(out, e, "notification:read");
     case ENTRY_expired:
         return read_or_expired(out, e, "notification:expired");
+    case ENTRY_removed:
+        return removed(out, e);
     case ENTRY_all_read:
         return all_read(out, e);
     case ENTRY_message:
@@ -165,7 +184,8 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
     case ENTRY_snoozed:
     case ENTRY_resurfaced:
     case ENTRY_updated:
-    case ENTRY_removed:
+    case ENTRY_broadcast:
+    case ENTRY_retracted:
     case ENTRY_none:
     case ENTRY_KIND_COUNT:
         break;

@@ -63,7 +63,9 @@ struct mp_list {
     F(u64, until_ms, 0, "snoozed: wall clock of its end")                                          \
     F(str, category, CATEGORY_MAX, "all_read: only of this one; empty: of all")                    \
     F(list, items, 1, "updated, resurfaced: the item as it is from here on")                       \
-    F(list, tallies, CATEGORIES_MAX, "tally: of the categories whose counts it changed")
+    F(list, tallies, CATEGORIES_MAX, "tally: of the categories whose counts it changed")           \
+    F(u64, body, 0, "created: seq of the broadcast that has its content; 0: itself")               \
+    F(u64, born_ms, 0, "created: wall clock of its insertion, if not `at_ms`; 0: `at_ms`")
 
 #define ITEM_FIELDS(F)                                                                             \
     F(u64, pos, 0, "position in the feed")                                                         \
@@ -88,7 +90,11 @@ struct mp_list {
     F(u64, deliver_ms, 0, "wall clock when it is to be done; 0: now")                              \
     F(str, category, CATEGORY_MAX, "or empty; also in `content`")                                  \
     F(str, collapse_key, KEY_MAX, "or empty: takes the place of the item with the same one")       \
-    F(str, dedupe_key, KEY_MAX, "or empty: whose inbox had it within the window keeps what it has")
+    F(str, dedupe_key, KEY_MAX,                                                                    \
+      "or empty: whose inbox had it within the window keeps what it has")                          \
+    F(u64, all, 0, "1: instead of `users`: every known one")                                       \
+    F(u64, new_too, 0, "all: 1: also who becomes known later")                                     \
+    F(str, topic, TOPIC_MAX, "instead of `users`: its members; or empty")
 #define CREATED_FIELDS(F)                                                                          \
     ANSWER(F)                                                                                      \
     F(u64, first_seq, 0,                                                                           \
@@ -464,7 +470,9 @@ struct mp_list {
     X(snoozed, "`ids` left the inbox until `until_ms`")                                            \
     X(resurfaced, "a snoozed item came back, at `pos`")                                            \
     X(updated, "an item has other content, and perhaps another pos")                               \
-    X(removed, "`ids` are gone")
+    X(removed, "`ids` are gone")                                                                   \
+    X(broadcast, "a notification for many; in the store's own topic")                              \
+    X(retracted, "the broadcast `pos` is not to be shown any more; there too")
 
 #define AS_KIND(name, doc) ENTRY_##name,
 enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };

@@ -62,6 +62,8 @@
       "and who was away no longer than so many days; 0: no limit")                                 \
     S(u64, scheduled, "store/scheduled", 0, 10000000, "100000",                                    \
       "publishes that may wait for their deliver_at")                                              \
+    S(u64, broadcasts, "store/broadcasts", 1, 10000, "1000",                                       \
+      "broadcasts that wait for users who are away; the oldest gives way")                         \
     S(u64, broker_queue, "broker/queue", 1000, 1000000, "50000",                                   \
       "messages that wait for a slow session; what is over is dropped and healed from the log")    \
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \

@@ -280,6 +280,35 @@ static bool put_user(struct buf *users, uint64_t *seen, struct bytes value, cons
     return true;
 }
 
+/* {"all":true,"include_new":..} or {"topic":".."}. */
+static bool read_audience(struct msg_create *a, struct bytes to, struct arena *scratch,
+                          struct problem *why)
+{
+    struct json in = json_over(to);
+    struct bytes key, value, user;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &value)) {
+        bool yes = json_kind(value) == 't';
+        if (json_key_is(key, "all") && yes)
+            a->all = 1;
+        else if (json_key_is(key, "all"))
+            return problem_set(why, "to.all", "must be true");
+        else if (json_key_is(key, "include_new") && (yes || json_kind(value) == 'f'))
+            a->new_too = yes;
+        else if (json_key_is(key, "include_new"))
+            return problem_set(why, "to.include_new", "must be true or false");
+        else if (!json_key_is(key, "topic"))
+            return problem_unknown(why, key, "all, include_new; or topic");
+        else if (!json_string(value, scratch, &a->topic) || !topic_valid(a->topic) ||
+                 topic_user(a->topic, &user))
+            return problem_set(why, "to.topic", "must be the name of a topic, and not of an inbox");
+    }
+    if (a->topic.n > 0 && (a->all || a->new_too))
+        return problem_set(why, a->all ? "to.all" : "to.include_new",
+                           "and topic exclude each other");
+    return a->all || a->topic.n > 0 || problem_set(why, "to", "must name all, or a topic");
+}
+
 static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, struct arena *scratch,
                     struct problem *why)
 {
@@ -288,6 +317,8 @@ static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, st
     buf_reset(users);
     if (to.n == 0)
         return problem_set(why, "to", "must be there: a user id, or a list of them");
+    if (json_kind(to) == '{')
+        return read_audience(a, to, scratch, why);
     if (json_kind(to) != '[') {
         if (!put_user(users, seen, to, "to", scratch, why))
             return false;
@@ -316,6 +347,13 @@ static bool read_time(struct bytes value, uint64_t *ms, const char *field, struc
     struct bytes text;
     return (json_string(value, scratch, &text) && clock_read(text, ms)) ||
            problem_set(why, field, "must be a time like 2026-11-23T14:45:00Z (RFC 3339)");
+}
+
+static bool may_broadcast(const struct msg_create *a, struct problem *why)
+{
+    return a->users.count > 0 || type_row(a->type)->stored ||
+           problem_set(why, "to",
+                       "all or a topic is for types that are kept: activity, alert, system");
 }
 
 /* The time may have come already, as when a request is sent again: then it is done now. */
@@ -409,7 +447,7 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
     struct draft d = {0};
     if (!object(json, why) || !read_draft(&d, json, why) ||
         !read_to(&m->create, d.to, users, scratch, why) ||
-        !read_type(&m->create, d.type, scratch, why) ||
+        !read_type(&m->create, d.type, scratch, why) || !may_broadcast(&m->create, why) ||
         !read_delivery(&m->create, d.deliver_at, wall_ms, scratch, why) ||
         !read_expiry(&m->create, &d, wall_ms, scratch, why) ||
         !write_content(content, &m->create, &d, scratch, why))

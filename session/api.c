@@ -156,8 +156,8 @@ static void created(struct ask_waiter w, const struct msg *answer, enum err e)
     struct session *s = w.s;
     struct creation *c = w.about;
     bool good = e == ERR_OK && answer->id == MSG_created && answer->created.count == c->count;
-    if (good && answer->created.deliver_ms > 0) {
-        publish_scheduled(s, c->r, &answer->created);
+    if (good && (c->count == 0 || answer->created.deliver_ms > 0)) {
+        publish_accepted(s, c->r, &answer->created);
     } else if (good) {
         struct buf out;
         struct mp_in in = mp_over((struct bytes){c->users, c->n});
@@ -192,7 +192,8 @@ static void create_stored(struct session *s, struct request *r, struct msg *m)
     struct creation *c = malloc(sizeof *c + users.n);
     ENSURE(c != NULL);
     *c = (struct creation){.r = r, .count = m->create.users.count, .n = users.n};
-    memcpy(c->users, users.p, users.n);
+    if (users.n > 0)
+        memcpy(c->users, users.p, users.n);
     struct ask_waiter w = {created, s, c, 0};
     /* With a key the store knows a repetition; without one only the caller can decide. */
     ask(s->store, m, s->now_ms, s->settings->request_ms, m->create.key.n > 0, w);

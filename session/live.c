@@ -19,7 +19,12 @@ struct live {
     struct roster roster;
     struct buf json; /* payloads are written here, then copied into a frame */
     struct buf event;
+    uint64_t broadcast; /* the newest one that we heard of */
+    unsigned merging;   /* members that were asked to merge and have not answered */
 };
+
+/* So many at a time: a broadcast to all must not keep those waiting who act. */
+enum { MERGING_MAX = 100 };
 
 /* What an event brings that its effects send on. */
 struct news {
@@ -63,9 +68,16 @@ static void tidy(struct session *s, struct topic *t)
     gauge_down(s, COUNT_topics);
 }
 
+static void merge_over(struct session *s, struct member *m)
+{
+    s->live->merging -= m->merging;
+    m->merging = false;
+}
+
 static void member_leave(struct session *s, struct member *m)
 {
     struct topic *t = m->topic;
+    merge_over(s, m);
     if (m->fetch)
         ask_cancel(s->store, m->fetch);
     presence_left(s, m);
@@ -101,6 +113,7 @@ static void fetched(struct ask_waiter w, const struct msg *answer, enum err e)
     struct news news = {.answer = answer, .why = e};
     struct view_event ev = {.kind = EV_failed, .now_ms = s->now_ms, .asked = (uint32_t)w.tag};
     m->fetch = 0;
+    merge_over(s, m);
     if (e == ERR_TOO_OLD) {
         ev.kind = EV_too_old;
     } else if (e == ERR_OK) {
@@ -135,7 +148,7 @@ static void fetch_snapshot(struct session *s, struct member *m, uint32_t asked)
 static void fetch_changes(struct session *s, struct member *m, uint64_t since, uint32_t asked)
 {
     struct msg request;
-    if (m->view.state == VIEW_healing)
+    if (m->view.state == VIEW_healing && !m->merging)
         count_one(s, COUNT_holes);
     kind_ask_changes(&request, m, since);
     fetch(s, m, &request, asked);
@@ -411,8 +424,47 @@ static void each(struct session *s, struct topic *t, struct view_event ev, struc
     tidy(s, t);
 }
 
+/* There is a broadcast that each inbox here is to merge: it is as if anything may have been missed. */
+static void merge_all(struct session *s, uint64_t seq)
+{
+    struct map *topics = &s->live->roster.topics;
+    struct topic *t;
+    if (seq <= s->live->broadcast)
+        return;
+    s->live->broadcast = seq;
+    for (size_t at = 0; (t = map_next(topics, &at));)
+        if (!t->class)
+            roster_merge(&s->live->roster, t);
+}
+
+static void merge_some(struct session *s)
+{
+    struct live *l = s->live;
+    struct topic *t;
+    while (l->merging < MERGING_MAX && (t = l->roster.merges)) {
+        roster_merge_over(&l->roster, t);
+        t->busy++;
+        for (uint32_t i = t->n; i-- > 0;) {
+            if (i >= t->n)
+                continue;
+            struct member *m = t->members[i];
+            l->merging += !m->merging;
+            m->merging = true;
+            step(s, m, event(s, EV_suspect, 0), NULL);
+            if (!m->fetch)
+                merge_over(s, m); /* it has nothing mounted, and reads when it has */
+        }
+        t->busy--;
+        tidy(s, t);
+    }
+}
+
 void live_broadcast(struct session *s, const struct msg_broadcast *b)
 {
+    if (topic_own(b->topic)) {
+        merge_all(s, b->seq);
+        return;
+    }
     struct topic *t = roster_topic(&s->live->roster, b->topic);
     if (!t)
         return; /* another topic of a bucket that we hear */
@@ -437,6 +489,8 @@ void live_confirmed(struct session *s, uint64_t number)
 
 void live_head(struct session *s, struct bytes topic, uint64_t seq)
 {
+    if (bytes_is(topic, TOPIC_BROADCASTS))
+        merge_all(s, seq);
     struct topic *t = roster_topic(&s->live->roster, topic);
     if (t)
         each(s, t, event(s, EV_head, seq), NULL);
@@ -468,6 +522,7 @@ void live_tick(struct session *s)
         roster_wait_over(r, m);
         step(s, m, event(s, EV_deadline, 0), NULL);
     }
+    merge_some(s);
     roster_bury(r);
 }
 

@@ -7,15 +7,15 @@
 #include "session/api.h"
 #include "session/asks.h"
 
-void publish_scheduled(struct session *s, struct request *r, const struct msg_created *created)
+void publish_accepted(struct session *s, struct request *r, const struct msg_created *created)
 {
-    char room[160];
+    char room[200];
     uint8_t id[ID_SIZE];
     struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
     id_make(created->at_ms, created->first_seq, id);
     buf_text(&out, "{\"publish\":\"");
     id_write(&out, id);
-    buf_text(&out, "\",\"deliver_at\":");
+    buf_format(&out, "\",\"seq\":%llu,\"deliver_at\":", (unsigned long long)created->first_seq);
     time_write(&out, created->deliver_ms);
     buf_byte(&out, '}');
     ENSURE(!out.overflowed);
@@ -27,11 +27,12 @@ static void deleted(struct ask_waiter w, const struct msg *answer, enum err e)
     char room[80];
     struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
     if (e == ERR_OK && answer->id == MSG_unpublished) {
-        buf_format(&out, "{\"cancelled\":true,\"seq\":%llu}",
+        buf_format(&out, "{\"done\":true,\"seq\":%llu}",
                    (unsigned long long)answer->unpublished.seq);
         http_answer(w.s, w.about, 200, "application/json", buf_all(&out), NULL);
     } else if (e == ERR_NOT_FOUND) {
-        http_problem(w.s, w.about, 404, "", "nothing of this id waits for its time");
+        http_problem(w.s, w.about, 404, "",
+                     "nothing of this id waits for its time, or is for all or a topic");
     } else {
         api_error(w.s, w.about, e == ERR_OK ? ERR_PROTOCOL : e);
     }

@@ -7,7 +7,7 @@
 #include "proto/messages.h"
 #include "session/auth.h"
 
-/* Answer the request of what waits for its time now. */
-void publish_scheduled(struct session *s, struct request *r, const struct msg_created *created);
+/* Answer the request: it waits for its time, or went to an audience. */
+void publish_accepted(struct session *s, struct request *r, const struct msg_created *created);
 
 void publishes_delete(struct session *s, struct request *r);

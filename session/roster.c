@@ -54,6 +54,7 @@ bool roster_tidy(struct roster *r, struct topic *t)
     if (t->n > 0 || t->busy > 0)
         return false;
     map_remove(&r->topics, t);
+    roster_merge_over(r, t);
     free(t->members);
     free(t);
     return true;
@@ -122,6 +123,35 @@ void roster_bury(struct roster *r)
         r->dead = m->next;
         free(m);
     }
+}
+
+void roster_merge(struct roster *r, struct topic *t)
+{
+    if (t->merging)
+        return;
+    t->merging = true;
+    t->merge_prev = r->merges_last;
+    t->merge_next = NULL;
+    if (r->merges_last)
+        r->merges_last->merge_next = t;
+    else
+        r->merges = t;
+    r->merges_last = t;
+}
+
+void roster_merge_over(struct roster *r, struct topic *t)
+{
+    if (!t->merging)
+        return;
+    t->merging = false;
+    if (t->merge_prev)
+        t->merge_prev->merge_next = t->merge_next;
+    else
+        r->merges = t->merge_next;
+    if (t->merge_next)
+        t->merge_next->merge_prev = t->merge_prev;
+    else
+        r->merges_last = t->merge_prev;
 }
 
 void roster_wait(struct roster *r, struct member *m)

@@ -26,6 +26,7 @@ struct member {
     struct presence_member *presence; /* on a topic with presence (presence_live.h) */
     bool replaces; /* the third of refs is the join_ref of a join that this one replaced */
     bool gone;     /* has left */
+    bool merging;  /* its inbox was asked to merge, and has not answered */
     char refs[];   /* raw JSON: join_ref; ref of the join; a third: of a reconnect, or as said */
 };
 
@@ -36,6 +37,8 @@ struct topic {
     uint32_t n, cap;
     uint16_t bucket;
     uint16_t busy; /* being walked: not freed meanwhile */
+    bool merging;  /* on the roster's list */
+    struct topic *merge_next, *merge_prev;
     uint8_t name_n;
     char name[];
 };
@@ -44,6 +47,7 @@ struct roster {
     struct map topics;
     struct member *waiting, *waiting_last; /* for the broker, in the order of their deadlines */
     struct member *dead;
+    struct topic *merges, *merges_last; /* inboxes that have a broadcast to merge, in turn */
 };
 
 void roster_init(struct roster *r, uint64_t seed);
@@ -62,6 +66,10 @@ void roster_leave(struct roster *r, struct member *m);
 /* Free the topic if nobody is on it and nobody walks it: true, and its bucket is not wanted more. */
 bool roster_tidy(struct roster *r, struct topic *t);
 void roster_bury(struct roster *r);
+
+/* On the list of inboxes that have something to merge, at its end; and off it. */
+void roster_merge(struct roster *r, struct topic *t);
+void roster_merge_over(struct roster *r, struct topic *t);
 
 void roster_wait(struct roster *r, struct member *m);
 void roster_wait_over(struct roster *r, struct member *m);

@@ -3,6 +3,7 @@
 
 #include "lib/ensure.h"
 #include "lib/log.h"
+#include "proto/topic.h"
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/conn.h"
@@ -47,6 +48,7 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
     bus_new(s, zmq, paths);
     users_init(&s->users, s->seed);
     live_new(s);
+    bus_want(s, topic_bucket(BYTES(TOPIC_BROADCASTS))); /* always */
     presence_live_new(s);
     heads_new(s);
     websockets_new(s);

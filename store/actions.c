@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "proto/id.h"
 #include "proto/topic.h"
+#include "store/broadcast.h"
 #include "store/fanout.h"
 #include "store/idem.h"
 #include "store/inbox.h"
@@ -47,7 +48,7 @@ uint64_t action_weight(const struct msg *m)
     case MSG_publish:
         return 3 + m->publish.payload.n / 4096; /* and the old ones that it deletes */
     case MSG_member:
-        return 1 + m->member.users.count / 4;
+        return 1 + m->member.users.count; /* who is taken off merges broadcasts first */
     case MSG_fanout:
         return 1 + m->fanout.content.n / 4096;
     case MSG_fanout_step:
@@ -87,6 +88,8 @@ static enum err open_users(struct work *w, const struct msg_create *m, struct to
 static enum err create_now(struct work *w, const struct msg_create *m, uint64_t *seq)
 {
     struct topic *inboxes[USERS_MAX];
+    if (m->users.count == 0)
+        return broadcast_add(w, m, seq);
     enum err e = open_users(w, m, inboxes);
     *seq = w->state.head + 1;
     for (uint32_t i = 0; !e && i < m->users.count; i++)
@@ -94,10 +97,17 @@ static enum err create_now(struct work *w, const struct msg_create *m, uint64_t 
     return e;
 }
 
+/* Users, or all, or a topic's members. */
+static bool audience_valid(const struct msg_create *m)
+{
+    int kinds = (m->users.count > 0) + (m->all == 1) + (m->topic.n > 0);
+    return kinds == 1 && (m->topic.n == 0 || topic_plain(m->topic));
+}
+
 static enum err create(struct work *w, const struct msg_create *m, struct buf *answer)
 {
     uint64_t seq;
-    if (m->users.count == 0 || !inbox_takes(m->type, m->content))
+    if (!audience_valid(m) || !inbox_takes(m->type, m->content))
         return ERR_INVALID;
     struct idem_key k = {.action = MSG_create, .key = m->key, .body_hash = m->body_hash};
     enum err e = idem_repeat(w, &k, m->req, answer);
@@ -121,7 +131,11 @@ static enum err create(struct work *w, const struct msg_create *m, struct buf *a
 
 static enum err unpublish(struct work *w, const struct msg_unpublish *m, struct buf *answer)
 {
-    enum err e = m->id.n == ID_SIZE ? schedule_cancel(w, m->id) : ERR_INVALID;
+    if (m->id.n != ID_SIZE)
+        return ERR_INVALID;
+    enum err e = schedule_cancel(w, m->id);
+    if (e == ERR_NOT_FOUND)
+        e = broadcast_retract(w, m->id);
     if (e)
         return e;
     struct msg done = {.id = MSG_unpublished, .unpublished = {.req = m->req, .seq = w->state.head}};
@@ -210,9 +224,17 @@ static enum err keep_position(struct work *w, const struct msg_followed *m)
     return ERR_OK;
 }
 
+/* A read whose inbox was to be put right first. */
+static enum err look(struct work *w, struct topic *in)
+{
+    inbox_know(w, in);
+    return ERR_OK;
+}
+
 static enum err run(struct work *w, const struct msg *m, struct buf *answer)
 {
     struct topic *in;
+    enum err e;
     switch (m->id) {
     case MSG_create:
         return create(w, &m->create, answer);
@@ -237,9 +259,11 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
     case MSG_followed:
         return keep_position(w, &m->followed);
     case MSG_snapshot:
-        return open_user(w, m->snapshot.user, &in);
+        e = open_user(w, m->snapshot.user, &in);
+        return e ? e : look(w, in);
     case MSG_since:
-        return inbox_open(w, m->since.topic, &in);
+        e = inbox_open(w, m->since.topic, &in);
+        return e ? e : look(w, in);
     default:
         ensure_failed("a request that waits for a commit", __FILE__, __LINE__);
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The recount: everything that a topic's row says, found again from the other tables. */
+#include "store/broadcast.h"
 #include "store/history.h"
 #include "store/inbox.h"
 #include "store/log.h"
@@ -21,6 +22,7 @@ struct recount {
     uint64_t expiries; /* items that end */
     uint64_t messages; /* rows of a history, shown or not */
     uint64_t items;    /* looked at, of all topics */
+    uint64_t merged;   /* items that came from broadcasts */
     uint64_t trimmed;  /* the log may lack what lies up to there */
     uint32_t drifts;
 };
@@ -44,6 +46,33 @@ static void find_entry(struct recount *c, uint64_t pos, uint64_t at_ms, enum ent
     if (log_get(c->r->txn, pos, &entry, &raw) || entry.kind != kind || entry.at_ms != at_ms ||
         !bytes_equal(entry.topic, c->topic))
         drift(c, "item without its entry", pos, 0);
+}
+
+/* An item that a broadcast became has its body there, and is known as its. */
+static void find_broadcast(struct recount *c, uint64_t pos, const struct item_row *item)
+{
+    struct key key = key2(c->kept.no, item->broadcast);
+    struct msg_entry entry;
+    uint64_t merged = 0;
+    c->merged++;
+    if (broadcast_body(c->r->txn, item->broadcast, &entry) || entry.at_ms != item->at_ms)
+        drift(c, "item without its entry", pos, 0);
+    if (record_get(c->r->txn, TABLE_merged, key_bytes(&key), &merged, 1, NULL) || merged != pos)
+        drift(c, "broadcast's item", merged, pos);
+}
+
+/* Rows of merged broadcasts: as many as such items. */
+static void count_merged(struct recount *c)
+{
+    struct key from = key2(c->kept.no, 0);
+    struct bytes key, value;
+    struct walk w;
+    uint64_t rows = 0;
+    walk_open(&w, c->r->txn, TABLE_merged, WALK_up, key_bytes(&from));
+    while (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no)
+        rows++;
+    walk_close(&w);
+    drift(c, "merged broadcasts", rows, c->merged);
 }
 
 static void count_items(struct recount *c)
@@ -71,7 +100,10 @@ static void count_items(struct recount *c)
             if (c->found.next_expiry_ms == 0 || item.expires_ms < c->found.next_expiry_ms)
                 c->found.next_expiry_ms = item.expires_ms;
         }
-        find_entry(c, pos, item.at_ms, ENTRY_created);
+        if (item.broadcast == 0)
+            find_entry(c, pos, item.at_ms, ENTRY_created);
+        else
+            find_broadcast(c, pos, &item);
     }
     walk_close(&w);
 }
@@ -186,6 +218,7 @@ static void recount_inbox(struct recount *c)
     find_marks(c);
     count_items(c);
     count_expiries(c);
+    count_merged(c);
     follow_chain(c);
     drift(c, "unread", counts_unread(&c->kept.counts), counts_unread(&c->found.counts));
     for (unsigned type = 0; type < TYPES_MAX; type++)
@@ -226,6 +259,34 @@ static void recount_scheduled(struct recount *c)
     follow_chain(c);
 }
 
+/* Of what is kept for many. */
+static void recount_broadcasts(struct recount *c)
+{
+    struct bytes key, value, topic;
+    struct broadcast_row row;
+    struct msg_entry entry;
+    struct walk w;
+    uint64_t items = 0, rows = 0;
+    walk_open(&w, c->r->txn, TABLE_broadcasts, WALK_up, (struct bytes){0});
+    while (walk_next(&w, &key, &value)) {
+        uint64_t seq = key_number(key, 0);
+        c->items++;
+        c->found.items += seq > c->kept.cut;
+        if (record_read(c->r->txn, TABLE_broadcasts, key, value, &row, FIELDS_OF(row), &topic))
+            drift(c, "damaged item", seq, 0);
+        else if (!row.retracts && broadcast_body(c->r->txn, seq, &entry))
+            drift(c, "item without its entry", seq, 0);
+        items += row.items;
+    }
+    walk_close(&w);
+    walk_open(&w, c->r->txn, TABLE_merged, WALK_up, (struct bytes){0});
+    while (walk_next(&w, &key, &value))
+        rows++;
+    walk_close(&w);
+    drift(c, "items of broadcasts", items, rows);
+    follow_chain(c);
+}
+
 static void recount(struct recount *c, struct bytes value)
 {
     if (record_read(c->r->txn, TABLE_topics, c->topic, value, &c->kept, FIELDS_OF(c->kept), NULL)) {
@@ -233,8 +294,10 @@ static void recount(struct recount *c, struct bytes value)
         return;
     }
     c->found = (struct topic_row){0};
-    c->expiries = c->messages = 0;
-    if (topic_own(c->topic))
+    c->expiries = c->messages = c->merged = 0;
+    if (bytes_is(c->topic, TOPIC_BROADCASTS))
+        recount_broadcasts(c);
+    else if (topic_own(c->topic))
         recount_scheduled(c);
     else if (topic_plain(c->topic))
         recount_history(c);

@@ -157,6 +157,7 @@ static void add(struct tally *sum, const struct tally *t)
     sum->trimmed += t->trimmed;
     sum->fanned += t->fanned;
     sum->delivered += t->delivered;
+    sum->merged += t->merged;
     sum->repeats += t->repeats;
     sum->full += t->full;
     sum->late += t->late;

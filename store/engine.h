@@ -31,7 +31,9 @@
     X(members, "topic, NUL, user -> since when")                                                   \
     X(fanouts, "source, rule -> whose members, which notification, and how far")                   \
     X(users, "user -> last seen")                                                                  \
-    X(scheduled, "deliver_ms, seq -> the create that waits for it")
+    X(scheduled, "deliver_ms, seq -> the create that waits for it")                                \
+    X(broadcasts, "seq -> what it is, whom it is for, how many have it")                           \
+    X(merged, "topic no, seq of a broadcast -> pos of the item that it became")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */
 enum { KEY_BYTES_MAX = 340 };

@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "proto/id.h"
 #include "proto/types.h"
+#include "store/broadcast.h"
 #include "store/log.h"
 #include "store/record.h"
 #include "store/trim.h"
@@ -26,7 +27,9 @@ enum err item_load(struct txn *t, uint64_t no, uint64_t pos, struct item_row *it
 enum err inbox_has_body(struct txn *t, uint64_t no, const struct msg_entry *e)
 {
     struct item_row item;
-    return e->kind == ENTRY_created ? item_load(t, no, e->pos, &item) : ERR_NOT_FOUND;
+    if (e->kind != ENTRY_created || e->body != 0)
+        return ERR_NOT_FOUND;
+    return item_load(t, no, e->pos, &item);
 }
 
 static void item_put(struct txn *t, uint64_t no, uint64_t pos, const struct item_row *item)
@@ -106,13 +109,13 @@ static void count(struct topic_row *row, uint64_t pos, const struct item_row *it
 struct ending {
     unsigned rows, ids;
     struct {
-        uint64_t expires_ms, pos;
+        uint64_t expires_ms, pos, broadcast;
     } row[IDS_MAX];
     struct topic_row after;
 };
 
 /* Take an item out of the counts. A row of TABLE_expiry without its item ends nothing. */
-static enum err end_item(struct work *w, struct ending *end, uint64_t pos)
+static enum err end_item(struct work *w, struct ending *end, uint64_t pos, uint64_t *broadcast)
 {
     struct item_row item;
     enum err e = item_load(w->txn, end->after.no, pos, &item);
@@ -124,7 +127,21 @@ static enum err end_item(struct work *w, struct ending *end, uint64_t pos)
     if (end->after.items > 0)
         end->after.items--;
     id_make(item.at_ms, pos, (uint8_t *)w->ids[0] + end->ids++ * ID_SIZE);
+    *broadcast = item.broadcast;
     return ERR_OK;
+}
+
+/* Its rows, and what has its body. */
+static void drop_rows(struct work *w, const struct topic *in, uint64_t pos, uint64_t expires_ms,
+                      uint64_t broadcast)
+{
+    struct key item = key2(in->row.no, pos), ends = key3(in->row.no, expires_ms, pos);
+    txn_del(w->txn, TABLE_index, key_bytes(&item));
+    if (expires_ms != 0)
+        txn_del(w->txn, TABLE_expiry, key_bytes(&ends));
+    log_let_go(w, &in->row, pos);
+    if (broadcast != 0)
+        broadcast_let_go(w, in->row.no, broadcast);
 }
 
 /* Find what is due, up to one entry full, and the time of the next one. */
@@ -145,10 +162,11 @@ static enum err find_due(struct work *w, const struct topic *in, struct ending *
             break;
         }
         end->row[end->rows].expires_ms = expires_ms;
+        end->row[end->rows].broadcast = 0;
         end->row[end->rows++].pos = pos;
         e = record_read(w->txn, TABLE_expiry, key, value, NULL, 0, NULL);
         if (!e)
-            e = end_item(w, end, pos);
+            e = end_item(w, end, pos, &end->row[end->rows - 1].broadcast);
     }
     walk_close(&walk);
     return e ? e : w->txn->failed;
@@ -161,13 +179,8 @@ static enum err expire(struct work *w, struct topic *in)
         enum err e = find_due(w, in, &end);
         if (e)
             return e;
-        for (unsigned i = 0; i < end.rows; i++) {
-            struct key item = key2(in->row.no, end.row[i].pos);
-            struct key row = key3(in->row.no, end.row[i].expires_ms, end.row[i].pos);
-            txn_del(w->txn, TABLE_index, key_bytes(&item));
-            txn_del(w->txn, TABLE_expiry, key_bytes(&row));
-            log_let_go(w, &in->row, end.row[i].pos);
-        }
+        for (unsigned i = 0; i < end.rows; i++)
+            drop_rows(w, in, end.row[i].pos, end.row[i].expires_ms, end.row[i].broadcast);
         in->row = end.after;
         in->dirty = true;
         if (end.ids > 0)
@@ -182,30 +195,83 @@ static enum err expire(struct work *w, struct topic *in)
 enum err inbox_open(struct work *w, struct bytes topic, struct topic **inbox)
 {
     enum err e = topic_open(w, topic, inbox);
-    return e ? e : expire(w, *inbox);
+    if (!e)
+        e = expire(w, *inbox);
+    return e ? e : broadcast_merge(w, *inbox);
 }
 
-void inbox_create(struct work *w, struct topic *in, const struct msg_create *m)
+void inbox_know(struct work *w, struct topic *in)
+{
+    if (in->row.no != 0 || in->row.known != 0)
+        return;
+    in->row.known = w->state.head + 1;
+    in->dirty = true;
+}
+
+void inbox_arrive(struct work *w, struct topic *in, const struct arrival *a)
 {
     uint64_t pos = w->state.head + 1;
     in->row.items++;
     in->row.newest_pos = pos;
-    struct item_row item = {
-        .at_ms = w->at_ms, .type = m->type, .expires_ms = m->expires_ms, .rev = pos};
+    struct item_row item = {.at_ms = a->born_ms ? a->born_ms : w->at_ms,
+                            .type = a->type,
+                            .expires_ms = a->expires_ms,
+                            .rev = pos,
+                            .broadcast = a->body};
     count(&in->row, pos, &item);
     topic_append(w, in,
                  &(struct msg_entry){.kind = ENTRY_created,
-                                     .type = m->type,
+                                     .type = a->type,
                                      .pos = pos,
-                                     .expires_ms = m->expires_ms,
-                                     .content = m->content});
+                                     .expires_ms = a->expires_ms,
+                                     .content = a->content,
+                                     .body = a->body,
+                                     .born_ms = a->born_ms});
     item_put(w->txn, in->row.no, pos, &item);
-    if (m->expires_ms == 0)
+    if (a->expires_ms == 0)
         return;
-    struct key key = key3(in->row.no, m->expires_ms, pos);
+    struct key key = key3(in->row.no, a->expires_ms, pos);
     record_put(w->txn, TABLE_expiry, key_bytes(&key), NULL, 0, (struct bytes){0});
-    if (in->row.next_expiry_ms == 0 || m->expires_ms < in->row.next_expiry_ms)
-        in->row.next_expiry_ms = m->expires_ms;
+    if (in->row.next_expiry_ms == 0 || a->expires_ms < in->row.next_expiry_ms)
+        in->row.next_expiry_ms = a->expires_ms;
+}
+
+void inbox_create(struct work *w, struct topic *in, const struct msg_create *m)
+{
+    inbox_arrive(
+        w, in,
+        &(struct arrival){.type = m->type, .expires_ms = m->expires_ms, .content = m->content});
+}
+
+/* When the next item ends, now that one is gone. */
+static uint64_t first_end(struct work *w, uint64_t no)
+{
+    struct key from = key3(no, 0, 0);
+    struct bytes key, value;
+    struct walk walk;
+    walk_open(&walk, w->txn, TABLE_expiry, WALK_up, key_bytes(&from));
+    bool there = walk_next(&walk, &key, &value) && key_number(key, 0) == no;
+    uint64_t ends_ms = there ? key_number(key, 1) : 0;
+    walk_close(&walk);
+    return ends_ms;
+}
+
+enum err inbox_remove(struct work *w, struct topic *in, uint64_t pos, enum removed_why why)
+{
+    struct item_row item;
+    enum err e = item_load(w->txn, in->row.no, pos, &item);
+    if (e)
+        return e;
+    uncount(&in->row, pos, &item);
+    in->row.items -= in->row.items > 0;
+    drop_rows(w, in, pos, item.expires_ms, item.broadcast);
+    if (item.expires_ms != 0 && item.expires_ms == in->row.next_expiry_ms)
+        in->row.next_expiry_ms = first_end(w, in->row.no);
+    id_make(item.at_ms, pos, (uint8_t *)w->ids[0]);
+    topic_append(
+        w, in,
+        &(struct msg_entry){.kind = ENTRY_removed, .ids = {w->ids[0], ID_SIZE}, .what = why});
+    return ERR_OK;
 }
 
 /* OK, or NOT_FOUND when this inbox has no item of this id: an id tells the clock too. */

@@ -24,6 +24,7 @@ struct item_row {
     uint64_t content;    /* seq of the entry that has its body; 0: birth */
     uint64_t until_ms;   /* snoozed: its end */
     uint64_t collapse;   /* hash of its collapse_key; 0: it has none */
+    uint64_t broadcast;  /* that it came from, which has its body if content is 0; 0: none */
 };
 
 struct mark_row {
@@ -49,10 +50,33 @@ enum err inbox_has_body(struct txn *t, uint64_t no, const struct msg_entry *e);
 enum err item_read_at(struct txn *t, const struct topic_row *inbox, uint64_t pos,
                       const struct item_row *item, uint64_t *read_ms, uint64_t *rev);
 
-/* An inbox for this commit, with everything that is due expired. OK or WORLD. */
+/* Is anything to be put right before it is told? `newest`: of the broadcasts. */
+static inline bool inbox_behind(const struct topic_row *row, uint64_t now_ms, uint64_t newest)
+{
+    bool unknown = row->no == 0 && row->known == 0;
+    return unknown || row->merged < newest || inbox_due(row, now_ms);
+}
+
+/* An inbox for this commit, with everything that is due expired and all broadcasts merged. OK or
+ * WORLD. */
 enum err inbox_open(struct work *w, struct bytes topic, struct topic **inbox);
 
+/* Somebody looks at it: from here on its user is known. */
+void inbox_know(struct work *w, struct topic *in);
+
+struct arrival {
+    uint64_t type;
+    uint64_t expires_ms; /* 0: never */
+    uint64_t born_ms;    /* 0: now */
+    uint64_t body;       /* seq of a broadcast; 0: `content` */
+    struct bytes content;
+};
+
 /* One notification arrives, at pos = its seq. */
+void inbox_arrive(struct work *w, struct topic *in, const struct arrival *a);
+
+/* OK; NOT_FOUND: it is not there (any more); WORLD. */
+enum err inbox_remove(struct work *w, struct topic *in, uint64_t pos, enum removed_why why);
 void inbox_create(struct work *w, struct topic *in, const struct msg_create *m);
 
 /* `changed` and `unknown` are ids, back to back, in w->ids. OK, INVALID or WORLD. */

@@ -3,6 +3,7 @@
 
 #include "lib/ensure.h"
 #include "proto/topic.h"
+#include "store/inbox.h"
 #include "store/record.h"
 
 enum { MEMBER_KEY_MAX = TOPIC_MAX + 1 + USER_MAX };
@@ -23,6 +24,16 @@ static struct bytes key_of(char out[MEMBER_KEY_MAX], struct bytes topic, struct 
 static enum err load(struct txn *t, struct bytes key, struct member_row *row)
 {
     return record_get(t, TABLE_members, key, row, FIELDS_OF(*row), NULL);
+}
+
+enum err member_since(struct txn *t, struct bytes topic, struct bytes user, uint64_t *since)
+{
+    char key[MEMBER_KEY_MAX];
+    struct member_row row;
+    enum err e = load(t, key_of(key, topic, user), &row);
+    if (!e)
+        *since = row.since;
+    return e;
 }
 
 enum err member_must_be(struct txn *t, struct bytes topic, struct bytes user)
@@ -54,15 +65,30 @@ static bool change(struct work *w, struct topic *t, bool add, struct bytes key)
     return true;
 }
 
+/* What was for the members until now is theirs, though they have not looked yet. */
+static enum err merge_first(struct work *w, struct mp_list users)
+{
+    struct mp_in in = list_in(users);
+    enum err e = ERR_OK;
+    for (uint32_t i = 0; !e && i < users.count; i++) {
+        char name[TOPIC_MAX + 1];
+        struct topic *inbox;
+        struct bytes user = mp_str(&in);
+        e = inbox_open(w, (struct bytes){name, topic_of_user(user, name)}, &inbox);
+    }
+    return e;
+}
+
 enum err members_change(struct work *w, struct topic *t, bool add, struct mp_list users,
                         uint64_t *changed)
 {
     char key[MEMBER_KEY_MAX];
     struct mp_in in = list_in(users);
+    enum err e = !add && w->state.broadcast > 0 ? merge_first(w, users) : ERR_OK;
     *changed = 0;
-    for (uint32_t i = 0; i < users.count; i++)
+    for (uint32_t i = 0; !e && i < users.count; i++)
         *changed += change(w, t, add, key_of(key, t->name, mp_str(&in)));
-    return w->txn->failed;
+    return e ? e : w->txn->failed;
 }
 
 void members_open(struct members_walk *w, struct txn *t, struct bytes topic, struct bytes after)

@@ -13,6 +13,9 @@ struct member_row {
 /* OK, FORBIDDEN when this user is none, INVALID when it is no user, or WORLD. */
 enum err member_must_be(struct txn *t, struct bytes topic, struct bytes user);
 
+/* From when on. OK, NOT_FOUND or WORLD. */
+enum err member_since(struct txn *t, struct bytes topic, struct bytes user, uint64_t *since);
+
 /* `users` are str, each a valid one. OK or WORLD, and then nothing is done. */
 enum err members_change(struct work *w, struct topic *t, bool add, struct mp_list users,
                         uint64_t *changed);

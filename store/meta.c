@@ -35,9 +35,21 @@ static enum err head_of(struct txn *t, struct state *s)
     return e;
 }
 
+static enum err newest_broadcast(struct txn *t, uint64_t *seq)
+{
+    struct bytes key, value;
+    struct walk w;
+    walk_open(&w, t, TABLE_broadcasts, WALK_down, (struct bytes){0});
+    *seq = walk_next(&w, &key, &value) ? key_number(key, 0) : 0;
+    walk_close(&w);
+    return t->failed;
+}
+
 static enum err load_or_make(struct txn *t, uint64_t now_ms, struct state *s)
 {
     enum err e = head_of(t, s);
+    if (!e)
+        e = newest_broadcast(t, &s->broadcast);
     if (e)
         return e;
     e = meta_load(t, &s->meta);

@@ -17,9 +17,10 @@ struct meta {
 /* What a store goes on from. */
 struct state {
     struct meta meta;
-    uint64_t head;  /* of the log */
-    uint64_t at_ms; /* of its newest entry: no later one says an earlier time */
-    uint64_t bytes; /* of all entries that it ever had */
+    uint64_t head;      /* of the log */
+    uint64_t at_ms;     /* of its newest entry: no later one says an earlier time */
+    uint64_t bytes;     /* of all entries that it ever had */
+    uint64_t broadcast; /* the newest one */
 };
 
 enum err meta_open(struct engine *e, uint64_t now_ms, struct state *state);

@@ -3,6 +3,7 @@
 
 #include "lib/ensure.h"
 #include "proto/topic.h"
+#include "store/broadcast.h"
 #include "store/history.h"
 #include "store/inbox.h"
 #include "store/log.h"
@@ -35,9 +36,11 @@ static enum err add_item(const struct reads *r, const struct topic_row *inbox, s
         e = item_read_at(r->txn, inbox, pos, &row, &m.item.read_ms, &m.item.rev);
     struct msg_entry entry = {0};
     struct bytes raw;
-    if (!e)
+    if (!e && row.broadcast != 0)
+        e = broadcast_body(r->txn, row.broadcast, &entry);
+    else if (!e)
         e = log_get(r->txn, pos, &entry, &raw);
-    if (e == ERR_NOT_FOUND || (!e && entry.kind != ENTRY_created))
+    if (e == ERR_NOT_FOUND || (!e && row.broadcast == 0 && entry.kind != ENTRY_created))
         e = record_damaged(r->txn, TABLE_log, key); /* the index says that it is there */
     if (e)
         return e;
@@ -86,7 +89,7 @@ bool read_snapshot(const struct reads *r, const struct msg_snapshot *m)
     struct msg a = {.id = MSG_inbox, .inbox = {.req = m->req}};
     uint32_t count = 0;
     enum err e = topic_load(r->txn, (struct bytes){topic, n}, &inbox);
-    if (!e && inbox_due(&inbox, r->now_ms))
+    if (!e && inbox_behind(&inbox, r->now_ms, r->broadcast))
         return false;
     buf_reset(r->list);
     if (!e && m->limit > 0 && inbox.items > 0)
@@ -106,6 +109,24 @@ bool read_snapshot(const struct reads *r, const struct msg_snapshot *m)
     a.inbox.items = list_of(r->list, count);
     msg_write(r->out, &a);
     return true;
+}
+
+/* An entry of a list; that of a merged broadcast with its body. OK, NOT_FOUND or WORLD. */
+static enum err add_entry(const struct reads *r, struct bytes raw)
+{
+    struct mp_in in = mp_over(raw);
+    struct msg m;
+    struct msg_entry broadcast;
+    if (!msg_read(&in, &m) || m.entry.body == 0) {
+        buf_bytes(r->list, raw);
+        return ERR_OK;
+    }
+    enum err e = broadcast_body(r->txn, m.entry.body, &broadcast);
+    if (e)
+        return e;
+    m.entry.content = broadcast.content;
+    msg_write(r->list, &m);
+    return ERR_OK;
 }
 
 /* Follow the chain back from the head. The entries lie in the transaction until it ends. What is
@@ -142,7 +163,8 @@ bool read_since(const struct reads *r, const struct msg_since *m)
     enum err e = read_allowed(r, m->topic, m->member);
     if (!e)
         e = topic_load(r->txn, m->topic, &inbox);
-    if (!e && inbox_due(&inbox, r->now_ms))
+    struct bytes user;
+    if (!e && topic_user(m->topic, &user) && inbox_behind(&inbox, r->now_ms, r->broadcast))
         return false;
     if (e) {
         struct msg request = {.id = MSG_since, .since = *m};
@@ -154,10 +176,13 @@ bool read_since(const struct reads *r, const struct msg_since *m)
     else
         e = find_chain(r, m->topic, &inbox, m->since, raw, &count);
     buf_reset(r->list);
-    if (e)
+    for (uint32_t i = count; !e && i > 0; i--)
+        if (add_entry(r, raw[i - 1]) || r->list->n > LIST_BYTES)
+            e = ERR_TOO_OLD;
+    if (e) {
+        buf_reset(r->list);
         count = 0;
-    for (uint32_t i = count; i > 0; i--)
-        buf_bytes(r->list, raw[i - 1]);
+    }
     a.changes.status = e;
     a.changes.head = inbox.head;
     a.changes.epoch = r->epoch;
@@ -254,14 +279,12 @@ uint64_t read_tail(const struct reads *r, uint64_t from, uint64_t head, uint64_t
     buf_reset(r->list);
     walk_open(&w, r->txn, TABLE_log, WALK_up, key_bytes(&at));
     while (to < head && to - from < count && entries < CHANGES_MAX && walk_next(&w, &key, &value)) {
-        if (r->list->n + value.n > LIST_BYTES)
+        if (r->list->n + value.n + CONTENT_MAX > LIST_BYTES)
             break;
         to = key_number(key, 0);
         /* A damaged entry is left out: its readers meet the hole in the chain, and sync. */
-        if (log_read(r->txn, key, value, &entry, &raw) != ERR_OK)
-            continue;
-        buf_bytes(r->list, raw);
-        entries++;
+        if (log_read(r->txn, key, value, &entry, &raw) == ERR_OK && add_entry(r, raw) == ERR_OK)
+            entries++;
     }
     walk_close(&w);
     struct msg tail = {.id = MSG_tail,

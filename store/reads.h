@@ -17,9 +17,10 @@
 struct reads {
     struct txn *txn;
     uint64_t epoch;
-    uint64_t now_ms;  /* wall clock */
-    struct buf *list; /* scratch for the elements of an answer's list */
-    struct map *seen; /* scratch for heads; see head_name() */
+    uint64_t now_ms;    /* wall clock */
+    uint64_t broadcast; /* the newest one */
+    struct buf *list;   /* scratch for the elements of an answer's list */
+    struct map *seen;   /* scratch for heads; see head_name() */
     struct buf *out;
 };
 

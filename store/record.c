@@ -129,7 +129,7 @@ enum err record_read(struct txn *t, enum table table, struct bytes key, struct b
     struct mp_in in = mp_over(value);
     uint64_t *n = numbers;
     for (unsigned i = 0; i < count; i++)
-        n[i] = !rest && mp_end(&in) ? 0 : mp_u64(&in);
+        n[i] = mp_end(&in) ? 0 : mp_u64(&in);
     if (!in.ok || (!rest && !mp_end(&in)))
         return record_damaged(t, table, key);
     if (rest)

@@ -49,6 +49,7 @@ static enum err reads_begin(struct requests *r, const struct hub_peer *peer, uin
     }
     *reads = (struct reads){.txn = r->txn,
                             .epoch = r->state.meta.epoch,
+                            .broadcast = r->state.broadcast,
                             .now_ms = now_ms,
                             .list = &r->list,
                             .seen = &r->seen,
@@ -215,6 +216,7 @@ static void tell(struct requests *r, const struct batch *b)
     count(r, COUNT_trimmed, b->tally.trimmed);
     count(r, COUNT_fanned, b->tally.fanned);
     count(r, COUNT_delivered, b->tally.delivered);
+    count(r, COUNT_merged, b->tally.merged);
     count(r, COUNT_idem_repeats, b->tally.repeats);
     count(r, COUNT_refused_space, b->tally.full);
     count(r, COUNT_late, b->tally.late);

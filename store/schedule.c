@@ -4,6 +4,7 @@
 #include "lib/log.h"
 #include "proto/id.h"
 #include "proto/topic.h"
+#include "store/broadcast.h"
 #include "store/inbox.h"
 #include "store/log.h"
 #include "store/record.h"
@@ -104,6 +105,9 @@ static void deliver(struct work *w, const struct msg_create *m)
 {
     struct mp_in users = list_in(m->users);
     bool over = m->expires_ms != 0 && m->expires_ms <= w->now_ms;
+    uint64_t seq;
+    if (!over && m->users.count == 0 && broadcast_add(w, m, &seq))
+        log_line("store.scheduled error=\"the broadcasts cannot be read\"");
     for (uint32_t i = 0; !over && i < m->users.count; i++)
         deliver_to(w, mp_str(&users), m);
     w->tally.delivered++;

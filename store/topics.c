@@ -85,7 +85,8 @@ void topics_flush(struct work *w)
     for (size_t at = 0; (t = map_next(&w->topics, &at));) {
         if (!t->dirty)
             continue;
-        if (t->row.no == 0 && t->row.members == 0) /* its last member left, and nothing ever came */
+        bool empty = t->row.no == 0 && t->row.members == 0 && t->row.known == 0;
+        if (empty) /* its last member left, and nothing ever came */
             txn_del(w->txn, TABLE_topics, t->name);
         else
             record_put(w->txn, TABLE_topics, t->name, &t->row, FIELDS_OF(t->row),

@@ -39,7 +39,17 @@ struct topic_row {
     struct counts counts;
     uint64_t seen_upto;  /* all up to there were seen */
     uint64_t categories; /* that have an item */
+
+    /* broadcast.h */
+    uint64_t merged; /* an inbox has those up to here */
+    uint64_t known; /* seq of the log when somebody looked at it before it had an entry; 0: never */
 };
+
+/* The seq from which on its user is known; `head` of the log, if that is to be now. */
+static inline uint64_t topic_known(const struct topic_row *row, uint64_t head)
+{
+    return row->known ? row->known : row->no ? row->no : head + 1;
+}
 
 struct topic {
     struct bytes name;

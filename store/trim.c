@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/trim.h"
 
+#include "store/broadcast.h"
 #include "store/inbox.h"
 #include "store/log.h"
 #include "store/record.h"
@@ -19,9 +20,14 @@ static bool over(const struct work *w, const struct msg_entry *e)
 /* A damaged row keeps it. */
 static bool needed(struct work *w, const struct topic_row *row, const struct msg_entry *e)
 {
-    return e->seq == row->head || e->kind == ENTRY_message ||
-           (e->kind == ENTRY_scheduled && schedule_waits(w->txn, e) != ERR_NOT_FOUND) ||
-           inbox_has_body(w->txn, row->no, e) != ERR_NOT_FOUND;
+    struct broadcast_row broadcast;
+    if (e->seq == row->head || e->kind == ENTRY_message)
+        return true;
+    if (e->kind == ENTRY_scheduled)
+        return schedule_waits(w->txn, e) != ERR_NOT_FOUND;
+    if (e->kind == ENTRY_broadcast)
+        return broadcast_load(w->txn, e->seq, &broadcast, NULL) != ERR_NOT_FOUND;
+    return inbox_has_body(w->txn, row->no, e) != ERR_NOT_FOUND;
 }
 
 /* The first entry from `seq` on that can be read; false: there is none. */

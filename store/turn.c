@@ -19,7 +19,8 @@ static struct limits limits_of(const struct settings *s)
                            .remember_ms = s->remember_h * 3600 * 1000,
                            .log_bytes = s->log_mb << 20,
                            .log_ms = s->log_days * 24 * 3600 * 1000,
-                           .scheduled = s->scheduled};
+                           .scheduled = s->scheduled,
+                           .broadcasts = s->broadcasts};
 }
 
 void store_open(struct store *s, const struct state *state, struct counter *counts, uint64_t seed)

@@ -22,6 +22,7 @@ struct limits {
     uint64_t log_bytes;     /* of the log that can be read since a seq */
     uint64_t log_ms;        /* how old that may be */
     uint64_t scheduled;     /* creates that may wait for their time */
+    uint64_t broadcasts;    /* kept for who has not merged them */
 };
 
 /* What one commit did, for the counters. */
@@ -32,6 +33,7 @@ struct tally {
     uint64_t trimmed;   /* entries deleted from the log's old end */
     uint64_t fanned;    /* notifications that fan-outs made */
     uint64_t delivered; /* creates whose time had come */
+    uint64_t merged;    /* broadcasts that became notifications */
     uint64_t repeats;   /* actions known by their key, answered as the first time */
     uint64_t full;      /* refused: no space on the disk */
     uint64_t late;      /* dropped: whoever asked no longer waits */

@@ -83,6 +83,7 @@ static inline struct desk *desk_open(bool lmdb)
     d->now = (struct instant){1000, 1700000000000};
     d->limits.remember_ms = 24 * 3600 * 1000;
     d->limits.scheduled = 1000;
+    d->limits.broadcasts = 1000;
     for (int i = 0; i < DESK_PEERS; i++)
         buf_init(&d->out[i], FRAME_MAX);
     buf_init(&d->request, FRAME_MAX);

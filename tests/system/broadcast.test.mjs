@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/* R20 through the whole of it: one request reaches all who are connected, live, and the others when
+ * they come. */
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+
+import { Belfry, bearer, checked } from '../lib/belfry.mjs';
+import { both, closing, openTab, transports } from '../lib/phoenix.mjs';
+import { classes } from '../lib/topics.mjs';
+
+let belfry;
+const check = checked(() => belfry);
+before(async () => (belfry = await Belfry.start({ sessions: 3, conf: classes({ 'channel:{id}': { join: 'member', history: 10 } }) })));
+after(() => belfry?.stop());
+
+async function broadcast(to, more = {}) {
+  const answer = await belfry.post('/api/notifications', { to, title: 'to many', ...more }, belfry.apiKey);
+  assert.equal(answer.status, 202, answer.text);
+  return answer.json;
+}
+
+for (const version of both)
+  for (const transport of transports)
+    check(`R20: who is connected gets it live, ${version}, ${transport}`, async (t) => {
+      const tabs = await Promise.all(
+        [...Array(12).keys()].map((i) => openTab(belfry, `live-${version}-${transport}-${i}`, { version, transport })));
+      closing(t, ...tabs);
+      const { publish, seq } = await broadcast({ all: true });
+      assert.match(publish, /^[0-9A-Z]{26}$/);
+      assert.ok(seq > 0);
+      for (const tab of tabs) await tab.until('it is there', () => tab.badge === 1);
+      for (const tab of tabs) {
+        assert.equal(tab.events('notification:new').length, 1);
+        assert.deepEqual(tab.broken(), []);
+      }
+      const removed = await belfry.request('DELETE', `/api/publishes/${publish}`, { headers: bearer(belfry.apiKey) });
+      assert.equal(removed.status, 200, removed.text);
+      for (const tab of tabs) await tab.until('it is gone', () => tab.badge === 0);
+      assert.equal(tabs[0].events('notification:removed')[0].payload.reason, 'retracted');
+      await belfry.check();
+    });
+
+check('R20: who is away gets it later, who comes later does not', async () => {
+  assert.equal((await belfry.count('away')).unread_count, 0);
+  await broadcast({ all: true });
+  assert.equal((await belfry.count('away')).unread_count, 1);
+  assert.equal((await belfry.count('later')).unread_count, 0);
+  const { notifications } = await belfry.inbox('away');
+  assert.equal(notifications[0].title, 'to many');
+  await broadcast({ all: true, include_new: true });
+  assert.equal((await belfry.count('later-still')).unread_count, 1);
+});
+
+check('R20: a topic is its members of that moment', async (t) => {
+  await belfry.member('PUT', 'channel:7', 'mary');
+  const tab = await openTab(belfry, 'mary');
+  const other = await openTab(belfry, 'nora');
+  closing(t, tab, other);
+  const before = tab.badge;
+  await broadcast({ topic: 'channel:7' });
+  await belfry.member('PUT', 'channel:7', 'nora');
+  await belfry.create('nora', 'another');
+  await tab.until('it is there', () => tab.badge === before + 1);
+  await other.until('the other is there', () => other.badge === 1);
+  assert.equal(other.badge, 1);
+  await belfry.check();
+});
+
+check('R20: kills of store, notifier and sessions lose none and double none', async (t) => {
+  const users = [...Array(10).keys()].map((i) => `k${i}`);
+  const tabs = await Promise.all(users.map((user) => openTab(belfry, user)));
+  closing(t, ...tabs);
+  const from = tabs.map((tab) => tab.badge); /* the one that asked for the new ones, too */
+  await broadcast({ all: true });
+  await belfry.kill('notifier');
+  await broadcast({ all: true }, { type: 'alert' });
+  await belfry.kill('store');
+  await belfry.ready(10000);
+  await belfry.kill('session.1');
+  await broadcast({ all: true });
+  for (const [i, tab] of tabs.entries()) await tab.until('all three', () => tab.badge === from[i] + 3, 15000);
+  for (const [i, user] of users.entries()) assert.equal((await belfry.count(user)).unread_count, from[i] + 3);
+  await belfry.check();
+});
