@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make run | test | lint | docs | bench | clean; V=asan for the sanitizers; T=word for only the tests
+# make run | test | fuzz | lint | docs | bench | clean; V=asan for the sanitizers; T=word for only the tests
 # whose path has it. What each needs it installs.
 
 V       ?= release
@@ -10,6 +10,9 @@ PROGRAMS = $(patsubst %,$(OUT)/bin/belfry-%,$(filter-out cli,$(PROCS))) $(OUT)/b
 WARN     = -Wall -Wextra -Wconversion -Wshadow -Werror
 CFLAGS_release = -O2
 CFLAGS_asan    = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# clang only: one build for fuzzing and for what it has reached.
+CFLAGS_fuzz    = -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+                 -fno-omit-frame-pointer -fprofile-instr-generate -fcoverage-mapping
 PKG      = libzmq libmicrohttpd lmdb libwslay libcrypto
 CFLAGS   = -std=gnu11 -D_GNU_SOURCE -g $(CFLAGS_$(V)) $(WARN) -MMD -MP -I. $(shell pkg-config --cflags $(PKG) 2>/dev/null)
 LDFLAGS  = $(CFLAGS_$(V)) -pthread
@@ -21,7 +24,7 @@ LIBS_cli      = -lcurl
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
-.PHONY: all tests web run test sim lint docs bench clean
+.PHONY: all tests web run test fuzz fuzz-targets sim lint docs bench clean
 all: $(PROGRAMS)
 	@ln -sfn build/release/bin bin
 
@@ -62,6 +65,14 @@ $(SIM): $(SIM).o $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $$(sim_obj
 	@$(CC) $(LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ -lwslay -lcrypto
 sim: $(SIM)
 	SEED=$(SEED) SEEDS=$(if $(SEED),,$(or $(SEEDS),1000)) $(SIM)
+# A fuzz target stands in tests/fuzz/PART/fuzz_NAME.c and is linked like PART: here with what takes the
+# kept inputs through it, for `make fuzz` with libFuzzer.
+FUZZ_C  = $(wildcard tests/fuzz/*/fuzz_*.c)
+FUZZ    = $(patsubst %.c,$(OUT)/%,$(FUZZ_C))
+FUZZ_main = $(if $(filter fuzz,$(V)),,$(OUT)/tests/fuzz/replay.o)
+$(FUZZ): $(OUT)/%: $(OUT)/%.o $$(FUZZ_main) $$(call objs,$$(call part_of,$$@))
+	@echo "link $@"
+	@$(CC) $(LDFLAGS) $(if $(FUZZ_main),,-fsanitize=fuzzer) -o $@ $^ $(LIBS_$(call part_of,$@)) $(LIBS_all)
 PROXY = $(OUT)/tests/system/drop_proxy
 $(PROXY): $(PROXY).o $$(call objs,)
 	@echo "link $@" && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
@@ -70,7 +81,7 @@ PRELOADS = $(patsubst %.c,$(OUT)/%.so,$(wildcard tests/preload/*.c))
 $(OUT)/tests/preload/%.so: tests/preload/%.c
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(filter-out -fsanitize=% -fno-sanitize%,$(CFLAGS)) -fPIC -shared -o $@ $<
-tests: $(TESTS) $(PROXY) $(PRELOADS) $(SIM)
+tests: $(TESTS) $(FUZZ) $(PROXY) $(PRELOADS) $(SIM)
 
 # npm packages, from the lock file and again only when it has changed.
 %/node_modules/.done: %/package-lock.json
@@ -93,6 +104,14 @@ test:
 	tools/need test
 	$(MAKE) all tests web $(call npm,tests)
 	tests/run $(OUT) $(T)
+
+# Every parser that meets bytes from outside, S seconds each; T=word for only the targets with it.
+S ?= 600
+fuzz:
+	tools/need fuzz
+	$(MAKE) V=fuzz OUT=build/fuzz CC=clang fuzz-targets
+	tests/fuzz/run build/fuzz $(S) $(T)
+fuzz-targets: $(FUZZ)
 
 SOURCES = $(wildcard */*.[ch] bench/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 lint:

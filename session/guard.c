@@ -151,11 +151,11 @@ size_t guard_unescape(char *text)
     for (const char *p = text; *p;) {
         int high = *p == '%' ? hex(p[1]) : -1;
         int low = high >= 0 ? hex(p[2]) : -1;
-        int c = high << 4 | low;
+        int c = low >= 0 ? high * 16 + low : 0;
         if (*p != '%')
             *to++ = *p;
         else
-            *to++ = (char)(low >= 0 && c > 0 ? c : NO_NAME);
+            *to++ = (char)(c > 0 ? c : NO_NAME);
         p += low >= 0 ? 3 : 1;
     }
     *to = '\0';

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/longpoll.h"
 
-#include "lib/base64.h"
 #include "lib/ensure.h"
 #include "lib/json.h"
 #include "lib/secret.h"
@@ -12,6 +11,7 @@
 #include "session/live.h"
 #include "session/peers.h"
 #include "session/phoenix.h"
+#include "session/polllines.h"
 #include "session/polltoken.h"
 
 #include <stdlib.h>
@@ -208,30 +208,21 @@ static bool still(struct session *s, uint32_t id, uint32_t generation)
     return c && conn_open(c);
 }
 
-/* Lines: text frames, which begin with '[', and binary ones in base64. */
 static bool serve_lines(struct session *s, struct conn *c, struct bytes body)
 {
     uint32_t id = c->id, generation = c->generation;
-    arena_reset(&s->longpolls->lines);
-    for (const char *p = body.p, *end = body.p + body.n; p < end;) {
-        const char *to = memchr(p, '\n', (size_t)(end - p));
-        to = to ? to : end;
-        struct bytes line = {p, (size_t)(to - p)}, message = line;
-        p = to + (to < end);
-        if (line.n > 0 && line.p[line.n - 1] == '\r')
-            message.n = --line.n;
-        if (line.n == 0)
-            continue;
-        bool binary = line.p[0] != '[' && line.p[0] != '{';
-        if (binary && !base64_read(line, &s->longpolls->lines, &message))
-            return false;
+    struct poll_lines lines = poll_lines_over(body, &s->longpolls->lines);
+    struct bytes message;
+    bool binary;
+    arena_reset(lines.scratch);
+    while (poll_lines_next(&lines, &message, &binary)) {
         if (message.n > s->settings->message_bytes)
             return false;
         channel_receive(s, c, message, binary);
         if (!still(s, id, generation))
             return false;
     }
-    return true;
+    return !lines.bad;
 }
 
 static void serve_post(struct session *s, struct conn *c, struct poller *who,

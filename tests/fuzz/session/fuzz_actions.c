@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON bodies and payloads: each is refused with a reason, or becomes a request that the store reads as
+ * it was written. */
+#include "tests/fuzz/fuzz.h"
+
+#include "lib/json.h"
+#include "session/actions.h"
+
+#define ANN BYTES("ann")
+
+static struct buf users, content, wire;
+
+static void goes_over(const struct msg *m)
+{
+    struct msg again;
+    buf_reset(&wire);
+    msg_write(&wire, m);
+    ENSURE(!wire.overflowed);
+    struct mp_in in = mp_over(buf_all(&wire));
+    ENSURE(msg_read(&in, &again) && again.id == m->id);
+}
+
+static bool act(uint8_t which, struct msg *m, struct bytes json, struct problem *why)
+{
+    struct arena *scratch = fuzz_arena(4 << 20);
+    uint64_t since, epoch;
+    struct bytes user;
+    if (which % 6 == 4 && !json_valid(json))
+        return problem_set(why, "", "a payload is checked before"); /* by phx_read_text() */
+    switch (which % 6) {
+    case 0:
+        return action_mark_read(m, ANN, json, scratch, why);
+    case 1:
+        return action_mark_all_read(m, ANN, 7, json, scratch, why);
+    case 2:
+        return action_list(m, ANN, json, scratch, why);
+    case 3:
+        return action_create(m, json, BYTES("key"), 1700000000000, &users, &content, scratch, why);
+    case 4:
+        m->id = 0;
+        return action_since(json, &since, &epoch, why);
+    default:
+        m->id = 0;
+        return action_user(json, &user, scratch, why);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct input in = {data, n};
+    struct problem why = {0};
+    struct msg m = {0};
+    if (users.max == 0) {
+        buf_init(&users, 1 << 20);
+        buf_init(&content, 1 << 20);
+        buf_init(&wire, FRAME_MAX);
+    }
+    uint8_t which = input_byte(&in);
+    buf_reset(&users);
+    buf_reset(&content);
+    bool taken = act(which, &m, input_rest(&in), &why);
+    ENSURE(taken || why.detail[0]);
+    ENSURE(memchr(why.detail, '\0', sizeof why.detail) &&
+           memchr(why.field, '\0', sizeof why.field));
+    if (taken && m.id != 0)
+        goes_over(&m);
+    return 0;
+}
