@@ -259,7 +259,6 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
 {
     struct session *s = cls;
     struct request *r = *slot;
-    (void)version;
     if (!r)
         return begin(s, mhd, url, method, slot);
     if (r->response)
@@ -272,6 +271,7 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
     }
     if (r->from)
         hear(s->http, r->from);
+    r->old = strcmp(version, MHD_HTTP_VERSION_1_1) != 0;
     arena_reset(&s->scratch);
     routes_handle(s, r);
     if (r->response)

@@ -34,6 +34,7 @@ struct request {
     enum http_method method;
     unsigned scope; /* enum scope: what a key must have for its route */
     bool head;
+    bool old; /* HTTP/1.0 */
     struct buf body;
     struct MHD_Response *response; /* once answered */
     unsigned status;

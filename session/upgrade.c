@@ -131,8 +131,8 @@ void upgrade_websocket(struct session *s, struct request *r)
     uint8_t vsn = vsn_of(r);
     struct bytes token;
     struct who who;
-    if (r->method != HTTP_GET || r->head) {
-        refuse_websocket(s, r, 400, "a WebSocket begins with GET");
+    if (r->method != HTTP_GET || r->head || r->old) {
+        refuse_websocket(s, r, 400, "a WebSocket begins with GET of HTTP/1.1");
     } else if (status != 0) {
         refuse_websocket(s, r, status, why);
     } else if (!auth_origin(s, r)) {

@@ -177,6 +177,17 @@ void websocket_forget(struct session *s, struct conn *c)
     (void)s;
 }
 
+/* wslay says nothing of why it fails when a control frame or a length is malformed: say it for it. */
+static void name_the_error(struct buf *replies)
+{
+    static const char empty[] = "\x88\0", error[] = "\x88\x02\x03\xea"; /* 1002 */
+    size_t n = sizeof empty - 1;
+    if (replies->n < n || memcmp(replies->p + replies->n - n, empty, n) != 0)
+        return;
+    buf_cut(replies, replies->n - n);
+    buf_add(replies, error, sizeof error - 1);
+}
+
 /* What wslay wants sent: pongs, and a close in answer to the client's, or to what it did wrong. */
 static void answer(struct session *s, struct conn *c, struct receiver *r)
 {
@@ -188,6 +199,8 @@ static void answer(struct session *s, struct conn *c, struct receiver *r)
         r->broken = true;
     if (wslay_event_get_close_sent(r->ctx)) {
         bool its_own = wslay_event_get_close_received(r->ctx);
+        if (!its_own)
+            name_the_error(replies);
         conn_close_with(s, c, its_own ? CLOSE_gone : CLOSE_protocol, frame_copy(buf_all(replies)));
     } else {
         conn_send(s, c, frame_copy(buf_all(replies)));
