@@ -8,13 +8,13 @@ import { chromium } from 'playwright-core';
 
 const artefacts = process.env.BELFRY_ARTEFACTS ?? fileURLToPath(new URL('../../build/artefacts', import.meta.url));
 
-export function openBrowser() {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
-}
+export const launch = {
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+    '--disable-component-update', '--disable-sync'],
+};
+
+export const openBrowser = () => chromium.launch(launch);
 
 export async function picture(page, name) {
   fs.mkdirSync(artefacts, { recursive: true });

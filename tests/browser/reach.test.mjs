@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+/* @belfry/client where the network is not kind: no WebSocket, tokens that end, connections that are silent. */
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+
+import { Belfry, checked } from '../lib/belfry.mjs';
+import { openBrowser } from '../lib/browser.mjs';
+import { exact, openLive, shows, unread } from '../lib/live.mjs';
+import { tapProxy } from '../lib/proxy.mjs';
+import { until } from '../lib/until.mjs';
+
+let belfry;
+let browser;
+const check = checked(() => belfry);
+before(async () => {
+  belfry = await Belfry.start();
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await belfry?.stop();
+});
+
+async function behind(t, setUp = () => {}) {
+  const proxy = await tapProxy(belfry.base);
+  setUp(proxy);
+  const context = await browser.newContext();
+  t.after(async () => {
+    await context.close();
+    await proxy.close();
+  });
+  return { proxy, open: (user, options, how) => openLive(context, belfry, user, options, { base: proxy.base, ...how }) };
+}
+
+const transport = (page) => page.evaluate(() => window.live.connection.get().transport);
+
+check('WebSocket blocked: long-poll works; unblocked: back on WebSocket within a minute, no reload, nothing lost or twice', async (t) => {
+  const { proxy, open } = await behind(t, (one) => (one.blocked = true));
+  const page = await open('blocked');
+  assert.equal(await transport(page), 'longpoll');
+  for (let i = 0; i < 3; i++) await belfry.create('blocked', `n${i}`);
+  await unread(page, 3);
+  await page.evaluate(() => window.inbox.markRead(window.inbox.getSnapshot().items[0].id));
+  await unread(page, 2);
+  proxy.blocked = false;
+  const from = Date.now();
+  const creating = (async () => {
+    for (let i = 0; (await transport(page)) === 'longpoll'; i++) {
+      await belfry.create('blocked', `m${i}`);
+      await page.waitForTimeout(250);
+    }
+  })();
+  await shows(page, () => window.live.connection.get().transport === 'websocket', 'back on WebSocket', 60000);
+  const took = Date.now() - from;
+  await creating;
+  t.diagnostic(`back on WebSocket after ${took} ms`);
+  await exact(page, belfry, 'blocked');
+  const news = await page.evaluate(() => window.news);
+  assert.equal(new Set(news).size, news.length);
+  assert.equal(news.length, (await belfry.inbox('blocked', '?limit=100')).notifications.length);
+  const statuses = await page.evaluate(() => window.statuses.map((one) => one.status));
+  assert.equal(statuses.slice(statuses.indexOf('connected')).every((one) => one === 'connected'), true, 'it never was away');
+  await until('the long-poll is given up', async () => (await belfry.status()).connections === 1, 30000);
+});
+
+check('a token is renewed before its end: the connection is not seen to break', async (t) => {
+  const { open } = await behind(t);
+  const page = await open('short', {}, { ready: false });
+  await page.evaluate(() => window.live.close());
+  await page.exposeFunction('freshToken', () => belfry.token('short', { ttl: 6, iat: Math.floor(Date.now() / 1000) }));
+  await page.evaluate(async () => {
+    const { connect, createInbox } = await import('/belfry.js');
+    window.asked = 0;
+    window.live = connect({ user: 'short', token: () => (window.asked++, window.freshToken()), tabs: false });
+    window.inbox = createInbox(window.live);
+    window.statuses = [];
+    window.live.connection.subscribe(({ status }) => window.statuses.push(status));
+  });
+  await shows(page, () => window.live.connection.get().status === 'connected');
+  await page.evaluate(() => (window.statuses.length = 0));
+  await shows(page, () => window.asked >= 3, 'asked three times', 15000);
+  await belfry.create('short', 'still here');
+  await unread(page, 1);
+  assert.deepEqual(await page.evaluate(() => window.statuses.filter((one) => one !== 'connected')), []);
+});
+
+check('a token that is refused is asked for again', async (t) => {
+  const { open } = await behind(t);
+  const page = await open('refused', {}, { ready: false });
+  await page.exposeFunction('goodToken', () => belfry.token('refused'));
+  await page.evaluate(async () => {
+    const { connect, createInbox } = await import('/belfry.js');
+    window.live.close();
+    let asked = 0;
+    window.live = connect({ user: 'refused', token: () => (asked++ < 2 ? 'not.a.token' : window.goodToken()), tabs: false });
+    window.inbox = createInbox(window.live);
+  });
+  await shows(page, () => window.live.connection.get().status === 'connected', 'connected', 20000);
+});
+
+check('a follower\'s presence ends with its tab, and not with the leader\'s', async (t) => {
+  const conf = 'topic\n    pattern = "presence:{room}"\n    join = "authenticated"\n    presence = 1\n';
+  const other = await Belfry.start({ conf });
+  t.after(() => other.stop());
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const leader = await openLive(context, other, 'ann');
+  const tab = await openLive(context, other, 'ann');
+  const users = () => other.get('/api/topics/presence%3Ax/presence', other.apiKey).then((answer) => Object.keys(answer.json.presences));
+  await tab.evaluate(async () => {
+    const { createPresence } = await import('/belfry.js');
+    window.presence = createPresence(window.live, 'presence:x', { typing: false });
+  });
+  await shows(tab, () => window.presence.getSnapshot().users.length === 1);
+  await tab.evaluate(() => window.presence.update({ typing: true }));
+  await shows(tab, () => window.presence.getSnapshot().users[0].metas[0].typing === true);
+  assert.deepEqual(await users(), ['ann']);
+  const crash = await context.newCDPSession(tab);
+  crash.send('Page.crash').catch(() => {});
+  await until('ann is not there any more', async () => (await users()).length === 0);
+  assert.equal(await leader.evaluate(() => window.live.connection.get().status), 'connected');
+});
+
+check('topics: published, kept, in order, in every tab', async (t) => {
+  const conf = 'topic\n    pattern = "channel:{id}"\n    join = "authenticated"\n    publish = "authenticated"\n    history = 100\n';
+  const other = await Belfry.start({ conf });
+  t.after(() => other.stop());
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const tabs = [await openLive(context, other, 'ann'), await openLive(context, other, 'ann'), await openLive(await browser.newContext(), other, 'bob')];
+  for (let i = 0; i < 60; i++) await other.publish('channel:x', 'message.create', { text: `old${i}` });
+  for (const tab of tabs)
+    await tab.evaluate(async () => {
+      const { createTopic } = await import('/belfry.js');
+      window.topic = createTopic(window.live, 'channel:x');
+      window.texts = () => window.topic.getSnapshot().messages.map((one) => one.payload.text).join();
+    });
+  for (const tab of tabs) await shows(tab, () => window.topic.getSnapshot().messages.length === 50);
+  for (let i = 0; i < 10; i++) await tabs[i % 3].evaluate((n) => window.topic.publish('message.create', { text: `new${n}` }), i);
+  const all = Array.from({ length: 60 }, (_, i) => `old${i}`).concat(Array.from({ length: 10 }, (_, i) => `new${i}`)).join();
+  for (const tab of tabs) {
+    await shows(tab, () => window.topic.getSnapshot().messages.at(-1).payload.text === 'new9');
+    await tab.evaluate(() => window.topic.loadMore());
+    assert.equal(await tab.evaluate(() => window.texts()), all);
+  }
+  const refused = await tabs[1].evaluate(async () => {
+    const { createTopic } = await import('/belfry.js');
+    const topic = createTopic(window.live, 'nothing:here');
+    await new Promise((done) => topic.subscribe(({ refused }) => refused && done()));
+    return topic.getSnapshot().refused;
+  });
+  assert.equal(refused, 'unmatched topic');
+});

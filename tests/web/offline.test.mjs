@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The queue that outlives the page: what leaves it, and what does not. */
+import 'fake-indexeddb/auto';
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'vitest';
+
+import { flush, offlineQueue } from '../../web/client/src/offline.js';
+
+globalThis.location ??= { href: 'http://belfry.test/' };
+
+let queue;
+let users = 0;
+let user;
+beforeEach(async () => {
+  if (user) await queue.forget(user);
+  user = `u${++users}`;
+  queue = offlineQueue();
+  await queue.remember({ user, token: 'T', base: '' });
+});
+
+const read = (op_id, id) => ({ op_id, what: 'read', ids: [id], at: Date.now() });
+const ids = async () => (await queue.load(user)).map((op) => op.op_id);
+const answering = (status, seen = []) => async (url, { body, headers }) => {
+  const { op_id } = JSON.parse(body);
+  seen.push({ url, op_id, headers });
+  const code = typeof status === 'function' ? status(op_id) : status;
+  return { ok: code < 300, status: code };
+};
+
+test('sent in order, each to its call, with the token and its op_id', async () => {
+  await queue.put(user, read('a', 'n1'));
+  await queue.put(user, { op_id: 'b', what: 'read', up_to: 7, at: Date.now() });
+  await queue.put(user, { op_id: 'c', what: 'archive', ids: ['n2'], at: Date.now() });
+  const seen = [];
+  assert.equal(await flush(answering(200, seen)), true);
+  assert.deepEqual(seen.map((one) => [one.url, one.op_id]), [
+    ['http://belfry.test/api/notifications/mark-read', 'a'],
+    ['http://belfry.test/api/notifications/mark-all-read', 'b'],
+    ['http://belfry.test/api/notifications/archive', 'c'],
+  ]);
+  assert.equal(seen[0].headers.authorization, 'Bearer T');
+  assert.deepEqual(await ids(), []);
+});
+
+for (const status of [500, 503, 507, 401, 429])
+  test(`${status}: all of it stays, and nothing behind is tried`, async () => {
+    await queue.put(user, read('a', 'n1'));
+    await queue.put(user, read('b', 'n2'));
+    const seen = [];
+    assert.equal(await flush(answering(status, seen)), false);
+    assert.equal(seen.length, 1);
+    assert.deepEqual(await ids(), ['a', 'b']);
+    assert.equal(await flush(answering(200)), true);
+    assert.deepEqual(await ids(), []);
+  });
+
+test('no network: all of it stays', async () => {
+  await queue.put(user, read('a', 'n1'));
+  await assert.rejects(flush(async () => {
+    throw new TypeError('Failed to fetch');
+  }));
+  assert.deepEqual(await ids(), ['a']);
+});
+
+test('one that is refused stays, and those behind it are sent', async () => {
+  await queue.put(user, read('a', 'n1'));
+  await queue.put(user, read('b', 'n2'));
+  assert.equal(await flush(answering((op_id) => (op_id === 'a' ? 400 : 200))), false);
+  assert.deepEqual(await ids(), ['a']);
+});
+
+test('what is added while it is sent is not lost', async () => {
+  await queue.put(user, read('a', 'n1'));
+  await flush(async () => {
+    await queue.put(user, read('b', 'n2'));
+    return { ok: true, status: 200 };
+  });
+  assert.deepEqual(await ids(), ['b']);
+});
+
+test('what the page heard is done leaves; twice is no harm', async () => {
+  await queue.put(user, read('a', 'n1'));
+  await queue.done(user, 'a');
+  await queue.done(user, 'a');
+  assert.deepEqual(await ids(), []);
+});
+
+test('the same operation is kept once', async () => {
+  await queue.put(user, read('a', 'n1'));
+  await assert.rejects(queue.put(user, read('a', 'n1')));
+  assert.deepEqual(await ids(), ['a']);
+});
+
+test('after a week it goes; at most a thousand wait', async () => {
+  await queue.put(user, { ...read('old', 'n1'), at: Date.now() - 8 * 24 * 3600 * 1000 });
+  assert.deepEqual(await ids(), []);
+  for (let i = 0; i < 1000; i++) await queue.put(user, read(`m${i}`, 'n1'));
+  await assert.rejects(queue.put(user, read('more', 'n1')), /more than 1000/);
+});
+
+test('nothing of somebody who logs out stays, and others keep theirs', async () => {
+  await queue.put(user, read('a', 'n1'));
+  await queue.remember({ user: 'other', token: 'O', base: '' });
+  await queue.put('other', read('o', 'n1'));
+  await queue.forget(user);
+  const seen = [];
+  await flush(answering(200, seen));
+  assert.deepEqual(seen.map((one) => one.op_id), ['o']);
+});
