@@ -25,6 +25,7 @@ struct page {
 };
 
 struct pages {
+    bool demo;
     size_t n;
     struct page list[PAGES_MAX];
 };
@@ -134,6 +135,15 @@ static bool compressed(const char *name)
     return dot && (strcmp(dot, ".gz") == 0 || strcmp(dot, ".br") == 0);
 }
 
+static bool of_demo(const char *path)
+{
+    static const char *const paths[] = {"/index.html", "/sw.js", "/belfry.webmanifest"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (strcmp(path, paths[i]) == 0)
+            return true;
+    return false;
+}
+
 static void add_folder(struct pages *p, const char *path, const char *folder, int depth)
 {
     DIR *dir = opendir(folder);
@@ -151,7 +161,7 @@ static void add_folder(struct pages *p, const char *path, const char *folder, in
             continue;
         if (S_ISDIR(st.st_mode) && depth < 4)
             add_folder(p, below, file, depth + 1);
-        else if (S_ISREG(st.st_mode))
+        else if (S_ISREG(st.st_mode) && (p->demo || !of_demo(below)))
             add_page(p, below, file);
     }
     closedir(dir);
@@ -172,11 +182,12 @@ static void beside(char out[PATH_MAX])
     snprintf(out, PATH_MAX, "%.*s/web", PATH_MAX - 8, self);
 }
 
-struct pages *pages_new(const char *folder)
+struct pages *pages_new(const char *folder, bool demo)
 {
     struct pages *p = calloc(1, sizeof *p);
     char found[PATH_MAX];
     ENSURE(p != NULL);
+    p->demo = demo;
     if (folder[0] == '\0') {
         beside(found);
         folder = found;

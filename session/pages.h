@@ -13,8 +13,9 @@ enum { PAGES_MAX = 256, PAGE_BYTES = 4 << 20 };
 
 struct pages;
 
-/* A folder that is not there has no pages; the log says so. */
-struct pages *pages_new(const char *folder);
+/* A folder that is not there has no pages; the log says so. Without `demo` its page is left out, and
+ * the console and belfry.js are served all the same. */
+struct pages *pages_new(const char *folder, bool demo);
 void pages_free(struct pages **slot);
 
 /* Answer with the page of this path, or say 404. `/` is index.html. */

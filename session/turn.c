@@ -54,7 +54,7 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
     websockets_new(s);
     peers_new(s, zmq);
     longpolls_new(s);
-    s->pages = s->settings->dev ? pages_new(s->settings->web) : NULL;
+    s->pages = pages_new(s->settings->web, s->settings->dev);
     http_new(s);
     conns_new(s, connections_max(s));
     log_line("session.start index=%u connections=%u dev=%llu", s->index, connections_max(s),

@@ -57,7 +57,7 @@ export async function openFixture(context, base, built, given) {
     document.title = 'Fixture';
     window.given = now;
     const sheet = new CSSStyleSheet();
-    sheet.replaceSync(`:root { color-scheme: light dark; font-family: system-ui } ${style}`);
+    sheet.replaceSync(`:root { color-scheme: light dark; font-family: system-ui; background: Canvas; color: CanvasText } ${style}`);
     document.adoptedStyleSheets = [sheet];
   }, [given, built.style]);
   await page.addScriptTag({ type: 'module', content: built.script });

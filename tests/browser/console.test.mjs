@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The console in Chromium. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { after, before } from 'node:test';
+
+import { Belfry, checked } from '../lib/belfry.mjs';
+import { openBrowser, openPage, picture } from '../lib/browser.mjs';
+import { until } from '../lib/until.mjs';
+
+const conf = fs.readFileSync(new URL('../../web/demo/belfry.conf', import.meta.url), 'utf8');
+
+let belfry;
+let browser;
+const check = checked(() => belfry);
+before(async () => {
+  belfry = await Belfry.start({ conf });
+  browser = await openBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await belfry?.stop();
+});
+
+async function open(t, base = belfry.base, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  t.after(() => context.close());
+  return openPage(context, `${base}/console`);
+}
+
+const output = (page, title) => page.locator('figure', { hasText: title }).locator('output').first();
+
+check('processes, plots and log live; a killed process is seen', async (t) => {
+  const page = await open(t);
+  await page.locator('[data-role="session.1"][data-alive=true]').waitFor();
+  assert.equal(await page.locator('figure canvas').count(), 4);
+  const people = await openPage(page.context(), `${belfry.base}/`);
+  await people.locator('.connection[data-state=live]').nth(1).waitFor();
+  await until('two connections are counted', async () => (await output(page, 'Connections').textContent()) === '2');
+  await page.bringToFront();
+  const pid = await belfry.kill('notifier');
+  await belfry.back('notifier', pid);
+  await until('its restart is shown', async () => (await page.locator('[data-role=notifier] td').last().textContent()) === '1');
+  await page.getByLabel('Only lines with').fill('notifier notifier.following');
+  await until('the log has both of its lives', async () => (await page.locator('.lines p').count()) === 2);
+  assert.match(await page.locator('.dev').textContent(), /2 connections/);
+  await picture(page, 'console');
+  assert.deepEqual(page.troubles, []);
+});
+
+check('a notification and an event are sent, a user and a topic looked at, a user disconnected', async (t) => {
+  const page = await open(t);
+  const people = await openPage(page.context(), `${belfry.base}/?user=ann`);
+  await people.locator('.connection[data-state=live]').waitFor();
+  await page.bringToFront();
+  const form = page.getByRole('form', { name: 'A notification' });
+  await form.getByLabel('To', { exact: true }).fill('ann');
+  await form.getByLabel('Title').fill('From the console');
+  await form.getByRole('button').click();
+  await until('it is committed', async () => (await belfry.inbox('ann')).notifications[0]?.title === 'From the console');
+  const event = page.getByRole('form', { name: 'An event of a topic' });
+  await event.getByLabel('Topic').fill('channel:design');
+  await event.getByLabel('Event').fill('message.create');
+  await event.getByLabel('Payload').fill('{"text":"hello"}');
+  await event.getByRole('button').click();
+  await until('it is published', async () => (await belfry.history('channel:design')).messages.length === 1);
+  await form.getByLabel('To', { exact: true }).fill('a b:c');
+  await form.getByRole('button').click();
+  await until('the field at fault is named', async () => /^to\[1\]/.test(await page.locator('.card[aria-labelledby=send] .problem').textContent()));
+
+  await page.getByRole('textbox', { name: 'User' }).fill('ann');
+  await page.keyboard.press('Enter');
+  await page.locator('.rows li', { hasText: 'From the console' }).waitFor();
+  const from = (await belfry.get('/api/users/ann')).json.since;
+  await page.getByRole('button', { name: 'Disconnect' }).click();
+  await until('ann came back', async () => {
+    const { online, since } = (await belfry.get('/api/users/ann')).json;
+    return online && since !== from;
+  });
+  await page.getByRole('textbox', { name: 'Topic', exact: true }).last().fill('presence:lobby');
+  await page.keyboard.press('Enter');
+  await page.locator('p', { hasText: /There now: 1 \(ann\)/ }).waitFor();
+});
+
+check('without dev mode it asks for the key, and keeps it for the tab', async (t) => {
+  const strict = await Belfry.start({ dev: false });
+  t.after(() => strict.stop());
+  const page = await open(t, strict.base);
+  await page.getByLabel(/^API key/).fill('wrong');
+  await page.keyboard.press('Enter');
+  await page.locator('.trouble', { hasText: 'not accepted' }).waitFor();
+  await page.getByLabel(/^API key/).fill(strict.apiKey);
+  await page.keyboard.press('Enter');
+  await page.locator('[data-role=store][data-alive=true]').waitFor();
+  await page.reload();
+  await page.locator('[data-role=store][data-alive=true]').waitFor();
+  assert.equal(await page.getByLabel(/^API key/).count(), 0);
+});
