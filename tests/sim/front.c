@@ -743,9 +743,10 @@ void pages_free(struct pages **slot)
     *slot = NULL;
 }
 
-struct pages *pages_new(const char *folder)
+struct pages *pages_new(const char *folder, bool demo)
 {
     (void)folder;
+    (void)demo;
     return NULL;
 }
 
