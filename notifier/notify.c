@@ -149,7 +149,8 @@ static void created(struct notify *n, const struct notify_event *ev)
 {
     uint64_t ends_ms = ev->entry->expires_ms;
     bool waits = ev->entry->kind == ENTRY_created || ev->entry->kind == ENTRY_scheduled;
-    if (!waits || ends_ms == 0)
+    bool at_once = ev->entry->kind == ENTRY_erased; /* there is something to do */
+    if (!at_once && (!waits || ends_ms == 0))
         return;
     uint64_t in_ms = ends_ms > ev->wall_ms ? ends_ms - ev->wall_ms : 0;
     uint64_t due_ms = after(ev->now_ms, in_ms < EXPIRE_EVERY_MS ? in_ms : EXPIRE_EVERY_MS);

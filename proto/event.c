@@ -186,6 +186,7 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
     case ENTRY_updated:
     case ENTRY_broadcast:
     case ENTRY_retracted:
+    case ENTRY_erased:
     case ENTRY_none:
     case ENTRY_KIND_COUNT:
         break;

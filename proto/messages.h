@@ -111,6 +111,17 @@ struct mp_list {
     ANSWER(F)                                                                                      \
     F(u64, seq, 0, "of what was written for it")
 
+#define ERASE_FIELDS(F)                                                                            \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "of whom nothing is to stay")
+#define ERASURE_FIELDS(F)                                                                          \
+    ASK(F)                                                                                         \
+    F(u64, erasure, 0, "what it is known by")
+#define ERASING_FIELDS(F)                                                                          \
+    ANSWER(F)                                                                                      \
+    F(u64, erasure, 0, "what it is known by")                                                      \
+    F(u64, done, 0, "1: nothing of it is left to do")
+
 #define MARK_FIELDS(F)                                                                             \
     ASK(F)                                                                                         \
     F(str, user, USER_MAX, "whose inbox")                                                          \
@@ -381,7 +392,8 @@ struct mp_list {
 #define DISCONNECT_FIELDS(F)                                                                       \
     ASK(F)                                                                                         \
     F(str, topic, TOPIC_MAX, "they are off this one; empty: their connections are closed")         \
-    F(list, users, USERS_MAX, "str")
+    F(list, users, USERS_MAX, "str")                                                               \
+    F(u64, forget, 0, "1: they are erased: nobody is told when they were last here")
 #define DISCONNECTED_FIELDS(F) ANSWER(F)
 #define PRESENCE_USER_FIELDS(F)                                                                    \
     ASK(F)                                                                                         \
@@ -417,6 +429,9 @@ struct mp_list {
     M(34, checked, CHECKED_FIELDS, "store -> belfry")                                              \
     M(35, unpublish, UNPUBLISH_FIELDS, "session -> store: what was published is not to be")        \
     M(36, unpublished, UNPUBLISHED_FIELDS, "store -> session")                                     \
+    M(37, erase, ERASE_FIELDS, "session -> store: a user is to be forgotten")                      \
+    M(38, erasure, ERASURE_FIELDS, "session -> store: is it done?")                                \
+    M(39, erasing, ERASING_FIELDS, "store -> session")                                             \
     M(60, publish, PUBLISH_FIELDS,                                                                 \
       "session -> store: message.create: an event of a topic with history")                        \
     M(61, published, PUBLISHED_FIELDS, "store -> session")                                         \
@@ -472,7 +487,8 @@ struct mp_list {
     X(updated, "an item has other content, and perhaps another pos")                               \
     X(removed, "`ids` are gone")                                                                   \
     X(broadcast, "a notification for many; in the store's own topic")                              \
-    X(retracted, "the broadcast `pos` is not to be shown any more; there too")
+    X(retracted, "the broadcast `pos` is not to be shown any more; there too")                     \
+    X(erased, "somebody is forgotten; in the store's own topic, and without a name")
 
 #define AS_KIND(name, doc) ENTRY_##name,
 enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };

@@ -38,6 +38,7 @@ bool topic_user(struct bytes topic, struct bytes *user);
 /* The store's own topics, for what concerns no inbox (yet). No client's name holds a space. */
 #define TOPIC_SCHEDULED "store scheduled"
 #define TOPIC_BROADCASTS "store broadcasts"
+#define TOPIC_ERASURES "store erasures"
 bool topic_own(struct bytes topic);
 
 uint16_t topic_bucket(struct bytes topic);

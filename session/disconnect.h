@@ -15,5 +15,8 @@
 void disconnect_users(struct session *s, struct mp_list users, struct bytes topic);
 void disconnect_user(struct session *s, struct bytes user, struct bytes topic);
 
+/* This user is erased: off altogether, and nobody is told when they were last here. */
+void forget_user(struct session *s, struct bytes user);
+
 /* From peers.h: the same, in this process only. */
 void disconnect_here(struct session *s, const struct msg_disconnect *m);

@@ -6,6 +6,7 @@
 #include "session/api.h"
 #include "session/asks.h"
 #include "session/auth.h"
+#include "session/erase.h"
 #include "session/heads.h"
 #include "session/metrics.h"
 #include "session/node.h"
@@ -109,6 +110,8 @@ static const struct route {
     {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL, SCOPE_publish},
     {"/api/topics/{}/presence", HTTP_GET, topics_presence, NULL, SCOPE_read},
     {"/api/users/{}", HTTP_GET, users_one, NULL, SCOPE_read},
+    {"/api/users/{}", HTTP_DELETE, users_erase, NULL, SCOPE_admin},
+    {"/api/erasures/{}", HTTP_GET, erasures_one, NULL, SCOPE_admin},
     {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit, SCOPE_admin},
     {"/healthz", HTTP_GET, healthz, NULL, 0},
     {"/readyz", HTTP_GET, readyz, NULL, 0},

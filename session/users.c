@@ -68,7 +68,7 @@ void user_leave(struct session *s, struct conn *c)
     c->user_next = c->user_prev = NULL;
     if (--u->connections > 0)
         return;
-    if (u->name_n > 0 && s->store) {
+    if (u->name_n > 0 && s->store && !u->forget) {
         struct msg m = {.id = MSG_seen, .seen = {.user = user_name(u)}};
         struct ask_waiter w = {told, s, NULL, 0};
         ask(s->store, &m, s->now_ms, s->settings->request_ms, true, w);
@@ -77,10 +77,12 @@ void user_leave(struct session *s, struct conn *c)
     free(u);
 }
 
-void user_disconnect(struct session *s, struct bytes name, struct bytes topic)
+void user_disconnect(struct session *s, struct bytes name, struct bytes topic, bool forget)
 {
     struct user *u = map_get(&s->users, name);
     struct conn *next;
+    if (u)
+        u->forget = forget;
     for (struct conn *c = u ? u->first : NULL; c; c = next) {
         next = c->user_next;
         if (topic.n == 0)

@@ -14,6 +14,7 @@ struct user {
     struct conn *first; /* its connections, through conn->user_next */
     uint32_t connections;
     uint64_t since_wall_ms; /* of the first of them */
+    bool forget;            /* it is erased: the store is not told of its end */
     uint8_t name_n;
     char name[]; /* with a NUL; empty: a socket without a token */
 };
@@ -32,5 +33,6 @@ void user_enter(struct session *s, struct conn *c, struct bytes name);
 /* It is no more. When it was the last one here, the store is told when. */
 void user_leave(struct session *s, struct conn *c);
 
-/* Close all that it has open in this process, or only this topic of it (empty: all). */
-void user_disconnect(struct session *s, struct bytes name, struct bytes topic);
+/* Close all that it has open in this process, or only this topic of it (empty: all). `forget`: it is
+ * erased. */
+void user_disconnect(struct session *s, struct bytes name, struct bytes topic, bool forget);

@@ -5,6 +5,7 @@
 #include "proto/id.h"
 #include "proto/topic.h"
 #include "store/broadcast.h"
+#include "store/erase.h"
 #include "store/fanout.h"
 #include "store/idem.h"
 #include "store/inbox.h"
@@ -25,6 +26,7 @@ bool action_known(enum msg_id id)
     case MSG_fanout_step:
     case MSG_seen:
     case MSG_unpublish:
+    case MSG_erase:
         return true;
     default:
         return false;
@@ -33,7 +35,7 @@ bool action_known(enum msg_id id)
 
 bool action_tidies(enum msg_id id)
 {
-    return !action_known(id) || id == MSG_expire || id == MSG_unpublish;
+    return !action_known(id) || id == MSG_expire || id == MSG_unpublish || id == MSG_erase;
 }
 
 uint64_t action_weight(const struct msg *m)
@@ -206,6 +208,9 @@ static enum err expire(struct work *w, const struct msg_expire *m, struct buf *a
     inbox_expire_due(w, &next_ms);
     if (scheduled_ms < next_ms)
         next_ms = scheduled_ms;
+    uint64_t erase_in_ms = erase_some(w);
+    if (erase_in_ms != UINT64_MAX && w->now_ms + erase_in_ms < next_ms)
+        next_ms = w->now_ms + erase_in_ms;
     uint64_t in_ms = next_ms > w->now_ms ? next_ms - w->now_ms : 0;
     struct msg done = {
         .id = MSG_expired,
@@ -222,6 +227,15 @@ static enum err keep_position(struct work *w, const struct msg_followed *m)
     w->state.meta.notifier = m->to;
     meta_put(w->txn, &w->state.meta);
     return ERR_OK;
+}
+
+static enum err erase(struct work *w, const struct msg_erase *m, struct buf *answer)
+{
+    struct msg done = {.id = MSG_erasing, .erasing = {.req = m->req}};
+    enum err e = erase_begin(w, m->user, &done.erasing.erasure);
+    if (!e)
+        msg_write(answer, &done);
+    return e;
 }
 
 /* A read whose inbox was to be put right first. */
@@ -256,6 +270,8 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return do_seen(w, &m->seen, answer);
     case MSG_unpublish:
         return unpublish(w, &m->unpublish, answer);
+    case MSG_erase:
+        return erase(w, &m->erase, answer);
     case MSG_followed:
         return keep_position(w, &m->followed);
     case MSG_snapshot:

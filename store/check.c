@@ -139,6 +139,8 @@ static void count_members(struct recount *c)
         c->found.members++;
         if (member_read(&w, user, value, &row))
             drift(c, "damaged member", c->found.members, 0);
+        else if (!member_joined(c->r->txn, user, c->topic))
+            drift(c, "member without the other side", c->found.members, 0);
     }
     members_close(&w);
 }
@@ -259,6 +261,18 @@ static void recount_scheduled(struct recount *c)
     follow_chain(c);
 }
 
+/* Who is being forgotten. */
+static void recount_erasures(struct recount *c)
+{
+    struct bytes key, value;
+    struct walk w;
+    walk_open(&w, c->r->txn, TABLE_erasures, WALK_up, (struct bytes){0});
+    while (walk_next(&w, &key, &value))
+        c->found.items++;
+    walk_close(&w);
+    follow_chain(c);
+}
+
 /* Of what is kept for many. */
 static void recount_broadcasts(struct recount *c)
 {
@@ -297,6 +311,8 @@ static void recount(struct recount *c, struct bytes value)
     c->expiries = c->messages = c->merged = 0;
     if (bytes_is(c->topic, TOPIC_BROADCASTS))
         recount_broadcasts(c);
+    else if (bytes_is(c->topic, TOPIC_ERASURES))
+        recount_erasures(c);
     else if (topic_own(c->topic))
         recount_scheduled(c);
     else if (topic_plain(c->topic))

@@ -25,7 +25,7 @@
     X(topics, "topic -> its row: head, counts, ...")                                               \
     X(index, "topic no, pos -> an item's state; topic no, seq -> a message's time")                \
     X(marks, "topic no, up_to -> a mark_all_read that changed something")                          \
-    X(idem, "day, hash of scope and key -> body_hash, answer")                                     \
+    X(idem, "day, hash of user, hash of action and key -> body_hash, answer")                      \
     X(expiry, "topic no, expires_ms, pos -> nothing")                                              \
     X(due, "expires_ms, topic no -> topic: each inbox that has an expiry, by its next one")        \
     X(members, "topic, NUL, user -> since when")                                                   \
@@ -33,7 +33,9 @@
     X(users, "user -> last seen")                                                                  \
     X(scheduled, "deliver_ms, seq -> the create that waits for it")                                \
     X(broadcasts, "seq -> what it is, whom it is for, how many have it")                           \
-    X(merged, "topic no, seq of a broadcast -> pos of the item that it became")
+    X(merged, "topic no, seq of a broadcast -> pos of the item that it became")                    \
+    X(joined, "user, NUL, topic -> nothing: each membership from the other side")                  \
+    X(erasures, "seq -> whom, and how far it is")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */
 enum { KEY_BYTES_MAX = 340 };

@@ -252,3 +252,16 @@ enum err fanouts_list(struct txn *t, struct buf *list, uint32_t *count)
     walk_close(&walk);
     return t->failed;
 }
+
+bool fanouts_before(struct txn *t, uint64_t source)
+{
+    struct bytes key, value;
+    struct fanout f;
+    struct walk walk;
+    bool any = false;
+    walk_open(&walk, t, TABLE_fanouts, WALK_up, (struct bytes){0});
+    while (!any && walk_next(&walk, &key, &value) && key_number(key, 0) < source)
+        any = read_row(t, key, value, &f) == ERR_OK && !f.row.done;
+    walk_close(&walk);
+    return any;
+}

@@ -25,3 +25,6 @@ void fanouts_forget(struct work *w, uint64_t from, uint64_t to);
 
 /* Those that are not done, at most CHANGES_MAX, as elements of a list. OK or WORLD. */
 enum err fanouts_list(struct txn *t, struct buf *list, uint32_t *count);
+
+/* Is one under way whose source is below this? */
+bool fanouts_before(struct txn *t, uint64_t source);

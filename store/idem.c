@@ -5,30 +5,34 @@
 #include "lib/hash.h"
 #include "store/record.h"
 
-enum { HASH_SIZE = 16, DAY_MS = 24 * 3600 * 1000, FORGET_MIN = 32, FORGET_MAX = 1024 };
+enum {
+    HASH_SIZE = 16,
+    DAY_MS = 24 * 3600 * 1000,
+    FORGET_MIN = 32,
+    FORGET_MAX = 1024,
+    IDEM_SLICE = 500
+};
 
 static uint64_t oldest_day(const struct work *w)
 {
     return w->at_ms < w->limits.remember_ms ? 0 : (w->at_ms - w->limits.remember_ms) / DAY_MS;
 }
 
-/* The day, and the hash of action, user and key; a user holds no NUL, so it ends there. */
+static uint64_t user_hash(struct bytes user)
+{
+    return hash64(user, 0);
+}
+
+/* The day, the user, and the hash of action and key: so that all of a user's are found. */
 static struct key key_of(const struct idem_key *k, uint64_t day)
 {
-    char text[8 + USER_MAX + 1 + KEY_MAX];
-    struct key action = key1(k->action);
-    ENSURE(k->user.n <= USER_MAX && k->key.n <= KEY_MAX);
-    size_t n = 8;
+    char text[8 + KEY_MAX];
+    struct key action = key1(k->action), key = key2(day, user_hash(k->user));
+    ENSURE(k->key.n <= KEY_MAX);
     memcpy(text, action.p, 8);
-    if (k->user.n > 0)
-        memcpy(text + n, k->user.p, k->user.n);
-    n += k->user.n;
-    text[n++] = '\0';
-    memcpy(text + n, k->key.p, k->key.n);
-    n += k->key.n;
-    struct key key = key1(day);
-    hash128((struct bytes){text, n}, key.p + 8);
-    key.n = 8 + HASH_SIZE;
+    memcpy(text + 8, k->key.p, k->key.n);
+    hash128((struct bytes){text, 8 + k->key.n}, key.p + 16);
+    key.n = 16 + HASH_SIZE;
     return key;
 }
 
@@ -92,6 +96,29 @@ void idem_answer(struct work *w, const struct idem_key *k, const struct msg *don
     msg_write(answer, done);
     if (k->key.n > 0)
         keep(w, k, (struct bytes){answer->p + from, answer->n - from});
+}
+
+bool idem_forget_user(struct work *w, struct bytes user, unsigned most)
+{
+    struct key old[IDEM_SLICE];
+    unsigned n = 0;
+    uint64_t hash = user_hash(user), today = w->at_ms / DAY_MS;
+    for (uint64_t day = oldest_day(w); day <= today && n < most && n < IDEM_SLICE; day++) {
+        struct key from = key2(day, hash);
+        struct bytes key, value;
+        struct walk walk;
+        walk_open(&walk, w->txn, TABLE_idem, WALK_up, key_bytes(&from));
+        while (n < most && n < IDEM_SLICE && walk_next(&walk, &key, &value) &&
+               key_number(key, 0) == day && key_number(key, 1) == hash) {
+            ENSURE(key.n <= sizeof old[n].p);
+            memcpy(old[n].p, key.p, key.n);
+            old[n++].n = key.n;
+        }
+        walk_close(&walk);
+    }
+    for (unsigned i = 0; i < n; i++)
+        txn_del(w->txn, TABLE_idem, key_bytes(&old[i]));
+    return n < most && n < IDEM_SLICE;
 }
 
 void idem_forget(struct work *w)

@@ -24,5 +24,8 @@ enum err idem_repeat(struct work *w, const struct idem_key *k, uint64_t req, str
 void idem_answer(struct work *w, const struct idem_key *k, const struct msg *done,
                  struct buf *answer);
 
+/* What was remembered for a user's own keys: about `most` of it. True: that was all. */
+bool idem_forget_user(struct work *w, struct bytes user, unsigned most);
+
 /* Delete some of what is too old: more than was kept in this commit. */
 void idem_forget(struct work *w);

@@ -36,6 +36,22 @@ enum err log_get(struct txn *t, uint64_t seq, struct msg_entry *entry, struct by
     return e ? e : log_read(t, key_bytes(&key), value, entry, raw);
 }
 
+void log_forget_user(struct txn *t, uint64_t seq)
+{
+    struct key key = key1(seq);
+    struct buf copy;
+    struct bytes raw;
+    struct msg m = {.id = MSG_entry};
+    if (log_get(t, seq, &m.entry, &raw))
+        return;
+    buf_init(&copy, FRAME_MAX);
+    m.entry.user = (struct bytes){0};
+    msg_write(&copy, &m);
+    buf_bytes(record_begin(t), buf_all(&copy));
+    record_end(t, TABLE_log, key_bytes(&key), false);
+    buf_fini(&copy);
+}
+
 bool log_head(struct txn *t, uint64_t *seq)
 {
     struct walk w;

@@ -11,6 +11,9 @@
 /* Gives its size. */
 size_t log_append(struct txn *t, const struct msg_entry *entry);
 
+/* The name of who published it is taken off. */
+void log_forget_user(struct txn *t, uint64_t seq);
+
 /* `raw`: the entry as it is encoded. Both borrowed. OK, NOT_FOUND or WORLD. */
 enum err log_get(struct txn *t, uint64_t seq, struct msg_entry *entry, struct bytes *raw);
 

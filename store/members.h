@@ -20,6 +20,30 @@ enum err member_since(struct txn *t, struct bytes topic, struct bytes user, uint
 enum err members_change(struct work *w, struct topic *t, bool add, struct mp_list users,
                         uint64_t *changed);
 
+/* Some topics that this user is a member of, copied: how many. */
+enum { ERASED_MEMBERS = 64 };
+struct erased_members {
+    char topic[ERASED_MEMBERS][TOPIC_MAX];
+    size_t n[ERASED_MEMBERS];
+};
+unsigned members_of_user(struct txn *t, struct bytes user, struct erased_members *m);
+
+/* Does the other side of the membership stand? */
+bool member_joined(struct txn *t, struct bytes user, struct bytes topic);
+
+/* Not a member any more, and never was. */
+void member_forget(struct work *w, struct bytes topic, struct bytes user);
+
+/* A walk over the topics of a user, behind `after` or from the first where that is empty. */
+struct joined_walk {
+    struct walk walk;
+    char from[USER_MAX + 1 + TOPIC_MAX];
+    size_t user_n, after_n;
+};
+void joined_open(struct joined_walk *w, struct txn *t, struct bytes user, struct bytes after);
+bool joined_next(struct joined_walk *w, struct bytes *topic);
+void joined_close(struct joined_walk *w);
+
 /* A walk over a topic's members, behind `after` or from the first where that is empty. */
 struct members_walk {
     struct walk walk;

@@ -38,6 +38,7 @@ uint64_t read_tail(const struct reads *r, uint64_t from, uint64_t head, uint64_t
 void read_history(const struct reads *r, const struct msg_history *m);
 void read_members(const struct reads *r, const struct msg_members *m);
 void read_fanouts(const struct reads *r, const struct msg_fanouts *m);
+void read_erasure(const struct reads *r, const struct msg_erasure *m);
 void read_user(const struct reads *r, const struct msg_user *m);
 
 /* May this be read of a topic? `member` must be one, if given. */

@@ -11,7 +11,7 @@
 #include "store/engine.h"
 
 struct key {
-    uint8_t p[24];
+    uint8_t p[32];
     size_t n;
 };
 struct key key1(uint64_t a);

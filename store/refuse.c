@@ -11,6 +11,7 @@ static const enum msg_id answers[] = {
     [MSG_fanout] = MSG_fanned,       [MSG_fanout_step] = MSG_fanned,
     [MSG_fanouts] = MSG_fanout_list, [MSG_seen] = MSG_user_info,
     [MSG_user] = MSG_user_info,      [MSG_unpublish] = MSG_unpublished,
+    [MSG_erase] = MSG_erasing,       [MSG_erasure] = MSG_erasing,
 };
 
 /* Every request begins with req, and every answer with req and status, so that those of any one of

@@ -68,6 +68,7 @@ static bool is_read(enum msg_id id)
     case MSG_members:
     case MSG_fanouts:
     case MSG_user:
+    case MSG_erasure:
         return true;
     default:
         return false;
@@ -99,6 +100,9 @@ static bool read_one(const struct reads *reads, const struct msg *m)
         return true;
     case MSG_user:
         read_user(reads, &m->user);
+        return true;
+    case MSG_erasure:
+        read_erasure(reads, &m->erasure);
         return true;
     default:
         ensure_failed("a read", __FILE__, __LINE__);

@@ -149,3 +149,75 @@ void schedule_run_due(struct work *w, uint64_t *next_ms)
     }
     buf_fini(&copy);
 }
+
+/* The users but this one, in `out`: how many; *there: it was among them. */
+static uint32_t without(struct mp_list users, struct bytes user, struct buf *out, bool *there)
+{
+    struct mp_in in = list_in(users);
+    uint32_t n = 0;
+    *there = false;
+    buf_reset(out);
+    for (uint32_t i = 0; i < users.count; i++) {
+        struct bytes one = mp_str(&in);
+        bool same = bytes_equal(one, user);
+        *there = *there || same;
+        if (!same)
+            mp_put_str(out, one);
+        n += !same;
+    }
+    return n;
+}
+
+static void put_without(struct work *w, const struct key *key, const struct msg_create *m,
+                        const struct buf *users, uint32_t count)
+{
+    struct msg kept = {.id = MSG_create, .create = *m};
+    kept.create.users = list_of(users, count);
+    msg_write(record_begin(w->txn), &kept);
+    record_end(w->txn, TABLE_scheduled, key_bytes(key), false);
+}
+
+/* The row is copied: writing moves what was read. */
+static void forget_in(struct work *w, struct topic *own, const struct key *key, struct bytes user,
+                      struct bytes value, struct buf *users)
+{
+    struct msg_create m;
+    bool there;
+    if (schedule_read(w->txn, key_bytes(key), value, &m))
+        return;
+    uint32_t n = without(m.users, user, users, &there);
+    if (there && n == 0)
+        drop(w, own, key);
+    else if (there)
+        put_without(w, key, &m, users, n);
+}
+
+bool schedule_forget_user(struct work *w, struct bytes user, uint64_t *at)
+{
+    enum { ROWS = 200 };
+    struct key keys[ROWS], from = key2(*at, 0);
+    struct bytes key, value;
+    struct buf copy, users;
+    struct topic *own;
+    struct walk walk;
+    unsigned n = 0;
+    if (open_own(w, &own))
+        return true;
+    walk_open(&walk, w->txn, TABLE_scheduled, WALK_up, key_bytes(&from));
+    while (n < ROWS && walk_next(&walk, &key, &value))
+        keys[n++] = key2(key_number(key, 0), key_number(key, 1));
+    walk_close(&walk);
+    buf_init(&copy, FRAME_MAX);
+    buf_init(&users, FRAME_MAX);
+    for (unsigned i = 0; i < n; i++) {
+        buf_reset(&copy);
+        if (txn_get(w->txn, TABLE_scheduled, key_bytes(&keys[i]), &value) == ERR_OK)
+            buf_bytes(&copy, value);
+        forget_in(w, own, &keys[i], user, buf_all(&copy), &users);
+    }
+    buf_fini(&copy);
+    buf_fini(&users);
+    if (n == ROWS)
+        *at = key_number(key_bytes(&keys[n - 1]), 0);
+    return n < ROWS;
+}

@@ -2,6 +2,7 @@
 #include "store/topic_actions.h"
 
 #include "proto/topic.h"
+#include "store/erase.h"
 #include "store/fanout.h"
 #include "store/history.h"
 #include "store/idem.h"
@@ -94,7 +95,10 @@ enum err do_seen(struct work *w, const struct msg_seen *m, struct buf *answer)
     struct user_row row;
     if (!user_valid(m->user))
         return ERR_INVALID;
-    user_seen(w, m->user, &row);
+    if (erasing(w->txn, m->user))
+        row = (struct user_row){0}; /* said by who has not heard of it yet */
+    else
+        user_seen(w, m->user, &row);
     struct msg done = {.id = MSG_user_info, .user_info = {.req = m->req, .seen_ms = row.seen_ms}};
     msg_write(answer, &done);
     return ERR_OK;

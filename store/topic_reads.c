@@ -3,6 +3,7 @@
 #include "store/reads.h"
 
 #include "proto/topic.h"
+#include "store/erase.h"
 #include "store/fanout.h"
 #include "store/history.h"
 #include "store/log.h"
@@ -140,5 +141,16 @@ void read_user(const struct reads *r, const struct msg_user *m)
     enum err e = user_valid(m->user) ? user_load(r->txn, m->user, &row) : ERR_INVALID;
     struct msg a = {.id = MSG_user_info,
                     .user_info = {.req = m->req, .status = e, .seen_ms = row.seen_ms}};
+    msg_write(r->out, &a);
+}
+
+void read_erasure(const struct reads *r, const struct msg_erasure *m)
+{
+    enum err e = erase_runs(r->txn, m->erasure);
+    struct msg a = {.id = MSG_erasing,
+                    .erasing = {.req = m->req,
+                                .status = e == ERR_NOT_FOUND ? ERR_OK : e,
+                                .erasure = m->erasure,
+                                .done = e == ERR_NOT_FOUND}};
     msg_write(r->out, &a);
 }

@@ -79,6 +79,17 @@ static void move_due(struct work *w, struct topic *t)
     t->due_ms = t->row.next_expiry_ms;
 }
 
+void topic_forget(struct work *w, struct topic *t)
+{
+    struct key due = key2(t->due_ms, t->row.no);
+    if (t->due_ms != 0)
+        txn_del(w->txn, TABLE_due, key_bytes(&due));
+    txn_del(w->txn, TABLE_topics, t->name);
+    t->row = (struct topic_row){0};
+    t->due_ms = 0;
+    t->dirty = false;
+}
+
 void topics_flush(struct work *w)
 {
     struct topic *t;

@@ -74,5 +74,8 @@ enum err topic_open(struct work *w, struct bytes name, struct topic **topic);
 /* A change of it gets its seq and its place in the chain. The unread count is what it is now. */
 void topic_append(struct work *w, struct topic *t, struct msg_entry *e);
 
+/* It never was: its row and where it stands in TABLE_due are gone at once. */
+void topic_forget(struct work *w, struct topic *t);
+
 /* Write the rows that changed, and where they stand in TABLE_due. */
 void topics_flush(struct work *w);

@@ -11,6 +11,11 @@ enum err user_load(struct txn *t, struct bytes user, struct user_row *row)
     return e == ERR_NOT_FOUND ? ERR_OK : e;
 }
 
+void user_forget(struct work *w, struct bytes user)
+{
+    txn_del(w->txn, TABLE_users, user);
+}
+
 void user_seen(struct work *w, struct bytes user, struct user_row *row)
 {
     row->seen_ms = w->at_ms;

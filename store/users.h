@@ -11,5 +11,7 @@ struct user_row {
 /* Zeroes when nothing is kept. OK or WORLD. */
 enum err user_load(struct txn *t, struct bytes user, struct user_row *row);
 
+void user_forget(struct work *w, struct bytes user);
+
 /* The user was connected until now. */
 void user_seen(struct work *w, struct bytes user, struct user_row *row);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Of an erased user nothing stays: every row of every table is searched for the name. */
+#include "tests/unit/store/topics.h"
+
+#define NAME "marie-curie"
+#define INBOX "user:" NAME ":notifications"
+
+/* Rows whose key or value has the name in it. */
+static unsigned traces(struct desk *d, const char *name)
+{
+    struct txn *t = NULL;
+    unsigned found = 0;
+    requests_rest(&d->requests);
+    assert_int_equal(engine_read(d->engine, &t), ERR_OK);
+    for (unsigned table = 0; table < TABLE_COUNT; table++) {
+        struct walk w;
+        struct bytes key, value;
+        walk_open(&w, t, (enum table)table, WALK_up, (struct bytes){0});
+        while (walk_next(&w, &key, &value)) {
+            bool there = memmem(key.p, key.n, name, strlen(name)) ||
+                         (value.n > 0 && memmem(value.p, value.n, name, strlen(name)));
+            if (there)
+                print_message("%s in %s\n", name, table_name((enum table)table));
+            found += there;
+        }
+        walk_close(&w);
+    }
+    txn_abort(&t);
+    return found;
+}
+
+static uint64_t erase(struct desk *d, const char *user)
+{
+    struct msg a = ask(d, (struct msg){.id = MSG_erase, .erase = {.user = bytes_of(user)}});
+    assert_int_equal(a.id, MSG_erasing);
+    assert_int_equal(a.erasing.status, ERR_OK);
+    assert_int_equal(a.erasing.done, 0);
+    return a.erasing.erasure;
+}
+
+static bool done(struct desk *d, uint64_t erasure)
+{
+    struct msg a = ask(d, (struct msg){.id = MSG_erasure, .erasure = {.erasure = erasure}});
+    assert_int_equal(a.id, MSG_erasing);
+    assert_int_equal(a.erasing.erasure, erasure);
+    return a.erasing.done;
+}
+
+/* What the notifier does until nothing is left; starts the process again each `restart` times. */
+static unsigned work_off(struct desk *d, unsigned restart)
+{
+    unsigned times = 0;
+    struct msg a;
+    do {
+        notifier_keeps(d);
+        a = ask(d, (struct msg){.id = MSG_expire});
+        if (restart && ++times % restart == 0) {
+            desk_stop(d);
+            desk_start(d);
+        }
+        assert_true(times < 1000);
+    } while (a.expired.next_in_ms == 0);
+    return times;
+}
+
+static void member(struct desk *d, const char *topic, const char *user)
+{
+    struct buf users;
+    buf_init(&users, 200);
+    mp_put_str(&users, bytes_of(user));
+    assert_int_equal(member_change(d, bytes_of(topic), true, &users, 1).status, ERR_OK);
+    buf_fini(&users);
+}
+
+static void speak(struct desk *d, const char *topic, const char *user, unsigned times)
+{
+    struct msg m = publish_of(bytes_of(topic), 1000, 0);
+    m.publish.user = bytes_of(user);
+    for (unsigned i = 0; i < times; i++)
+        assert_int_equal(ask(d, m).published.status, ERR_OK);
+}
+
+/* A life: of everything some. */
+static void live(struct desk *d, const char *user, unsigned items)
+{
+    char id[ID_SIZE], topic[20];
+    struct buf users;
+    buf_init(&users, 400);
+    for (unsigned i = 0; i < items; i++)
+        create_one(d, user, TYPE_activity, i % 3 ? 0 : d->now.wall_ms + 100000000);
+    id_at(d->now.wall_ms, create_one(d, user, TYPE_alert, 0), id);
+    mark_read(d, user, (struct bytes){id, sizeof id}, "op-1", HASH_A);
+    mark_all(d, user, UINT64_MAX, "op-2");
+    create_one(d, user, TYPE_system, 0);
+    for (int i = 0; i < 70; i++) {
+        snprintf(topic, sizeof topic, "club:%d", i);
+        member(d, topic, user);
+    }
+    member(d, "room:7", user);
+    speak(d, "room:7", user, 5);
+    speak(d, "room:7", "bob", 5);
+    ask(d, (struct msg){.id = MSG_seen, .seen = {.user = bytes_of(user)}});
+    mp_put_str(&users, BYTES("bob"));
+    mp_put_str(&users, bytes_of(user));
+    struct msg later = create_of(&users, 2);
+    later.create.deliver_ms = d->now.wall_ms + 5000;
+    ask(d, later);
+    buf_reset(&users);
+    mp_put_str(&users, BYTES("bob"));
+    later.create.users = list_of(&users, 1);
+    ask(d, later);
+    buf_reset(&users);
+    mp_put_str(&users, bytes_of(user));
+    later.create.users = list_of(&users, 1);
+    ask(d, later);
+    buf_reset(&users);
+    struct msg all = create_of(&users, 0);
+    all.create.all = 1;
+    ask(d, all);
+    snapshot(d, user, 0, 10);
+    buf_fini(&users);
+}
+
+static void nothing_stays(void **state)
+{
+    struct desk *d = *state;
+    live(d, NAME, 50);
+    live(d, "carl", 5);
+    assert_true(traces(d, NAME) > 100);
+    uint64_t bobs = snapshot(d, "bob", 0, 1).unread, messages = rows_of(d, TABLE_log);
+    uint64_t erasure = erase(d, NAME);
+    assert_int_equal(rows_of(d, TABLE_erasures), 1);
+    assert_false(done(d, erasure));
+    work_off(d, 3);
+    assert_true(done(d, erasure));
+    assert_int_equal(traces(d, NAME), 0);
+    assert_int_equal(rows_of(d, TABLE_erasures), 0);
+    assert_true(rows_of(d, TABLE_log) < messages);
+    assert_int_equal(snapshot(d, "bob", 0, 1).unread, bobs);
+    assert_int_equal(recount(d, NULL), 0);
+
+    struct msg_page page = history(d, ROOM, 0, 100, (struct bytes){0}); /* what was said stays */
+    struct msg_entry e[PAGE_MAX];
+    unsigned n = entries_of(page.entries, e, PAGE_MAX), unnamed = 0;
+    for (unsigned i = 0; i < n; i++)
+        unnamed += e[i].user.n == 0;
+    assert_int_equal(n, 20);
+    assert_int_equal(unnamed, 5);
+    d->now.wall_ms += 5000; /* what waited for both comes to bob only */
+    work_off(d, 0);
+    assert_int_equal(snapshot(d, "bob", 0, 1).unread, bobs + 2 + 2);
+    assert_int_equal(traces(d, NAME), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+static void the_inbox_is_gone_at_once(void **state)
+{
+    struct desk *d = *state;
+    uint64_t pos = create_one(d, NAME, TYPE_activity, d->now.wall_ms + 1000);
+    erase(d, NAME);
+    struct msg_changes ch = since(d, NAME, pos, 0);
+    assert_int_equal(ch.status, ERR_TOO_OLD);
+    assert_int_equal(ch.head, 0);
+    struct msg_inbox in = snapshot(d, NAME, 0, 10);
+    assert_int_equal(in.unread, 0);
+    assert_int_equal(in.items.count, 0);
+    d->now.wall_ms += 2000;
+    work_off(d, 0); /* its end comes for nothing */
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* Somebody of the same name who comes meanwhile keeps what is theirs. */
+static void a_new_user_of_that_name_is_another(void **state)
+{
+    struct desk *d = *state;
+    live(d, NAME, 20);
+    uint64_t first = erase(d, NAME);
+    create_one(d, NAME, TYPE_activity, 0);
+    speak(d, "room:9", NAME, 1);
+    work_off(d, 1);
+    assert_true(done(d, first));
+    struct msg_inbox in = snapshot(d, NAME, 0, 10);
+    assert_int_equal(in.unread, 1);
+    assert_int_equal(in.items.count, 1);
+    assert_int_equal(recount(d, NULL), 0);
+    uint64_t second = erase(d, NAME);
+    assert_true(second > first);
+    assert_int_equal(erase(d, NAME), second); /* one that is under way goes on */
+    work_off(d, 0);
+    assert_int_equal(traces(d, NAME), 0);
+}
+
+static void it_waits_for_the_notifier(void **state)
+{
+    struct desk *d = *state;
+    create_one(d, NAME, TYPE_activity, 0);
+    uint64_t erasure = erase(d, NAME);
+    for (int i = 0; i < 20; i++)
+        ask(d, (struct msg){.id = MSG_expire});
+    assert_false(done(d, erasure));
+    ask(d, (struct msg){.id = MSG_seen, .seen = {.user = BYTES(NAME)}}); /* nobody notes it */
+    notifier_keeps(d);
+    for (int i = 0; i < 3; i++)
+        ask(d, (struct msg){.id = MSG_expire});
+    assert_true(done(d, erasure));
+    assert_int_equal(traces(d, NAME), 0);
+}
+
+static void it_takes_many_commits(void **state)
+{
+    struct desk *d = *state;
+    live(d, NAME, 2500);
+    erase(d, NAME);
+    unsigned times = work_off(d, 2);
+    assert_true(times > 10);
+    assert_int_equal(traces(d, NAME), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+static void who_is_no_user_is_refused(void **state)
+{
+    struct desk *d = *state;
+    struct msg a = ask(d, (struct msg){.id = MSG_erase, .erase = {.user = BYTES("a b")}});
+    assert_int_equal(a.erasing.status, ERR_INVALID);
+    assert_true(done(d, 12345));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        OVER_BOTH(nothing_stays),
+        OVER_BOTH(the_inbox_is_gone_at_once),
+        OVER_BOTH(a_new_user_of_that_name_is_another),
+        OVER_BOTH(it_waits_for_the_notifier),
+        OVER_BOTH(it_takes_many_commits),
+        OVER_BOTH(who_is_no_user_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
