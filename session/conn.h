@@ -23,7 +23,7 @@
     X(kicked, 1001, "the back end closed it")                                                      \
     X(expired, 1008, "its token has come to its end: come back with a fresh one")                  \
     X(protocol, 1008, "the client broke the protocol")                                             \
-    X(slow_reader, 1013, "the client did not read")
+    X(slow_reader, 1013, "the client did not read: it may come back and resume")
 
 #define AS_REASON(name, code, doc) CLOSE_##name,
 enum close_reason { CLOSE_REASONS(AS_REASON) CLOSE_COUNT };

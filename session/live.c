@@ -171,12 +171,25 @@ static struct frame *broadcast_frame(const struct member *m, struct news *news)
     return frame_ref(*f);
 }
 
+/* What nobody keeps a client that is slow does without: at half of its limit what is transient, at
+ * three quarters toasts too. What is numbered goes on until the limit, and is one sync beyond it. */
+static bool sheds(const struct session *s, const struct conn *c, struct bytes event)
+{
+    bool slow = c->blocked_ms > 0 || c->kind == CONN_longpoll;
+    bool toast = bytes_is(event, "notification:toast");
+    return slow && c->out_bytes > s->settings->output_bytes / 4 * (toast ? 3 : 2);
+}
+
 static void send_broadcast(struct session *s, struct member *m, struct news *news)
 {
     char self[CONN_NAME];
     if (news->broadcast->except.n > 0 &&
         bytes_equal(news->broadcast->except, conn_name(s, m->conn, self)))
         return;
+    if (news->broadcast->seq == 0 && sheds(s, m->conn, news->broadcast->event)) {
+        count_one(s, COUNT_shed);
+        return;
+    }
     struct frame *f = broadcast_frame(m, news);
     if (f)
         conn_send(s, m->conn, f);

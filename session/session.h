@@ -40,6 +40,7 @@
     X(joins, total, "joins answered ok")                                                           \
     X(joins_refused, total, "joins answered with an error")                                        \
     X(broadcasts, total, "broadcasts received that someone here wanted")                           \
+    X(shed, total, "transient frames and toasts that slow clients did without")                    \
     X(holes, total, "holes found in a topic and read from the log")                                \
     X(syncs, total, "notifications:sync sent")                                                     \
     X(lost, total, "events without a number that a client missed, as it took too little")          \

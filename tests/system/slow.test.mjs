@@ -58,3 +58,36 @@ check('a long-poll that does not poll: bounded, then one sync', async () => {
   for (let i = 1; i < events.length - 1; i++) assert.equal(events[i][4].prev, events[i - 1][4].seq);
   assert.ok(events.length < 5, `${events.length} frames were kept`);
 });
+
+check('R18: a slow client loses what is transient, then toasts, and nothing that is numbered', async (t) => {
+  const user = 'shedding';
+  const slow = await openTab(belfry, user);
+  closing(t, slow);
+  const send = async (type) => {
+    const { status } = await belfry.post('/api/notifications', { to: user, type, title: type, data: { text: 'x'.repeat(2000) } }, belfry.apiKey);
+    assert.equal(status, 202);
+  };
+  const shed = async () => {
+    const { text } = await belfry.get('/metrics', belfry.apiKey);
+    return [...text.matchAll(/^belfry_shed_total\S* (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  };
+  slow.socket.conn._socket.pause();
+  let sent = 0;
+  for (; (await shed()) === 0 && sent < 5000; sent++) await send('transient'); // the kernel takes megabytes
+  const first = await shed();
+  assert.ok(first > 0, 'transient frames are shed first');
+  await send('toast');
+  assert.equal(await shed(), first, 'a toast is still taken');
+  let toasts = 1;
+  for (; (await shed()) === first && toasts < 100; toasts++) await send('toast');
+  assert.ok((await shed()) > first, 'then toasts are shed too');
+  await belfry.create(user, 'this one is kept');
+  slow.socket.conn._socket.resume();
+  await slow.until('it is there', () => slow.badge === 1);
+  assert.equal(slow.wire.closes.length, 0);
+  assert.deepEqual(slow.broken(), []);
+  assert.equal(slow.inbox.list()[0].title, 'this one is kept');
+  const got = (event) => slow.events(event).length;
+  assert.ok(got('notification:transient') < sent, 'some are lost');
+  assert.equal(got('notifications:sync'), 0, 'it never was over its limit');
+});
