@@ -442,6 +442,17 @@ void model_page(const char *who, unsigned topic, uint64_t seq, uint64_t unread, 
     }
 }
 
+void model_current(const char *who, unsigned topic, uint64_t seq, uint64_t now_ms)
+{
+    const struct inbox *box = &model.inboxes[topic];
+    for (unsigned i = 0; i < box->n; i++) {
+        const struct item *it = &box->items[i];
+        if (live_at(it, seq) && it->expires_ms && it->expires_ms <= now_ms)
+            wrong("past its end", "%s has pos %llu at seq %llu still", who,
+                  (unsigned long long)it->pos, (unsigned long long)seq);
+    }
+}
+
 /* ---- at the end */
 
 static bool notified(const struct inbox *in, uint64_t source)

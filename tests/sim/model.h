@@ -62,6 +62,8 @@ void model_event(const char *who, unsigned topic, struct bytes event, struct byt
  * `before`: 0, or the page's; `now_ms`: the server's time. */
 void model_page(const char *who, unsigned topic, uint64_t seq, uint64_t unread, uint64_t before,
                 struct bytes items, uint64_t now_ms);
+/* What a client has at seq, as the server says at now_ms: nothing of it is over by then. */
+void model_current(const char *who, unsigned topic, uint64_t seq, uint64_t now_ms);
 /* A count alone, true at seq. */
 void model_count(const char *who, unsigned topic, uint64_t seq, uint64_t unread);
 

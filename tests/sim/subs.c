@@ -85,22 +85,29 @@ static void chain(struct sub *s, struct bytes event, struct bytes payload)
          (unsigned long long)seq, s->topic, (unsigned long long)s->unread);
 }
 
+static uint64_t server_time(struct bytes all)
+{
+    uint64_t ms = 0;
+    struct bytes at;
+    if (text_string(text_member(all, "server_time"), &at))
+        clock_read(at, &ms);
+    return ms;
+}
+
 /* What replaces everything: a join's answer or a sync. */
 static void replaces(struct sub *s, struct bytes all, const char *items, const char *how)
 {
-    uint64_t seq = 0, unread = 0, epoch = 0, now_ms = 0;
-    struct bytes at;
+    uint64_t seq = 0, unread = 0, epoch = 0;
     text_number(all, "seq", &seq);
     text_number(all, "epoch", &epoch);
     text_number(all, "unread_count", &unread);
-    if (text_string(text_member(all, "server_time"), &at))
-        clock_read(at, &now_ms);
     tell(s->client->name, "%s %s at seq %llu, unread %llu", how, s->topic, (unsigned long long)seq,
          (unsigned long long)unread);
     if (s->has && epoch == s->epoch && seq < s->seq)
         wrong("back", "%s had %s up to %llu, and is shown it at %llu", s->client->name, s->topic,
               (unsigned long long)s->seq, (unsigned long long)seq);
-    model_page(s->client->name, s->model, seq, unread, 0, text_member(all, items), now_ms);
+    model_page(s->client->name, s->model, seq, unread, 0, text_member(all, items),
+               server_time(all));
     s->seq = seq;
     s->epoch = epoch;
     s->unread = unread;
@@ -126,8 +133,10 @@ static void resumed(struct sub *s, struct bytes all)
     if (!verdict.wrong && seq != s->seq)
         wrong("gap", "%s resumes %s up to %llu, and is told %llu", s->client->name, s->topic,
               (unsigned long long)s->seq, (unsigned long long)seq);
-    if (!verdict.wrong && s->model < USERS)
+    if (!verdict.wrong && s->model < USERS) {
         model_count(s->client->name, s->model, seq, unread);
+        model_current(s->client->name, s->model, seq, server_time(all));
+    }
     s->unread = unread;
     tell(s->client->name, "resumes %s up to seq %llu, unread %llu", s->topic,
          (unsigned long long)seq, (unsigned long long)unread);
@@ -241,8 +250,7 @@ void sub_event(struct sub *s, struct bytes join_ref, struct bytes event, struct 
 
 void sub_answer(struct sub *s, const struct pending *p, bool ok, struct bytes response)
 {
-    uint64_t seq = 0, unread = 0, up_to = 0, now_ms = 0;
-    struct bytes at;
+    uint64_t seq = 0, unread = 0, up_to = 0;
     if (p->kind == STEP_reconnect)
         s->asked = false;
     if (!ok) {
@@ -254,10 +262,8 @@ void sub_answer(struct sub *s, const struct pending *p, bool ok, struct bytes re
     if (p->kind == STEP_say) {
         model_ok(p->op, seq);
     } else if (s->model < USERS && p->kind == STEP_list) {
-        if (text_string(text_member(response, "server_time"), &at))
-            clock_read(at, &now_ms);
         model_page(s->client->name, s->model, seq, unread, 0,
-                   text_member(response, "notifications"), now_ms);
+                   text_member(response, "notifications"), server_time(response));
     } else if (s->model < USERS) {
         model_count(s->client->name, s->model, seq, unread);
     }
