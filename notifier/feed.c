@@ -55,6 +55,7 @@ static bool next_message(struct feed *f, struct notify_event *ev)
         if (m.id == MSG_tail) {
             ev->kind = NOTIFY_EV_tail;
             ev->from = m.tail.from;
+            ev->asked = m.tail.asked;
             f->tail = true;
             f->tail_to = m.tail.to;
             f->entries = list_in(m.tail.entries);
@@ -131,7 +132,7 @@ void feed_tell(struct feed *f, const struct notify_effect *fx, uint64_t window)
     switch (fx->kind) {
     case NOTIFY_FX_follow:
         m.id = MSG_follow;
-        m.follow = (struct msg_follow){.after = fx->from, .window = window};
+        m.follow = (struct msg_follow){.after = fx->from, .window = window, .asked = fx->asked};
         break;
     case NOTIFY_FX_followed:
         m.id = MSG_followed;

@@ -206,12 +206,15 @@ static void enter(struct notify *n, enum notify_state state)
 
 static void follow(struct notify *n, uint64_t now_ms, struct notify_effects *fx)
 {
+    if (n->state != NOTIFY_asking)
+        n->follow_since = n->follow_asked + 1;
     enter(n, NOTIFY_asking);
     n->follow_ms = after(now_ms, FOLLOW_AGAIN_MS);
     n->follow_from = n->started ? resume_at(n) : UINT64_MAX;
     if (n->started)
         fanouts_from(&n->fanouts, n->follow_from);
-    notify_emit(fx, (struct notify_effect){NOTIFY_FX_follow, .from = n->follow_from});
+    notify_emit(fx, (struct notify_effect){NOTIFY_FX_follow, .from = n->follow_from,
+                                           .asked = ++n->follow_asked});
 }
 
 /* From the store's kept position once, and then from our own; or from before that, when the store's
@@ -299,8 +302,8 @@ static void following(struct notify *n, const struct notify_event *ev, struct no
 static void asking(struct notify *n, const struct notify_event *ev, struct notify_effects *fx)
 {
     switch (ev->kind) {
-    case NOTIFY_EV_tail:
-        if (ev->from <= n->follow_from)
+    case NOTIFY_EV_tail: /* of an earlier follow it may begin behind what we dropped meanwhile */
+        if (ev->asked >= n->follow_since)
             begin(n, ev);
         break;
     case NOTIFY_EV_tick:

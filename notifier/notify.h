@@ -35,7 +35,7 @@ enum notify_state { NOTIFY_STATES(AS_NOTIFY_STATE) };
     X(store_down)                                                                                  \
     X(bus_up) /* the broker takes what we publish */                                               \
     X(bus_down)                                                                                    \
-    X(tail)        /* `from`: entries after it are coming; then each of them */                    \
+    X(tail)        /* `asked`, `from`: entries after it are coming; then each of them */           \
     X(entry)       /* `entry` */                                                                   \
     X(tailed)      /* `to`: those were the entries up to it */                                     \
     X(expired)     /* `asked`, `status`, `next_in_ms`: the store's answer */                       \
@@ -50,7 +50,7 @@ struct notify_event {
     enum notify_event_kind kind;
     uint64_t now_ms, wall_ms;
     uint64_t from, to;               /* tail, tailed */
-    uint64_t asked, status;          /* expired, fanned, fanout_list */
+    uint64_t asked, status;          /* answers; tail: asked */
     uint64_t next_in_ms;             /* expired */
     bool done;                       /* fanned */
     uint32_t count;                  /* fanout_list */
@@ -59,12 +59,13 @@ struct notify_event {
 };
 
 #define NOTIFY_EFFECTS(X)                                                                          \
-    X(follow)      /* ask the store: the log after `from`; all ones: after the kept position */    \
-    X(broadcast)   /* publish `entry` on its topic */                                              \
-    X(heads)       /* publish notify_heads(), which reach from `from` to `to` */                   \
-    X(followed)    /* tell the store: published up to `to`, and whether to `keep` that */          \
-    X(expire)      /* ask the store to expire what is due; the answer repeats `asked` */           \
-    X(fanout)      /* ask the store to begin `fanout`, of `entry` by `rule`: the same */           \
+    X(follow)    /* ask the store: the log after `from`; all ones: after the kept position. The  \
+                      tails repeat `asked` */ \
+    X(broadcast) /* publish `entry` on its topic */                                                \
+    X(heads)     /* publish notify_heads(), which reach from `from` to `to` */                     \
+    X(followed)  /* tell the store: published up to `to`, and whether to `keep` that */            \
+    X(expire)    /* ask the store to expire what is due; the answer repeats `asked` */             \
+    X(fanout)    /* ask the store to begin `fanout`, of `entry` by `rule`: the same */             \
     X(fanout_step) /* ask the store for its next page: the same */                                 \
     X(fanouts)     /* ask the store which ones are not done: the same */
 #define AS_NOTIFY_EFFECT(name) NOTIFY_FX_##name,
@@ -102,6 +103,8 @@ struct notify {
     uint64_t kept;                   /* what the store was told to keep */
     uint64_t keep_ms;                /* not before */
     uint64_t follow_from, follow_ms; /* asked from there; again then */
+    uint64_t follow_asked;           /* as this number */
+    uint64_t follow_since;           /* tails of an earlier one are late: some were dropped since */
     struct fanouts fanouts;
 
     uint64_t head_every_ms, head_ms; /* next heads */

@@ -209,11 +209,13 @@ struct mp_list {
 
 #define FOLLOW_FIELDS(F)                                                                           \
     F(u64, after, 0, "the log after this position; all ones: after the notifier's kept one")       \
-    F(u64, window, 0, "entries on the way, at most")
+    F(u64, window, 0, "entries on the way, at most")                                               \
+    F(u64, asked, 0, "the follower's number for this; the tails that it leads to repeat it")
 #define TAIL_FIELDS(F)                                                                             \
     F(u64, from, 0, "exclusive: the `to` of the tail before")                                      \
     F(u64, to, 0, "inclusive")                                                                     \
-    F(list, entries, CHANGES_MAX, "entry: every one between")
+    F(list, entries, CHANGES_MAX, "entry: every one between")                                      \
+    F(u64, asked, 0, "the number of the follow that this answers")
 #define FOLLOWED_FIELDS(F)                                                                         \
     F(u64, to, 0, "published up to here: so much of the window is free again")                     \
     F(u64, keep, 0, "1: keep it as the notifier's position, for after a restart")

@@ -4,13 +4,14 @@
 #include "lib/ensure.h"
 
 void follower_start(struct follower *f, const struct hub_peer *peer, uint64_t after,
-                    uint64_t window)
+                    const struct msg_follow *m)
 {
     *f = (struct follower){.there = true,
                            .peer = *peer,
                            .pushed = after,
                            .followed = after,
-                           .window = window > 0 ? window : 1};
+                           .window = m->window > 0 ? m->window : 1,
+                           .asked = m->asked};
 }
 
 bool follower_done(struct follower *f, const struct hub_peer *peer, uint64_t to)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lib/hub.h"
+#include "proto/messages.h"
 
 struct follower {
     bool there;
@@ -14,11 +15,12 @@ struct follower {
     uint64_t pushed;   /* up to here */
     uint64_t followed; /* it has published up to here */
     uint64_t window;
+    uint64_t asked; /* its number for that */
 };
 
-/* A new one takes the place of the old one. */
+/* A new one takes the place of the old one; as it asked, but from where it is in the log. */
 void follower_start(struct follower *f, const struct hub_peer *peer, uint64_t after,
-                    uint64_t window);
+                    const struct msg_follow *m);
 
 /* True when this is the one that we push to. */
 bool follower_done(struct follower *f, const struct hub_peer *peer, uint64_t to);

@@ -268,8 +268,9 @@ void read_heads(const struct reads *r, const struct msg_heads_since *m)
     msg_write(r->out, &a);
 }
 
-uint64_t read_tail(const struct reads *r, uint64_t from, uint64_t head, uint64_t count)
+uint64_t read_tail(const struct reads *r, const struct follower *f, uint64_t head, uint64_t count)
 {
+    uint64_t from = f->pushed;
     struct key at = key1(from + 1);
     struct bytes key, value, raw;
     struct msg_entry entry;
@@ -287,8 +288,9 @@ uint64_t read_tail(const struct reads *r, uint64_t from, uint64_t head, uint64_t
             entries++;
     }
     walk_close(&w);
-    struct msg tail = {.id = MSG_tail,
-                       .tail = {.from = from, .to = to, .entries = list_of(r->list, entries)}};
+    struct msg tail = {
+        .id = MSG_tail,
+        .tail = {.from = from, .to = to, .entries = list_of(r->list, entries), .asked = f->asked}};
     msg_write(r->out, &tail);
     return to;
 }

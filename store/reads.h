@@ -10,6 +10,7 @@
 
 #include "lib/map.h"
 #include "proto/messages.h"
+#include "store/follower.h"
 #include "store/meta.h"
 
 #define READ_BYTES ((size_t)FRAME_MAX / 2)
@@ -30,9 +31,9 @@ bool read_since(const struct reads *r, const struct msg_since *m);
 
 void read_heads(const struct reads *r, const struct msg_heads_since *m);
 
-/* Append a tail with entries after `from`, at most `count` and at most up to `head`. Gives its
- * `to`; `from` when there was nothing. */
-uint64_t read_tail(const struct reads *r, uint64_t from, uint64_t head, uint64_t count);
+/* Append a tail with entries after what was pushed, at most `count` and at most up to `head`. Gives
+ * its `to`; its `from` when there was nothing. */
+uint64_t read_tail(const struct reads *r, const struct follower *f, uint64_t head, uint64_t count);
 
 /* In topic_reads.c. */
 void read_history(const struct reads *r, const struct msg_history *m);

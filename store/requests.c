@@ -151,7 +151,7 @@ static void follow(struct requests *r, const struct hub_peer *from, const struct
     uint64_t after = m->after == UINT64_MAX ? r->state.meta.notifier : m->after;
     if (after > r->state.head)
         after = r->state.head; /* of another history; it hears from us where it stands */
-    follower_start(&r->follower, from, after, m->window);
+    follower_start(&r->follower, from, after, m);
 }
 
 static void followed(struct requests *r, const struct hub_peer *from, const struct msg *m,
@@ -271,7 +271,7 @@ enum err requests_push(struct requests *r)
         enum err e = reads_begin(r, &f->peer, 0, &reads);
         if (e)
             return e;
-        uint64_t to = read_tail(&reads, f->pushed, r->state.head, most);
+        uint64_t to = read_tail(&reads, f, r->state.head, most);
         if (r->txn->failed)
             return r->txn->failed;
         if (to == f->pushed && most > 0)

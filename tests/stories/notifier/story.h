@@ -24,7 +24,8 @@ enum { WALL_MS = 1000000 }; /* the wall clock when now is 0 */
 struct line {
     enum notify_event_kind kind;
     uint64_t now_ms;
-    uint64_t a, b;     /* tail: from; entry: seq, expires_ms; tailed: to; expired: asked, next;
+    uint64_t a,
+        b; /* tail: from, of so many follows before the last; entry: seq, expires_ms; tailed: to; expired: asked, next;
                           fanned: asked, done; fanout_list: asked, how many */
     const char *topic; /* entry */
     uint64_t status;   /* answers */
@@ -104,7 +105,8 @@ static inline void play(struct notify *n, const struct line *line, struct buf *o
                               .wall_ms = WALL_MS + line->now_ms,
                               .from = line->a,
                               .to = line->a,
-                              .asked = line->a,
+                              .asked = line->kind == NOTIFY_EV_tail ? n->follow_asked - line->b
+                                                                    : line->a,
                               .status = line->status,
                               .next_in_ms = line->b,
                               .done = line->b == 1,
@@ -158,6 +160,7 @@ static inline void story(const char *want, const struct line *lines, size_t coun
 #define TICK(now) {AT(tick, now)}
 #define DRAIN(now) {AT(drain, now)}
 #define TAIL(now, from) {AT(tail, now), .a = (from)}
+#define LATE_TAIL(now, from) {AT(tail, now), .a = (from), .b = 1}
 #define TAILED(now, to) {AT(tailed, now), .a = (to)}
 #define ENTRY(now, seq, whose) {AT(entry, now), .a = (seq), .topic = (whose)}
 #define ENDING(now, seq, at_ms) {AT(entry, now), .a = (seq), .b = WALL_MS + (at_ms)}

@@ -141,7 +141,7 @@ static void a_begin_that_is_refused(void **state)
                      "[ 1005] tailed > done 9, heads 8-9 ann@9 = following, begun 5\n",
           BEGUN(1), SAID(2, 6, "room:a"), SAID(2, 7, "room:b"), TAILED(2, 7),
           NOT_FANNED(3, 2, ERR_LATER), SAID(4, 8, "room:c"), TAILED(4, 8), FANNED(5, 3), TICK(501),
-          TICK(1003), TAIL(1004, 8), TAILED(1004, 9), TAIL(1005, 5), SAID(1005, 6, "room:a"),
+          TICK(1003), LATE_TAIL(1004, 8), TAILED(1004, 9), TAIL(1005, 5), SAID(1005, 6, "room:a"),
           SAID(1005, 7, "room:b"), SAID(1005, 8, "room:c"), ENTRY(1005, 9, "ann"), TAILED(1005, 9));
 }
 
