@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { request } from './http.mjs';
 import { until, within } from './until.mjs';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const bin = path.resolve(root, process.env.BELFRY_BIN ?? 'build/release/bin');
 const START_MS = 20000;
 const STOP_MS = 15000;
