@@ -12,6 +12,7 @@ enum { EXIT_no = 1, EXIT_not_running = 2 };
 int serve_command(const struct args *a);
 int status_command(const struct args *a);
 int token_command(const struct args *a);
+int init_command(const struct args *a);
 int key_command(const struct args *a);
 int notify_command(const struct args *a);
 int publish_command(const struct args *a);
