@@ -75,6 +75,8 @@ const calls = [
   ['DELETE /api/topics/{}/members/{}', `${topic}/members/zoe`, null, publish],
   ['GET /api/topics/{}/presence', `${topic}/presence`, null, ['ann', ...read]],
   ['GET /api/users/{}', '/api/users/ann', null, read],
+  ['DELETE /api/users/{}', '/api/users/nemo', null, operators],
+  ['GET /api/erasures/{}', '/api/erasures/1', null, operators],
   ['POST /api/users/{}/disconnect', '/api/users/nemo/disconnect', {}, operators],
   ['GET /healthz', '/healthz', null, everyone],
   ['GET /readyz', '/readyz', null, everyone],

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_seeds -- the simulator (tests/sim/sim.h).
  *
- *     test_seeds              every seed that ever failed (tests/sim/seeds/kept), then new ones for a minute
+ *     test_seeds              every seed that ever failed (tests/sim/seeds/kept), then the first thousand
  *     SEEDS=1000 test_seeds   so many, from FIRST (1) on
  *     SECONDS=60 test_seeds   for so long
  *     SEED=17 test_seeds      this one: if it is wrong, its story
@@ -179,7 +179,7 @@ int main(void)
     uint64_t failed = 0;
     kept("tests/sim/seeds/kept");
     failed += board->wrong_n;
-    group("new seeds for a minute", (uint64_t)time(NULL) * 1000, UINT64_MAX / 4, 60);
+    group("a thousand seeds", 1, 1000, 0); /* the same each time; `make sim` rolls others */
     printf("1..%u\n", tap);
     return failed + board->wrong_n > 0;
 }
