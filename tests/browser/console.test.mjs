@@ -33,7 +33,7 @@ const output = (page, title) => page.locator('figure', { hasText: title }).locat
 check('processes, plots and log live; a killed process is seen', async (t) => {
   const page = await open(t);
   await page.locator('[data-role="session.1"][data-alive=true]').waitFor();
-  assert.equal(await page.locator('figure canvas').count(), 4);
+  await until('four plots', async () => (await page.locator('figure canvas').count()) === 4);
   const people = await openPage(page.context(), `${belfry.base}/`);
   await people.locator('.connection[data-state=live]').nth(1).waitFor();
   await until('two connections are counted', async () => (await output(page, 'Connections').textContent()) === '2');
