@@ -251,7 +251,9 @@ enum err broadcast_merge(struct work *w, struct topic *in)
     if (broadcast_merged(&in->row, w->state.broadcast) || !topic_user(in->name, &user))
         return ERR_OK;
     enum err e = open_own(w, &own);
-    if (!e && in->row.no != 0 && in->row.merged < own->row.cut)
+    if (e)
+        return e;
+    if (in->row.no != 0 && in->row.merged < own->row.cut)
         e = sweep(w, in);
     if (in->row.merged < own->row.cut)
         in->row.merged = own->row.cut;

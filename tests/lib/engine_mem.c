@@ -26,7 +26,6 @@ struct mem {
     struct mem_table tables[TABLE_COUNT];
     struct mem_undo *undo;
     size_t undo_count, undo_cap;
-    uint64_t used_bytes;
     struct mem_faults faults;
 };
 
@@ -173,9 +172,9 @@ static enum err mem_put(struct txn *t, enum table table, struct bytes key, struc
     ENSURE(m->writing);
     if (append && (there || at != rows->count))
         return ERR_WORLD;
-    if (m->used_bytes + key.n + value.n > m->faults.map_bytes)
+    if (m->faults.used_bytes + key.n + value.n > m->faults.map_bytes)
         return ERR_FULL;
-    m->used_bytes += key.n + value.n; /* as in LMDB: never less for what is replaced */
+    m->faults.used_bytes += key.n + value.n; /* as in LMDB: never less for what is replaced */
     struct mem_row row = row_new(key, value);
     if (there) {
         remember(m, table, rows->rows[at]);

@@ -15,6 +15,7 @@ struct mem_faults {
     uint64_t map_bytes;   /* set aside for keys and values: FULL beyond, doubled by growing */
     enum err next_commit; /* what the next commit answers, instead of committing; then OK again */
     bool done_anyway;     /* and that it was done nevertheless */
+    uint64_t used_bytes;  /* of the map, so far */
     uint64_t commits;     /* so far */
 };
 

@@ -279,6 +279,22 @@ static void the_recount_looks_at_them(void **state)
     assert_int_equal(recount(d, "items of broadcasts"), 1);
 }
 
+/* What is due was written before, and may have failed. */
+static void the_map_may_be_full_at_any_point_of_a_merge(void **state)
+{
+    struct desk *d = *state;
+    struct mem_faults *disk = engine_mem_faults(d->engine);
+    unsigned n = 0;
+    for (uint64_t room = 0; room < 1500; room += 15) {
+        create_one(d, "ann", TYPE_activity, d->now.wall_ms + 10);
+        to_all(d);
+        d->now.wall_ms += 10;
+        disk->map_bytes = disk->used_bytes + room;
+        assert_int_equal(has(d, "ann"), ++n);
+    }
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +309,8 @@ int main(void)
         OVER_BOTH(a_body_stays_while_somebody_has_it),
         OVER_BOTH(scheduled_and_repeated_and_restarted),
         OVER_BOTH(the_recount_looks_at_them),
+        cmocka_unit_test_setup_teardown(the_map_may_be_full_at_any_point_of_a_merge, setup_mem,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
