@@ -24,7 +24,7 @@ struct sub {
     enum sub_state state;
     uint64_t join_ref, joined_us, again_us, late_us;
     uint64_t seq, epoch, unread;
-    uint64_t shown; /* while it joined again, on this connection */
+    uint64_t shown; /* by any join on this connection */
     bool has;       /* seq and epoch are known */
     bool fresh;     /* nothing was joined before on this connection */
     bool asked;     /* a reconnect is under way: some may come twice */

@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "lib/json.h"
 #include "proto/id.h"
+#include "proto/topic.h"
 #include "proto/types.h"
 #include "store/log.h"
 #include "store/reads.h"
@@ -18,7 +19,7 @@ struct item {
     uint64_t pos, at_ms, expires_ms;
     uint64_t read_seq, gone_seq; /* 0: not */
     uint64_t op;                 /* FANOUT_OP: of a rule */
-    uint64_t source;             /* of a rule: the message */
+    uint64_t source;             /* the message that a rule made it of; the broadcast that it is */
     bool counted;
     char id[ID_TEXT + 1];
 };
@@ -26,7 +27,7 @@ struct item {
 struct entry {
     uint64_t prev, unread, pos, committed_us, op;
     uint8_t topic, kind;
-    uint8_t must; /* message: a bit for each user who must be notified */
+    uint8_t must; /* message, broadcast: a bit for each user who must have it */
 };
 
 struct inbox {
@@ -38,26 +39,32 @@ struct inbox {
 static struct {
     struct entry *log; /* by seq */
     uint64_t head, cap;
-    uint64_t heads[TOPICS];
+    uint64_t heads[ALL_TOPICS];
     struct inbox inboxes[INBOXES];
     struct op *ops;
     uint64_t ops_n, ops_cap;
     bool member[CHANNELS][USERS], touched[CHANNELS][USERS];
+    bool known[USERS];
 } model;
 
 const char *const users[USERS] = {"ann", "bob", "cem"};
 
 const char *model_name(unsigned topic)
 {
-    static const char *const names[TOPICS] = {"user:ann:notifications", "user:bob:notifications",
-                                              "user:cem:notifications", "channel:a", "channel:b"};
+    static const char *const names[ALL_TOPICS] = {"user:ann:notifications",
+                                                  "user:bob:notifications",
+                                                  "user:cem:notifications",
+                                                  "channel:a",
+                                                  "channel:b",
+                                                  TOPIC_SCHEDULED,
+                                                  TOPIC_BROADCASTS};
     return names[topic];
 }
 
 unsigned model_topic(struct bytes name)
 {
     unsigned i = 0;
-    while (i < TOPICS && !bytes_is(name, model_name(i)))
+    while (i < ALL_TOPICS && !bytes_is(name, model_name(i)))
         i++;
     return i;
 }
@@ -106,13 +113,15 @@ void model_ok(uint64_t number, uint64_t seq)
     if (seq > model.head)
         wrong("acknowledged, not on disk", "n%llu was answered with seq %llu; the log ends at %llu",
               (unsigned long long)number, (unsigned long long)seq, (unsigned long long)model.head);
-    else if (op->kind <= OP_publish && op->seq != seq)
+    else if (op->deliver_ms == 0 && op->seq != seq)
         wrong("acknowledged, another", "n%llu was answered with seq %llu, and stands at %llu",
               (unsigned long long)number, (unsigned long long)seq, (unsigned long long)op->seq);
-    else if (op->kind == OP_create && op->committed != op->users)
+    else if (op->deliver_ms == 0 && op->kind == OP_create && op->committed != op->users)
         wrong("acknowledged, in part", "n%llu was answered, but not everybody has it",
               (unsigned long long)number);
     op->ok = true;
+    if (!verdict.wrong && op->deliver_ms != 0 && model.log[seq].kind == ENTRY_scheduled)
+        model.log[seq].op = number;
 }
 
 void model_refused(uint64_t number)
@@ -122,6 +131,20 @@ void model_refused(uint64_t number)
     if (op->committed)
         wrong("refused, yet done", "n%llu was refused, and is in the log",
               (unsigned long long)number);
+}
+
+void model_off(uint64_t number)
+{
+    struct op *op = model_op_of(number);
+    op->off = true;
+    if (op->kind == OP_create && op->committed)
+        wrong("cancelled, yet done", "n%llu was cancelled, and had been made",
+              (unsigned long long)number);
+}
+
+void model_known(unsigned user)
+{
+    model.known[user] = true;
 }
 
 void model_member(unsigned channel, unsigned user, bool sure)
@@ -160,46 +183,81 @@ static void read_one(struct inbox *in, struct item *it, uint64_t seq)
     in->unread -= it->counted;
 }
 
+/* The title of all that back ends make: n and the number of the operation. */
+static uint64_t op_of(const struct msg_entry *e)
+{
+    struct bytes title;
+    if (!text_string(text_member(e->content, "title"), &title) || title.p[0] != 'n')
+        return FANOUT_OP;
+    return digits((struct bytes){title.p + 1, title.n - 1});
+}
+
+/* May this be made now? */
+static bool may_be(const struct op *op, enum op_kind kind, uint64_t number)
+{
+    if (!op || number == FANOUT_OP || op->kind != kind)
+        wrong("out of nothing", "something is of nobody's request");
+    else if (op->refused)
+        wrong("refused, yet done", "n%llu was refused before it was committed",
+              (unsigned long long)number);
+    else if (op->off)
+        wrong("taken back, yet done", "n%llu was taken back before it was made",
+              (unsigned long long)number);
+    else if (op->deliver_ms > wall_ms() && !op->committed)
+        wrong("too early", "n%llu is made %llu ms before its time", (unsigned long long)number,
+              (unsigned long long)(op->deliver_ms - wall_ms()));
+    return !verdict.wrong;
+}
+
+static void from_source(struct inbox *in, unsigned topic, struct item *it, uint64_t source)
+{
+    it->source = source;
+    for (unsigned i = 0; i < in->n; i++)
+        if (in->items[i].source == source)
+            wrong("notified twice", "%s got two notifications of seq %llu", users[topic],
+                  (unsigned long long)source);
+}
+
 static void arrived(struct inbox *in, unsigned topic, const struct msg_entry *e)
 {
     static struct buf text;
-    struct bytes title, source;
+    struct bytes source;
+    uint64_t born_ms = e->born_ms ? e->born_ms : e->at_ms;
     struct item it = {.pos = e->pos,
-                      .at_ms = e->at_ms,
+                      .at_ms = born_ms,
                       .expires_ms = e->expires_ms,
                       .counted = type_row(e->type)->counted};
     uint8_t id[ID_SIZE];
-    id_make(e->at_ms, e->pos, id);
+    id_make(born_ms, e->pos, id);
     if (text.max == 0)
         buf_init(&text, 64);
     buf_reset(&text);
     id_write(&text, id);
     memcpy(it.id, text.p, ID_TEXT);
-    text_string(text_member(e->content, "title"), &title);
     source = text_member(text_member(e->content, "data"), "seq");
-    if (source.n > 0) {
-        it.source = digits(source);
-        for (unsigned i = 0; i < in->n; i++)
-            if (in->items[i].source == it.source)
-                wrong("notified twice", "%s got two notifications of message %llu", users[topic],
-                      (unsigned long long)it.source);
+    if (e->body != 0) { /* a broadcast, merged */
+        it.op = model.log[e->body].op;
+        from_source(in, topic, &it, e->body);
+        may_be(model_op_of(it.op), OP_broadcast, it.op);
+    } else if (source.n > 0) {
+        from_source(in, topic, &it, digits(source));
     } else {
-        it.op = digits((struct bytes){title.p + 1, title.n - 1});
+        it.op = op_of(e);
         struct op *op = model_op_of(it.op);
-        if (!op || it.op == FANOUT_OP || op->kind != OP_create || !(op->users & 1u << topic))
-            wrong("out of nothing", "seq %llu is of nobody's request", (unsigned long long)e->seq);
-        else if (op->refused)
-            wrong("refused, yet done", "n%llu was refused before it was committed",
-                  (unsigned long long)it.op);
+        if (!may_be(op, OP_create, it.op))
+            return;
+        if (!(op->users & 1u << topic))
+            wrong("out of nothing", "n%llu is not for %s", (unsigned long long)it.op, users[topic]);
         else if (op->committed & 1u << topic)
             wrong("done twice", "n%llu came twice to %s", (unsigned long long)it.op, users[topic]);
         else if (op->expires_ms != e->expires_ms)
             wrong("another end", "n%llu does not end when it should", (unsigned long long)it.op);
-        if (verdict.wrong)
-            return;
         op->seq = op->committed ? op->seq : e->seq;
         op->committed |= 1u << topic;
     }
+    if (verdict.wrong)
+        return;
+    model.known[topic] = true;
     uint64_t cap = in->cap;
     in->items = grown(in->items, in->n, &cap, sizeof *in->items);
     in->cap = (unsigned)cap;
@@ -222,7 +280,7 @@ static void ids(struct inbox *in, const struct msg_entry *e)
             else
                 read_one(in, it, e->seq);
         } else {
-            if (it->expires_ms == 0 || it->expires_ms > wall_ms())
+            if (e->kind == ENTRY_expired && (it->expires_ms == 0 || it->expires_ms > wall_ms()))
                 wrong("ended too early", "pos %llu", (unsigned long long)pos);
             it->gone_seq = e->seq;
             in->unread -= it->counted && !it->read_seq;
@@ -252,10 +310,32 @@ static void published(unsigned topic, const struct msg_entry *e)
             model.log[e->seq].must |= (uint8_t)(1u << u);
 }
 
+/* In the store's own topics: what is scheduled has no name there; a broadcast has its content. */
+static void own(const struct msg_entry *e)
+{
+    if (e->kind == ENTRY_retracted || e->kind == ENTRY_cancelled) {
+        model_op_of(model.log[e->pos].op)->off = true;
+    } else if (e->kind == ENTRY_broadcast) {
+        uint64_t number = op_of(e);
+        struct op *op = model_op_of(number);
+        if (!may_be(op, OP_broadcast, number))
+            return;
+        if (op->committed)
+            wrong("done twice", "n%llu was broadcast twice", (unsigned long long)number);
+        op->committed = 1;
+        op->seq = e->seq;
+        model.log[e->seq].op = number;
+        for (unsigned u = 0; u < USERS; u++)
+            if (op->channel == CHANNELS ? model.known[u] : model.member[op->channel][u])
+                model.log[e->seq].must |= (uint8_t)(1u << u);
+    }
+}
+
 static void say(unsigned topic, const struct msg_entry *e)
 {
-    static const char *const kinds[] = {"nothing",  "created", "read",
-                                        "all_read", "expired", "message"};
+#define AS_NAME(name, doc) #name,
+    static const char *const kinds[] = {ENTRY_KINDS(AS_NAME)};
+#undef AS_NAME
     if (telling)
         tell("disk", "seq %llu: %s %s %.*s (prev %llu, unread %llu)", (unsigned long long)e->seq,
              model_name(topic), kinds[e->kind], (int)(e->content.n < 60 ? e->content.n : 60),
@@ -266,7 +346,7 @@ static void say(unsigned topic, const struct msg_entry *e)
 static void commit(const struct msg_entry *e)
 {
     unsigned topic = model_topic(e->topic);
-    ENSURE(topic < TOPICS);
+    ENSURE(topic < ALL_TOPICS);
     model.log = grown(model.log, e->seq, &model.cap, sizeof *model.log);
     say(topic, e);
     if (e->seq != model.head + 1)
@@ -282,6 +362,10 @@ static void commit(const struct msg_entry *e)
                                        .committed_us = sim.now_us,
                                        .topic = (uint8_t)topic,
                                        .kind = (uint8_t)e->kind};
+    if (topic >= TOPICS) {
+        own(e);
+        return;
+    }
     if (topic >= USERS) {
         published(topic, e);
         return;
@@ -289,8 +373,10 @@ static void commit(const struct msg_entry *e)
     struct inbox *in = &model.inboxes[topic];
     if (e->kind == ENTRY_created)
         arrived(in, topic, e);
-    else if (e->kind == ENTRY_read || e->kind == ENTRY_expired)
+    else if (e->kind == ENTRY_read || e->kind == ENTRY_expired || e->kind == ENTRY_removed)
         ids(in, e);
+    else if (e->kind != ENTRY_all_read)
+        wrong("model", "it knows no entry of kind %llu", (unsigned long long)e->kind);
     for (unsigned i = 0; e->kind == ENTRY_all_read && i < in->n; i++)
         if (in->items[i].pos <= e->pos && live_at(&in->items[i], e->seq) && !in->items[i].read_seq)
             read_one(in, &in->items[i], e->seq);
@@ -455,34 +541,52 @@ void model_current(const char *who, unsigned topic, uint64_t seq, uint64_t now_m
 
 /* ---- at the end */
 
-static bool notified(const struct inbox *in, uint64_t source)
+static const struct item *item_from(const struct inbox *in, uint64_t source)
 {
     for (unsigned i = 0; i < in->n; i++)
         if (in->items[i].source == source)
-            return true;
-    return false;
+            return &in->items[i];
+    return NULL;
 }
 
-static void fanned_out(void)
+/* Whoever must have got it got it; what was taken back nobody has. */
+static void source_right(uint64_t seq, const struct entry *e, unsigned u)
 {
-    for (uint64_t seq = 1; seq <= model.head; seq++)
-        for (unsigned u = 0; u < USERS; u++)
-            if (model.log[seq].must & 1u << u && !model.touched[model.log[seq].topic - USERS][u] &&
-                !notified(&model.inboxes[u], seq))
-                wrong("not notified", "%s got no notification of message %llu", users[u],
-                      (unsigned long long)seq);
+    const struct op *op = model_op_of(e->op);
+    const struct item *it = item_from(&model.inboxes[u], seq);
+    bool broadcast = e->kind == ENTRY_broadcast;
+    bool sure = (e->must & 1u << u) &&
+                (op->channel == CHANNELS || !model.touched[op->channel][u]) &&
+                !(broadcast && (op->off || op->expires_ms));
+    if (sure && !it)
+        wrong("not notified", "%s got no notification of seq %llu", users[u],
+              (unsigned long long)seq);
+    if (it && broadcast && op->off && !it->gone_seq)
+        wrong("taken back, yet there", "%s has the broadcast %llu still", users[u],
+              (unsigned long long)seq);
+}
+
+static void operation_right(uint64_t number)
+{
+    const struct op *op = &model.ops[number];
+    bool due = op->deliver_ms == 0 || op->deliver_ms + 3000 <= wall_ms();
+    bool may_miss = op->deliver_ms && op->expires_ms; /* over before it was made */
+    unsigned all = op->kind == OP_create ? op->users : 1;
+    if (op->ok && !op->off && due && !may_miss && op->committed != all)
+        wrong("lost", "n%llu was acknowledged", (unsigned long long)number);
+    if (op->committed && op->committed != all)
+        wrong("in part", "n%llu is in some inboxes of those it was for",
+              (unsigned long long)number);
 }
 
 void model_quiet(void)
 {
-    fanned_out();
-    for (uint64_t i = 1; i < model.ops_n; i++) {
-        const struct op *op = &model.ops[i];
-        if (op->ok && op->kind == OP_create && op->committed != op->users)
-            wrong("lost", "n%llu was acknowledged", (unsigned long long)i);
-        if (op->kind == OP_create && op->committed && op->committed != op->users)
-            wrong("in part", "n%llu is in some inboxes of those it was for", (unsigned long long)i);
-    }
+    for (uint64_t seq = 1; seq <= model.head; seq++)
+        for (unsigned u = 0; u < USERS; u++)
+            if (model.log[seq].kind == ENTRY_message || model.log[seq].kind == ENTRY_broadcast)
+                source_right(seq, &model.log[seq], u);
+    for (uint64_t i = 1; i < model.ops_n; i++)
+        operation_right(i);
     for (unsigned i = 0; i < INBOXES; i++)
         for (unsigned k = 0; k < model.inboxes[i].n; k++) {
             const struct item *it = &model.inboxes[i].items[k];

@@ -10,26 +10,27 @@
 #include "store/engine.h"
 #include "tests/sim/sim.h"
 
-enum { INBOXES = USERS, TOPICS = USERS + CHANNELS };
+/* Behind the topics that clients see, the two of the store's own. */
+enum { INBOXES = USERS, TOPICS = USERS + CHANNELS, ALL_TOPICS = TOPICS + 2 };
 
 extern const char *const users[USERS];
 const char *model_name(unsigned topic);
-unsigned model_topic(struct bytes name); /* TOPICS: none of ours */
+unsigned model_topic(struct bytes name); /* ALL_TOPICS: none of ours */
 
-enum op_kind { OP_create, OP_publish, OP_mark, OP_mark_all };
+enum op_kind { OP_create, OP_publish, OP_broadcast };
 struct op {
     enum op_kind kind;
-    unsigned users;   /* create: a bit for each; mark: whose */
-    unsigned channel; /* publish */
+    unsigned users;   /* create: a bit for each */
+    unsigned channel; /* publish; broadcast: for its members, CHANNELS: for all */
     unsigned author;  /* publish: USERS for a back end */
     bool refused;
     bool ok;
-    bool counted; /* create: of a type that counts */
+    bool off;     /* cancelled or retracted: it was said so */
+    bool counted; /* of a type that counts */
     uint64_t expires_ms;
-    uint64_t pos; /* mark: of what; mark_all: up to */
-    uint64_t seq,
-        at_commit;      /* create, publish: where it was committed, of the first user; 0: not */
-    unsigned committed; /* create: for these users; publish: 1 */
+    uint64_t deliver_ms; /* 0: at once */
+    uint64_t seq;        /* where it was committed, of the first user; 0: not */
+    unsigned committed;  /* create: for these users; else 1 */
 };
 
 void model_open(void);
@@ -40,9 +41,13 @@ struct op *model_op_of(uint64_t number);
 /* An answer left a session process, or came: it said yes, and named this seq; or it said no. */
 void model_ok(uint64_t op, uint64_t seq);
 void model_refused(uint64_t op);
+void model_off(uint64_t op); /* nobody gets it from now on */
 
 /* channel, user: who must get notifications, from now on. */
 void model_member(unsigned channel, unsigned user, bool sure);
+
+/* This user is known from now on: it has looked at its inbox. */
+void model_known(unsigned user);
 
 /* From the disk: something may have been committed. */
 void model_committed(struct engine *e);

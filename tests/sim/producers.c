@@ -12,13 +12,14 @@
 
 enum { JOBS_MAX = 600, PATIENCE_S = 6, AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 700 };
 
-enum job_kind { JOB_create, JOB_publish, JOB_count, JOB_mark, JOB_member };
+enum job_kind { JOB_create, JOB_publish, JOB_count, JOB_mark, JOB_member, JOB_take_back };
 
 struct job {
     bool used, under_way, done;
     enum job_kind kind;
     const char *method;
     char path[96], key[32], body[300], user[16];
+    char publish[32]; /* its id, when it can be taken back */
     uint64_t op, again_us;
     unsigned channel, member; /* JOB_member */
     bool add;
@@ -31,14 +32,14 @@ static struct dice dice;
 
 static bool repeats(const struct job *j)
 {
-    return j->key[0] || j->kind == JOB_member || j->kind == JOB_mark;
+    return j->key[0] || j->kind >= JOB_mark;
 }
 
 static uint64_t first_seq(const struct job *j, struct bytes body)
 {
     uint64_t seq = 0;
     struct bytes one;
-    if (j->kind == JOB_publish) {
+    if (j->kind == JOB_publish || text_member(body, "publish").n > 0) {
         text_number(body, "seq", &seq);
     } else {
         struct json in = json_over(text_member(body, "notifications"));
@@ -62,8 +63,10 @@ static void sent(void *about, const struct answer *a)
 {
     const struct job *j = about;
     uint64_t seq = 0, unread = 0;
-    if (a->status == 201) {
+    if ((a->status == 201 || a->status == 202) && j->kind <= JOB_publish) {
         model_ok(j->op, first_seq(j, a->body));
+    } else if (a->status == 200 && j->kind == JOB_take_back) {
+        model_off(j->op);
     } else if (a->status == 200 && j->kind <= JOB_mark) {
         text_number(a->body, "seq", &seq);
         text_number(a->body, "unread_count", &unread);
@@ -80,11 +83,16 @@ static void answered(void *about, const struct answer *a)
     bool over = a->status == 400 && j->kind == JOB_create && model_op_of(j->op)->expires_ms != 0;
     if (definite && a->status >= 400 && j->kind <= JOB_publish && (over || !repeats(j)))
         model_refused(j->op);
-    if (a->status >= 400 && a->status < 500 && !over)
+    bool none = a->status == 404 && j->kind == JOB_take_back; /* made already, or taken back */
+    if (a->status >= 400 && a->status < 500 && !over && !none)
         wrong("refused", "a back end asks %s %s and gets %u: %.*s", j->method, j->path, a->status,
               (int)a->body.n, a->body.p);
     if (a->status != 0 && a->status != 200)
         tell("back end", "%s %s: %u", j->key[0] ? j->key : "without a key", j->path, a->status);
+    struct bytes id;
+    if (a->status == 202 && text_string(text_member(a->body, "publish"), &id) &&
+        id.n < sizeof j->publish)
+        memcpy(j->publish, id.p, id.n);
     if (a->status == 507 && repeats(j))
         definite = false; /* it asks until there is room */
     if (definite && j->kind == JOB_member && j->add)
@@ -167,37 +175,76 @@ bool producers_idle(void)
     return true;
 }
 
-static void create(uint64_t a, uint64_t b)
+static void write_time(struct buf *out, const char *name, uint64_t ms)
+{
+    if (ms == 0)
+        return;
+    buf_format(out, ",\"%s\":\"", name);
+    clock_write(out, ms);
+    buf_byte(out, '"');
+}
+
+static void write_to(struct buf *out, const struct op *op)
+{
+    if (op->kind == OP_broadcast && op->channel == CHANNELS)
+        buf_text(out, "{\"all\":true}");
+    else if (op->kind == OP_broadcast)
+        buf_format(out, "{\"topic\":\"%s\"}", model_name(USERS + op->channel));
+    else
+        buf_byte(out, '[');
+    for (unsigned u = 0, n = 0; u < USERS; u++)
+        if (op->users & 1u << u)
+            buf_format(out, "%s\"%s\"", n++ ? "," : "", users[u]);
+    if (op->kind == OP_create)
+        buf_byte(out, ']');
+}
+
+/* A notification for some, for all, or for a channel; perhaps for later; perhaps with an end. */
+static void create(uint64_t a, uint64_t b, enum op_kind kind, bool later)
 {
     static const char *const types[] = {"activity", "activity", "alert", "system"};
     unsigned type = b % 4, set = 1u + (unsigned)(a % ((1u << USERS) - 1));
     if (a / 8 % 3 > 0)
         set = 1u << a % USERS; /* mostly for one */
-    uint64_t ends_ms = b / 4 % 3 ? 0 : wall_ms() + 200 + b / 12 % 8000;
+    uint64_t deliver_ms = later ? wall_ms() + 100 + b / 36 % 6000 : 0;
+    uint64_t from_ms = later ? deliver_ms : wall_ms();
+    uint64_t ends_ms = b / 4 % 3 ? 0 : from_ms + 200 + b / 12 % 8000;
     struct job *j = job(JOB_create, "POST");
-    j->op = model_op(
-        (struct op){.kind = OP_create, .users = set, .counted = type != 3, .expires_ms = ends_ms});
+    struct op op = {.kind = kind,
+                    .users = kind == OP_create ? set : 0,
+                    .channel = a % (CHANNELS + 2) < CHANNELS ? a % (CHANNELS + 2) : CHANNELS,
+                    .counted = type != 3,
+                    .expires_ms = ends_ms,
+                    .deliver_ms = deliver_ms};
+    j->op = model_op(op);
     snprintf(j->path, sizeof j->path, "/api/notifications");
     if (a / 64 % 3)
         snprintf(j->key, sizeof j->key, "key-%llu", (unsigned long long)j->op);
     struct buf out = {.p = j->body, .cap = sizeof j->body - 1, .max = sizeof j->body - 1};
-    buf_text(&out, "{\"to\":[");
-    for (unsigned u = 0, n = 0; u < USERS; u++)
-        if (set & 1u << u)
-            buf_format(&out, "%s\"%s\"", n++ ? "," : "", users[u]);
-    buf_format(&out, "],\"type\":\"%s\",\"title\":\"n%llu\"", types[type],
+    buf_text(&out, "{\"to\":");
+    write_to(&out, &op);
+    buf_format(&out, ",\"type\":\"%s\",\"title\":\"n%llu\"", types[type],
                (unsigned long long)j->op);
-    if (ends_ms) {
-        char at[40];
-        struct buf text = {.p = at, .cap = sizeof at, .max = sizeof at};
-        clock_write(&text, ends_ms);
-        buf_format(&out, ",\"expires_at\":\"%.*s\"", (int)text.n, text.p);
-    }
+    write_time(&out, "deliver_at", deliver_ms);
+    write_time(&out, "expires_at", ends_ms);
     buf_text(&out, "}");
-    tell("back end", "creates n%llu for %s%s%s%s%s", (unsigned long long)j->op,
-         set & 1 ? "ann " : "", set & 2 ? "bob " : "", set & 4 ? "cem " : "",
-         j->key[0] ? "with a key" : "without a key", ends_ms ? ", which ends" : "");
+    tell("back end", "%s n%llu %s: %s", kind == OP_create ? "creates" : "broadcasts",
+         (unsigned long long)j->op, j->key[0] ? "with a key" : "without a key", j->body);
     ask_for(j);
+}
+
+static void take_back(uint64_t a)
+{
+    for (unsigned i = jobs_n, back = (unsigned)(a % 4); i-- > 0;) {
+        if (!jobs[i].publish[0] || back-- > 0)
+            continue;
+        struct job *j = job(JOB_take_back, "DELETE");
+        j->op = jobs[i].op;
+        snprintf(j->path, sizeof j->path, "/api/publishes/%s", jobs[i].publish);
+        tell("back end", "takes n%llu back", (unsigned long long)j->op);
+        ask_for(j);
+        return;
+    }
 }
 
 static void publish(uint64_t a, uint64_t b)
@@ -222,11 +269,20 @@ bool producer_step(const struct step *s)
     char id[32];
     switch (s->kind) {
     case STEP_create:
-        create(s->a, s->b);
+        create(s->a, s->b, OP_create, false);
+        return true;
+    case STEP_schedule:
+        create(s->a, s->b, s->c % 4 ? OP_create : OP_broadcast, true);
+        return true;
+    case STEP_broadcast:
+        create(s->a, s->b, OP_broadcast, false);
+        return true;
+    case STEP_take_back:
+        take_back(s->a);
         return true;
     case STEP_burst:
         for (uint64_t i = 0; i < 3 + s->c % 12; i++)
-            create(s->a + i, s->b);
+            create(s->a + i, s->b, OP_create, false);
         return true;
     case STEP_publish:
         publish(s->a, s->b);

@@ -176,6 +176,9 @@ enum { STEPS_MAX = 700 };
     X(say, "publishes on its channel")                                                             \
     X(create, "a back end creates notifications")                                                  \
     X(burst, "a back end creates many at once")                                                    \
+    X(schedule, "a back end creates for later")                                                    \
+    X(broadcast, "a back end broadcasts")                                                          \
+    X(take_back, "a back end cancels or retracts")                                                 \
     X(publish, "a back end publishes on a channel")                                                \
     X(count, "a back end reads a count")                                                           \
     X(http_mark, "a page marks by HTTP")                                                           \

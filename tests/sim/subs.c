@@ -153,6 +153,8 @@ void sub_reply(struct sub *s, uint64_t ref, bool ok, struct bytes response)
         return;
     }
     s->state = SUB_joined;
+    if (s->model < USERS)
+        model_known(s->model);
     s->fresh = true; /* what an earlier join got came before this answer */
     s->joined_us = sim.now_us;
     if (s->model == TOPICS) {
@@ -223,6 +225,9 @@ void sub_event(struct sub *s, struct bytes join_ref, struct bytes event, struct 
 {
     struct bytes ref;
     bool named = text_string(join_ref, &ref);
+    uint64_t seq = 0;
+    if (text_number(payload, "seq", &seq) && seq > s->shown)
+        s->shown = seq; /* perhaps of the join before, on the same connection */
     if (named && strtoull(ref.p, NULL, 10) != s->join_ref)
         return; /* of an earlier join */
     if (bytes_is(event, "phx_error") || bytes_is(event, "phx_close")) {
@@ -230,9 +235,6 @@ void sub_event(struct sub *s, struct bytes join_ref, struct bytes event, struct 
         return;
     }
     if (s->state != SUB_joined) {
-        uint64_t seq = 0;
-        if (text_number(payload, "seq", &seq) && seq > s->shown)
-            s->shown = seq; /* of the join before, on the same connection */
         if (s->fresh)
             wrong("before the join", "%s gets %.*s of %s", s->client->name, (int)event.n, event.p,
                   s->topic);
