@@ -24,7 +24,7 @@ LIBS_cli      = -lcurl
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
-.PHONY: all tests web run test fuzz fuzz-targets sim lint docs bench clean
+.PHONY: all tests web run test fuzz fuzz-targets sim planted lint docs bench clean
 all: $(PROGRAMS)
 	@ln -sfn build/release/bin bin
 
@@ -63,6 +63,11 @@ sim_objs  = $(filter-out $(SIM_HANDS:%=$(OUT)/%.o),$(call objs,session store not
 $(SIM): $(SIM).o $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $$(sim_objs)
 	@echo "link $@"
 	@$(CC) $(LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ -lwslay -lcrypto
+PLANTED = $(OUT)/tests/sim/planted/test_planted
+$(PLANTED): $(PLANTED).o
+	@echo "link $@" && $(CC) $(LDFLAGS) -o $@ $^ -lcmocka
+planted:
+	tests/sim/planted/run $(T)
 sim: $(SIM)
 	SEED=$(SEED) SEEDS=$(if $(SEED),,$(or $(SEEDS),1000)) $(SIM)
 # A fuzz target stands in tests/fuzz/PART/fuzz_NAME.c and is linked like PART: here with what takes the
@@ -81,7 +86,7 @@ PRELOADS = $(patsubst %.c,$(OUT)/%.so,$(wildcard tests/preload/*.c))
 $(OUT)/tests/preload/%.so: tests/preload/%.c
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(filter-out -fsanitize=% -fno-sanitize%,$(CFLAGS)) -fPIC -shared -o $@ $<
-tests: $(TESTS) $(FUZZ) $(PROXY) $(PRELOADS) $(SIM)
+tests: $(TESTS) $(FUZZ) $(PROXY) $(PRELOADS) $(SIM) $(PLANTED)
 
 # npm packages, from the lock file and again only when it has changed.
 %/node_modules/.done: %/package-lock.json
