@@ -40,6 +40,7 @@ static struct tail {
     uint64_t since, have, heard, heads_to;
     uint64_t req;
     bool asking;
+    bool suspect;      /* something may have been missed */
     uint64_t again_ms; /* while asking: lost then; else not before */
     uint64_t *pages;   /* where each began */
     size_t pages_n, pages_room;
@@ -106,7 +107,7 @@ static void ask(void)
                     .since = {.req = ++t.req, .ttl_ms = ANSWER_MS, .topic = t.topic}};
     uint64_t now_ms = clock_ms();
     if (t.state == SUBSCRIBING || !t.store.up || now_ms < t.again_ms ||
-        (t.state == LIVE && t.heard <= t.have))
+        (t.state == LIVE && t.heard <= t.have && !t.suspect))
         return;
     if (t.state == BACK || t.state == FORWARD) {
         m.id = MSG_history;
@@ -120,6 +121,7 @@ static void ask(void)
     }
     msg_write(link_out(&t.store), &m);
     t.asking = true;
+    t.suspect = false; /* what is missed from here on is another question */
     t.again_ms = now_ms + ANSWER_MS;
 }
 
@@ -214,7 +216,7 @@ static void answer(const struct msg *m)
     else if (!is_page && (status == ERR_OK || status == ERR_TOO_OLD))
         changes(&m->changes);
     else if (status == ERR_LATER)
-        t.again_ms = clock_ms() + AGAIN_MS;
+        t.suspect = true, t.again_ms = clock_ms() + AGAIN_MS;
     else
         try_again("belfry tail: the store says: %s",
                   status < ERR_COUNT ? err_text((enum err)status) : "no");
@@ -238,7 +240,8 @@ static void broadcast(const struct msg_broadcast *b)
     t.heard = b->seq > t.heard ? b->seq : t.heard;
 }
 
-/* A head beyond ours is of what we missed; so may be what heads say that do not meet the last. */
+/* A head beyond ours is of what we missed; so may be what heads say that do not meet the last, or what
+ * was before the first. */
 static void heads(const struct msg_heads *h)
 {
     struct mp_in in = list_in(h->topics);
@@ -246,8 +249,7 @@ static void heads(const struct msg_heads *h)
     while (msg_read(&in, &m))
         if (m.id == MSG_head && bytes_equal(m.head.topic, t.topic) && m.head.seq > t.heard)
             t.heard = m.head.seq;
-    if (t.heads_to && h->from > t.heads_to && t.heard <= t.have)
-        t.heard = t.have + 1;
+    t.suspect = t.suspect || h->from > t.heads_to;
     t.heads_to = h->to;
 }
 
@@ -292,7 +294,8 @@ static void turn(zmq_pollitem_t on[ON], uint64_t until_ms)
     link_flush(&t.store);
     loop_wait(on, ON, until_ms, clock_ms());
     while (link_change(&t.store) != LINK_same) {
-        t.asking = false; /* what was asked is lost */
+        t.suspect = t.suspect || t.asking; /* what was asked is lost */
+        t.asking = false;
         t.again_ms = 0;
     }
     while (link_read(&t.store, &part)) {
@@ -304,7 +307,7 @@ static void turn(zmq_pollitem_t on[ON], uint64_t until_ms)
         heard(sock_bytes(&part));
     if (t.state == LOOKING && t.since != UINT64_MAX) { /* no need to look */
         if (t.inbox)
-            t.state = LIVE, t.have = t.since, t.heard = t.since + 1;
+            t.state = LIVE, t.have = t.since, t.suspect = true;
         else
             go_back_to(t.since);
     }
