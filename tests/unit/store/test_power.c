@@ -269,6 +269,7 @@ static void store_holds(struct process *p)
 
 /* -- all of it -------------------------------------------------------------------------------- */
 
+/* The caller frees it. */
 static struct bytes trace_read(void)
 {
     off_t size = lseek(w.trace, 0, SEEK_END);
@@ -336,6 +337,7 @@ static void what_was_acknowledged_survives_a_power_cut(void **state)
         disk_make(w.cut.folder);
         store_holds(&w.cut);
     }
+    free((void *)(uintptr_t)trace.p);
     compare_with_the_file();
     print_message("keys=%llu rows=%llu cuts=%llu\n", (unsigned long long)w.keys,
                   (unsigned long long)rows, (unsigned long long)made);
