@@ -158,8 +158,8 @@ void apikey_make(struct apikey *row, char text[APIKEY_TEXT])
     buf_text(&out, PREFIX);
     base64url_write(&out, (struct bytes){(char *)random, sizeof random});
     hash_of(buf_all(&out), row->hash);
-    buf_byte(&out, '\0');
-    ENSURE(!out.overflowed);
+    ENSURE(!out.overflowed && out.n < APIKEY_TEXT);
+    text[out.n] = '\0';
 }
 
 bool apikey_looks(struct bytes text)

@@ -133,9 +133,9 @@ static bool first_due(struct work *w, struct key *at, struct buf *copy, uint64_t
 void schedule_run_due(struct work *w, uint64_t *next_ms)
 {
     struct topic *own;
-    struct key key;
+    struct key key = {0};
     struct buf copy;
-    struct msg_create m;
+    struct msg_create m = {0};
     *next_ms = UINT64_MAX;
     if (open_own(w, &own) || own->row.items == 0)
         return;

@@ -13,18 +13,18 @@ static bool replay(const char *folder, const char *name)
     snprintf(path, sizeof path, "%s/%s", folder, name);
     FILE *f = fopen(path, "re");
     uint8_t *room = malloc(INPUT_MAX);
-    if (!f || !room)
-        return false;
-    size_t n = fread(room, 1, INPUT_MAX, f);
-    fclose(f);
+    size_t n = f && room ? fread(room, 1, INPUT_MAX, f) : 0;
     uint8_t *exact = malloc(n ? n : 1); /* so that the sanitizers know where it ends */
-    if (!exact)
-        return false;
-    memcpy(exact, room, n);
+    bool good = f && room && exact;
+    if (f)
+        fclose(f);
+    if (good) {
+        memcpy(exact, room, n);
+        LLVMFuzzerTestOneInput(exact, n);
+    }
     free(room);
-    LLVMFuzzerTestOneInput(exact, n);
     free(exact);
-    return true;
+    return good;
 }
 
 int main(int argc, char **argv)

@@ -6,7 +6,7 @@
  * not, as the dice says, those before it are there, and those behind it are not. A commit may fail,
  * and may nevertheless have been done, as a failed fsync leaves it open. */
 #include "store/committer.h"
-#include "tests/lib/engine_mem.c"
+#include "tests/lib/engine_mem.c" /* NOLINT(bugprone-suspicious-include): it is looked into */
 #include "tests/sim/model.h"
 #include "tests/sim/sim.h"
 

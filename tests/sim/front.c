@@ -291,6 +291,7 @@ static struct stream *stream_of(int fd)
     return fd >= FD_FIRST && i < STREAMS_MAX && front.streams[i].used ? &front.streams[i] : NULL;
 }
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker makes these names */
 int __wrap_epoll_create1(int flags);
 int __wrap_epoll_ctl(int set, int op, int fd, struct epoll_event *ev);
 int __wrap_epoll_wait(int set, struct epoll_event *events, int most, int timeout_ms);
@@ -299,6 +300,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
 int __wrap_shutdown(int fd, int how);
 int __real_close(int fd);
 int __wrap_close(int fd);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 int __wrap_epoll_create1(int flags)
 {

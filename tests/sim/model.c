@@ -300,7 +300,7 @@ static void published(unsigned topic, const struct msg_entry *e)
         wrong("refused, yet done", "n%llu", (unsigned long long)number);
     else if (op->committed)
         wrong("done twice", "n%llu is on %s twice", (unsigned long long)number, model_name(topic));
-    if (verdict.wrong)
+    if (verdict.wrong || !op)
         return;
     op->committed = 1;
     op->seq = e->seq;
@@ -454,7 +454,7 @@ uint64_t model_some_item(unsigned topic, uint64_t dice, char id[32])
         return 0;
     unsigned back = (unsigned)(dice % (in->n < 12 ? in->n : 12));
     const struct item *it = &in->items[in->n - 1 - back];
-    strcpy(id, it->id);
+    snprintf(id, 32, "%s", it->id);
     return it->pos;
 }
 

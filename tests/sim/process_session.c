@@ -21,8 +21,8 @@ static bool start(unsigned index)
     struct session *s = &sessions[index];
     *s = (struct session){.settings = &sim.settings, .index = index, .counts = counts[index]};
     memset(counts[index], 0, sizeof counts[index]);
-    strcpy(s->api_key, "sim-api-key");
-    strcpy(s->token_key, "the-token-key-of-the-simulator-32");
+    snprintf(s->api_key, sizeof s->api_key, "sim-api-key");
+    snprintf(s->token_key, sizeof s->token_key, "the-token-key-of-the-simulator-32");
     clocks(s);
     turn_open(s, zmq_ctx_new(), &sim.paths);
     return true;

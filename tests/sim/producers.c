@@ -290,7 +290,7 @@ bool producer_step(const struct step *s)
     case STEP_count:
         j = job(JOB_count, "GET");
         snprintf(j->path, sizeof j->path, "/api/notifications/count");
-        strcpy(j->user, users[s->a % USERS]);
+        snprintf(j->user, sizeof j->user, "%s", users[s->a % USERS]);
         ask_for(j);
         return true;
     case STEP_http_mark:
@@ -298,7 +298,7 @@ bool producer_step(const struct step *s)
             return true;
         j = job(JOB_mark, "POST");
         snprintf(j->path, sizeof j->path, "/api/notifications/mark-read");
-        strcpy(j->user, users[s->a % USERS]);
+        snprintf(j->user, sizeof j->user, "%s", users[s->a % USERS]);
         snprintf(j->body, sizeof j->body, "{\"ids\":[\"%s\"],\"user\":\"%s\"}", id,
                  users[s->a % USERS]);
         ask_for(j);

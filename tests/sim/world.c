@@ -233,6 +233,7 @@ void world_run(uint64_t until_us)
 
 /* ---- what the processes call: the linker gives them these (Makefile: --wrap) */
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker makes these names */
 uint64_t __wrap_clock_ms(void);
 uint64_t __wrap_clock_wall_ms(void);
 void __wrap_secret_random(void *out, size_t n);
@@ -241,6 +242,7 @@ _Noreturn void __wrap_try_again(const char *format, ...);
 _Noreturn void __wrap_refuse(const char *format, ...);
 _Noreturn void __wrap_ensure_failed(const char *what, const char *file, int line);
 _Noreturn void __real_ensure_failed(const char *what, const char *file, int line);
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 uint64_t __wrap_clock_ms(void)
 {

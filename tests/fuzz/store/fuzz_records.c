@@ -6,7 +6,7 @@
 #include "store/log.h"
 #include "store/meta.h"
 #include "store/record.h"
-#include "tests/lib/engine_mem.c"
+#include "tests/lib/engine_mem.c" /* NOLINT(bugprone-suspicious-include): it is looked into */
 
 enum { NUMBERS = 6 };
 

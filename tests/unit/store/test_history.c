@@ -252,7 +252,7 @@ static void heads_and_tails_pass_over_the_holes(void **state)
         assert_int_equal(found_inbox, from < inbox ? inbox : 0);
     }
     desk_clear(d);
-    desk_send(d, 1, &(struct msg){.id = MSG_follow, .follow = {0, 10}});
+    desk_send(d, 1, &(struct msg){.id = MSG_follow, .follow = {.window = 10}});
     desk_commit(d);
     uint64_t to = 0;
     while (to < room) {

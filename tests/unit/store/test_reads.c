@@ -185,7 +185,8 @@ static unsigned tails(struct desk *d, uint8_t peer, uint64_t *from, uint64_t *to
 static void follow(struct desk *d, uint8_t peer, uint64_t after, uint64_t window)
 {
     desk_clear(d);
-    desk_send(d, peer, &(struct msg){.id = MSG_follow, .follow = {after, window}});
+    desk_send(d, peer,
+              &(struct msg){.id = MSG_follow, .follow = {.after = after, .window = window}});
     desk_commit(d);
 }
 

@@ -100,7 +100,7 @@ static inline void notifier_keeps(struct desk *d)
 {
     uint64_t head = d->requests.state.head;
     desk_clear(d);
-    desk_send(d, 1, &(struct msg){.id = MSG_follow, .follow = {head, 100000}});
+    desk_send(d, 1, &(struct msg){.id = MSG_follow, .follow = {.after = head, .window = 100000}});
     desk_commit(d);
     desk_send(d, 1, &(struct msg){.id = MSG_followed, .followed = {head, 1}});
     desk_commit(d);
