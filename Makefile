@@ -25,7 +25,7 @@ ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 .PHONY: all tests web run test fuzz fuzz-targets sim planted lint docs bench clean
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(OUT)/bin/bench-load
 	@ln -sfn build/release/bin bin
 
 # The border: a program is lib, proto and its own folder, and nothing else.
@@ -132,11 +132,11 @@ docs: $(OUT)/tests/unit/proto/test_docs
 # The load generator, and the floors that its figures are compared with.
 BENCH = $(OUT)/bin/bench-load $(patsubst bench/floor_%.c,$(OUT)/bin/bench-floor-%,$(wildcard bench/floor_*.c))
 $(OUT)/bin/bench-load: $(OUT)/bench/load/main.o $$(call objs,bench/load bench/common)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+	@echo "link $@" && mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
 $(OUT)/bin/bench-floor-%: $(OUT)/bench/floor_%.o $$(call objs,bench/common)
-	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -llmdb $(LIBS_all)
+	@echo "link $@" && mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ -llmdb $(LIBS_all)
 bench:
 	tools/need bench
 	$(MAKE) all $(BENCH)

@@ -84,9 +84,9 @@ static void ask(struct client *c, struct http *h, const char *method, struct byt
 static void go_on(struct client *c)
 {
     struct polls *p = c->polls;
-    struct http *free_one = !p->get.waiting ? &p->get : !p->post.waiting ? &p->post : NULL;
-    if (p->token[0] && p->waiting.n > 0 && free_one) {
-        ask(c, free_one, "POST", (struct bytes){0}, buf_all(&p->waiting));
+    if (p->token[0] && p->waiting.n > 0 && !p->saying) {
+        p->saying = !p->get.waiting ? &p->get : &p->post;
+        ask(c, p->saying, "POST", (struct bytes){0}, buf_all(&p->waiting));
         buf_reset(&p->waiting);
     } else if (p->token[0] && !p->get.waiting) {
         ask(c, &p->get, "GET", (struct bytes){0}, (struct bytes){0});
@@ -131,6 +131,8 @@ static void answered(struct http *h, int status, struct bytes body)
         return;
     }
     take_token(p, body);
+    if (h == p->saying)
+        p->saying = NULL;
     if (code == 410)
         c->ops->opened(c);
     struct bytes messages = field(body, "messages");

@@ -23,6 +23,8 @@ struct client_ops {
 
 struct polls { /* the long-poll dialect's part */
     struct http get, post;
+    struct http
+        *saying;        /* the one of them whose POST is not answered: the next would overtake it */
     struct buf waiting; /* messages to be sent, a newline behind each */
     char token[200];    /* of the session; empty: it is not open */
     bool closed;

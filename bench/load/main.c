@@ -52,7 +52,7 @@ static uint64_t *option(struct options *o, const char *name)
         return &o->member;
     OPTIONS(OPTION_FIND)
 #undef OPTION_FIND
-    usage_and_leave();
+    refuse("--%s: there is no such option", name);
 }
 
 static uint64_t number(const char *name, const char *text)

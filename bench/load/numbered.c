@@ -7,9 +7,19 @@
 
 #define SECOND UINT64_C(1000000000)
 
-static void arrived(struct numbered *y, uint64_t t)
+static uint32_t readers(const struct numbered *y)
+{
+    return y->crowd->count - y->muted;
+}
+
+static void arrived(struct numbered *y, struct said *s, uint64_t t)
 {
     y->arrived++;
+    s->got++;
+    for (s = &y->ring[(y->everywhere + 1) % SAID];
+         s->n == y->everywhere + 1 && s->got == readers(y);
+         s = &y->ring[(y->everywhere + 1) % SAID])
+        y->everywhere++;
     if (!y->counting)
         return;
     y->counted++;
@@ -30,12 +40,13 @@ static bool read_first(struct numbered *y, struct member *m, struct bytes text)
     }
     y->crowd->holes += n - m->next;
     m->next = n + 1;
-    arrived(y, t);
     struct said *s = &y->ring[n % SAID];
-    if (y->shared && text.n <= SAID_BYTES) {
+    if (y->shared && s->n != n) {
+        ENSURE(text.n <= SAID_BYTES);
         *s = (struct said){.n = n, .t = t, .size = (uint32_t)text.n};
         memcpy(s->text, text.p, text.n);
     }
+    arrived(y, s, t);
     return true;
 }
 
@@ -46,7 +57,7 @@ static bool took(struct member *m, struct bytes text, void *of)
     if (s->n != m->next || s->size != text.n || memcmp(s->text, text.p, text.n) != 0)
         return read_first(y, m, text);
     m->next++;
-    arrived(y, s->t);
+    arrived(y, s, s->t);
     return true;
 }
 
@@ -100,8 +111,12 @@ void numbered_say(struct numbered *y, struct member *from, uint32_t k, uint32_t 
 
 uint64_t numbered_under_way(const struct numbered *y)
 {
-    uint64_t each = y->shared ? y->crowd->count - y->muted : 1;
-    return y->said * each - y->arrived;
+    return y->said * (y->shared ? readers(y) : 1) - y->arrived;
+}
+
+uint64_t numbered_ahead(const struct numbered *y)
+{
+    return y->said - y->everywhere;
 }
 
 void numbered_settle(struct numbered *y)

@@ -15,13 +15,14 @@ struct numbered {
     uint64_t *next;         /* of each topic: the number of the message to be said next */
     uint32_t topics, muted; /* the last `muted` members do not read, and are not counted */
     uint64_t said, arrived;
+    uint64_t everywhere;   /* of a shared topic: everybody has all up to this one */
     bool shared, counting; /* all are on one topic; what arrives now is timed */
     uint64_t counted;
     struct histogram times; /* from before the push to its arrival, of each member */
     struct buf payload;
     struct said {
-        uint64_t n, t; /* n from 1 */
-        uint32_t size;
+        uint64_t n, t;      /* n from 1 */
+        uint32_t size, got; /* by so many */
         char text[SAID_BYTES];
     } * ring;
 };
@@ -35,6 +36,9 @@ void numbered_say(struct numbered *y, struct member *from, uint32_t k, uint32_t 
 
 /* Messages that are on their way to somebody: each counts for everybody it goes to. */
 uint64_t numbered_under_way(const struct numbered *y);
+
+/* Of a shared topic: messages that not everybody has. */
+uint64_t numbered_ahead(const struct numbered *y);
 
 /* Wait until nothing is, 5 s at most; then say what is missing. */
 void numbered_settle(struct numbered *y);

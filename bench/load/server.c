@@ -142,10 +142,10 @@ void usage_report_cpu(struct report *r, const struct usage *before, const struct
         if (is_session(&after->of[i]))
             sessions += used;
         else
-            report_add(r, used * per, 1, "cpu_%s_s_per_million", after->of[i].role);
+            report_add(r, used * per, 3, "cpu_%s_s_per_million", after->of[i].role);
     }
-    report_add(r, sessions * per, 1, "cpu_sessions_s_per_million");
-    report_add(r, all * per, 1, "cpu_s_per_million");
+    report_add(r, sessions * per, 3, "cpu_sessions_s_per_million");
+    report_add(r, all * per, 3, "cpu_s_per_million");
 }
 
 void usage_report_memory(struct report *r, const struct usage *before, const struct usage *after,

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// docs/performance.md between its two marks, and the plots beside it, from what was measured.
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { curves, ratios } from './plot.mjs';
+
+const MARKS = ['<!-- figures: written by bench/run -->', '<!-- end of figures -->'];
+const docs = fileURLToPath(new URL('../docs', import.meta.url));
+
+export function median(values) {
+    const sorted = [...values].sort((a, b) => a - b), half = sorted.length >> 1;
+    return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
+const text = (n) => n >= 1000 ? Math.round(n).toLocaleString('en') : String(Number(n.toPrecision(3)));
+
+function row([what, figure, aim = ''], figures) {
+    const values = figures[figure];
+    if (!values) return null;
+    const range = values.length > 1 ? `${text(Math.min(...values))} to ${text(Math.max(...values))}` : '';
+    return `| ${what} | **${text(median(values))}** | ${range} | ${values.length} | ${aim} |`;
+}
+
+function machine() {
+    const cpu = os.cpus(), df = spawnSync('df', ['--output=fstype,source', '/tmp'], { encoding: 'utf8' });
+    const disk = df.stdout.trim().split('\n').pop().trim().replace(/ +/, ' on ');
+    return `${cpu.length} cores (${cpu[0].model.trim()}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, ` +
+        `Linux ${os.release().split('-')[0]}, ${disk}. Generator, floors and Belfry share them.`;
+}
+
+function table(kept, sections) {
+    const lines = ['| | median | range | runs | aim |', '|---|---|---|---|---|'];
+    for (const [name, section] of Object.entries(sections)) {
+        const one = kept[name];
+        if (!one || section.rows.length === 0) continue;
+        const by = one.disturbed ? `; ${one.disturbed} of ${one.runs} runs began while others kept the machine busy` : '';
+        lines.push(`| *${section.what}* (${one.when.date}, ${one.when.commit}${by}) | | | | |`);
+        lines.push(...section.rows.map((r) => row(r, one.figures)).filter(Boolean));
+    }
+    return lines;
+}
+
+// Every row whose aim is a ratio to the floor.
+function ratioPlot(kept) {
+    const wanted = [['paced', '1k_cpu_ratio', 1.15, 'fan-out paced, 1,000 subscribers'], ['paced', '10k_cpu_ratio', 1.15, 'fan-out paced, 10,000 subscribers'],
+        ['saturated', '1k_cpu_ratio', 0.25, 'fan-out saturated, 1,000'], ['saturated', '10k_cpu_ratio', 0.75, 'fan-out saturated, 10,000'],
+        ['pairs', 'cpu_ratio', 2, '10,000 topics with one subscriber each'], ['churn', 'cpu_ratio', 1.5, 'connect, join, go']];
+    const rows = wanted.filter(([name, figure]) => kept[name]?.figures[figure]).map(([name, figure, aim, what]) => {
+        const values = kept[name].figures[figure];
+        return { name: what, aim, low: Math.min(...values), middle: median(values), high: Math.max(...values) };
+    });
+    return rows.length ? ratios('CPU of Belfry to CPU of the epoll floor (mark: the aim)', rows) : null;
+}
+
+function costPlot(kept) {
+    const figures = kept.cost?.figures;
+    if (!figures) return null;
+    const users = [...new Set(Object.keys(figures).map((name) => parseInt(name)))].sort((a, b) => a - b);
+    const series = [['Belfry', 'cpu_s_per_million'], ['floor', 'floor_cpu']].map(([name, figure]) =>
+        ({ name, points: users.map((n) => [n, median(figures[`${n}_${figure}`])]) }));
+    return curves('CPU of a delivery', 'subscribers', 'us', series);
+}
+
+export function writePage(kept, sections) {
+    const page = path.join(docs, 'performance.md'), written = [page];
+    const old = fs.readFileSync(page, 'utf8'), [from, to] = MARKS.map((mark) => old.indexOf(mark));
+    if (from < 0 || to < from) throw new Error(`${page} does not have its two marks`);
+    const shown = [];
+    for (const [name, alt, plot] of [['ratios', 'CPU beside the floor', ratioPlot(kept)], ['cost', 'cost by subscribers', costPlot(kept)]]) {
+        if (!plot) continue;
+        const file = path.join(docs, `performance-${name}.svg`);
+        fs.writeFileSync(file, plot);
+        written.push(file);
+        shown.push(`![${alt}](performance-${name}.svg)`, '');
+    }
+    const commands = Object.keys(sections).flatMap((name) => kept[name]?.commands ?? []);
+    const body = ['', machine(), '', ...table(kept, sections), '', ...shown, 'Commands:', '',
+        ...[...new Set(commands)].map((command) => '    ' + command), ''].join('\n');
+    fs.writeFileSync(page, old.slice(0, from + MARKS[0].length) + '\n' + body + '\n' + old.slice(to));
+    return written.map((file) => path.relative(process.cwd(), file));
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `belfry bench`: each mode runs against an installation, sees what it asked for, and checks it. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { Belfry, bin } from '../lib/belfry.mjs';
+
+const conf = fs.readFileSync(fileURLToPath(new URL('../../bench/belfry.conf', import.meta.url)), 'utf8');
+let belfry;
+before(async () => {
+  belfry = await Belfry.start({ conf });
+});
+after(() => belfry?.stop());
+
+async function bench(...words) {
+  const args = ['bench', ...words, 'json=1', '--data', belfry.data];
+  const { stdout } = await promisify(execFile)(path.join(bin, 'belfry'), args, { timeout: 60000 });
+  return JSON.parse(stdout);
+}
+
+const short = ['users=40', 'opening=20', 'seconds=1', 'warm=0'];
+for (const [words, figure, least] of [
+  [['notify', ...short, 'rate=50'], 'badges', 50],
+  [['create', ...short, 'writers=8'], 'acknowledged', 20],
+  [['idle', ...short, 'beat=1', 'inbox=1'], 'heartbeats_answered', 40],
+  [['idle', ...short, 'beat=1', 'longpoll=1'], 'heartbeats_answered', 40],
+  [['fanout', ...short, 'rate=20'], 'deliveries', 700],
+  [['fanout', ...short, 'rate=0', 'longpoll=1', 'window=2'], 'deliveries', 700],
+  [['fanout', ...short, 'rate=0', 'slow=1'], 'deliveries', 700],
+  [['pairs', ...short, 'writers=4', 'rate=200'], 'deliveries', 150],
+  [['churn', ...short], 'joins', 40],
+  [['churn', ...short, 'inbox=1'], 'joins', 40],
+  [['presence', ...short], 'joined', 40],
+  [['members', ...short, 'members=500', 'rate=50'], 'joined', 40],
+  [['storm', ...short, 'rate=50', 'kill=1'], 'joined', 40],
+])
+  test(`belfry bench ${words.join(' ')}`, async () => {
+    const figures = await bench(...words);
+    assert.equal(figures.failures, 0);
+    assert.ok(figures[figure] >= least, `${figure}: ${figures[figure]}`);
+  });
+
+test('what is not allowed is named', async () => {
+  await assert.rejects(bench('fanout', 'usrs=3'), /--usrs: there is no such option/);
+  await assert.rejects(bench('fanout', '3'), /options are NAME=NUMBER/);
+});
