@@ -7,6 +7,7 @@
 #include "proto/token.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,8 +50,10 @@ static double kilobytes(const char *path, const char *key)
     char line[256];
     double kb = 0;
     FILE *f = fopen(path, "re");
+    if (!f && (errno == ENOENT || errno == ESRCH))
+        return 0; /* a process that died just now */
     if (!f)
-        refuse("cannot read %s", path);
+        refuse("cannot read %s: %s", path, strerror(errno));
     while (fgets(line, sizeof line, f))
         if (strncmp(line, key, strlen(key)) == 0)
             kb = atof(line + strlen(key));
