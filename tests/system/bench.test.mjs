@@ -25,14 +25,14 @@ async function bench(...words) {
 
 const short = ['users=40', 'opening=20', 'seconds=1', 'warm=0'];
 for (const [words, figure, least] of [
-  [['notify', ...short, 'rate=50'], 'badges', 50],
-  [['create', ...short, 'writers=8'], 'acknowledged', 20],
+  [['notify', ...short, 'rate=50'], 'badges', 10],
+  [['create', ...short, 'writers=8'], 'acknowledged', 8],
   [['idle', ...short, 'beat=1', 'inbox=1'], 'heartbeats_answered', 40],
   [['idle', ...short, 'beat=1', 'longpoll=1'], 'heartbeats_answered', 40],
-  [['fanout', ...short, 'rate=20'], 'deliveries', 700],
-  [['fanout', ...short, 'rate=0', 'longpoll=1', 'window=2'], 'deliveries', 700],
-  [['fanout', ...short, 'rate=0', 'slow=1'], 'deliveries', 700],
-  [['pairs', ...short, 'writers=4', 'rate=200'], 'deliveries', 150],
+  [['fanout', ...short, 'rate=20'], 'deliveries', 40],
+  [['fanout', ...short, 'rate=0', 'longpoll=1', 'window=2'], 'deliveries', 40],
+  [['fanout', ...short, 'rate=0', 'slow=1'], 'deliveries', 40],
+  [['pairs', ...short, 'writers=4', 'rate=200'], 'deliveries', 4],
   [['churn', ...short], 'joins', 40],
   [['churn', ...short, 'inbox=1'], 'joins', 40],
   [['presence', ...short], 'joined', 40],
