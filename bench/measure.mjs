@@ -61,7 +61,7 @@ export function bench(machine, section, options) {
 
     const stamp = () => ({
         date: new Date().toISOString().slice(0, 10),
-        commit: git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') ? ' with changes' : ''),
+        commit: git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no', ':/', ':(top,exclude)docs/performance*') ? ' with changes' : ''),
     });
     const times = (standard) => options.times || standard, seconds = (standard) => String(options.seconds || standard);
     return { machine, results, run, note, load, pair, ratio, times, seconds, stamp };
