@@ -58,6 +58,10 @@ void item_write(struct buf *out, const struct msg_item *item)
     time_write(out, item->read_ms);
     buf_text(out, ",\"expires_at\":");
     time_write(out, item->expires_ms);
+    if (item->flags & ITEM_muted)
+        buf_text(out, ",\"muted\":true");
+    if (item->flags & ITEM_quiet)
+        buf_text(out, ",\"quiet\":true");
     ENSURE(item->content.n > 2); /* never {}: it has a type and a title */
     buf_byte(out, ',');
     buf_add(out, item->content.p + 1, item->content.n - 1);
@@ -76,6 +80,7 @@ struct msg_item item_of(const struct msg_entry *e)
                              .rev = e->seq,
                              .type = e->type,
                              .expires_ms = e->expires_ms,
+                             .flags = e->flags,
                              .content = e->content};
 }
 
@@ -97,7 +102,7 @@ static void state(struct buf *out, const struct msg_entry *e)
 static struct bytes created(struct buf *out, const struct msg_entry *e)
 {
     const struct type_row *type = type_row(e->type);
-    if (type->push) {
+    if (type->push && !(e->flags & ITEM_muted)) {
         struct msg_item item = item_of(e);
         buf_text(out, "{\"notification\":");
         item_write(out, &item);
@@ -107,7 +112,7 @@ static struct bytes created(struct buf *out, const struct msg_entry *e)
         buf_format(out, ",\"type\":\"%s\"}]", type->name);
     }
     state(out, e);
-    return bytes_of(type->event);
+    return e->flags & ITEM_muted ? BYTES("notifications:changes") : bytes_of(type->event);
 }
 
 static struct bytes read_or_expired(struct buf *out, const struct msg_entry *e, const char *event)

@@ -37,6 +37,7 @@ enum item_flag {
     ITEM_seen = 4,   /* by its own seeing, or because it was read once */
     ITEM_unread = 8, /* by its own marking: no mark of all made it read since */
     ITEM_muted = 16, /* stored, and in no count */
+    ITEM_quiet = 32, /* it came in the quiet hours */
 };
 
 /* Why an item is gone. */
@@ -48,6 +49,18 @@ enum item_flag {
 enum removed_why { REMOVALS(AS_REMOVAL) REMOVED_COUNT };
 #undef AS_REMOVAL
 extern const char *const removal_names[REMOVED_COUNT];
+
+/* Why somebody is not simply shown a notification; also the name that who asks is told. */
+#define WHY_NOTS(X)                                                                                \
+    X(none)                                                                                        \
+    X(type)                                                                                        \
+    X(category)                                                                                    \
+    X(topic)                                                                                       \
+    X(quiet_hours)
+#define AS_WHY_NOT(name) WHY_##name,
+enum why_not { WHY_NOTS(AS_WHY_NOT) WHY_COUNT };
+#undef AS_WHY_NOT
+extern const char *const why_not_names[WHY_COUNT];
 
 /* What an update changed: bits. */
 #define ITEM_FIELDS_LIST(X)                                                                        \

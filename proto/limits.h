@@ -11,6 +11,7 @@ enum {
     CATEGORY_MAX = 64,          /* the name of a category */
     CATEGORIES_MAX = 32,        /* of one inbox, that have items (a count) */
     CONTENT_MAX = 32768,        /* a notification's content or an event's payload, JSON text */
+    MUTES_MAX = 100,            /* categories, and topics, that a user mutes (a count) */
     USERS_MAX = 1000,           /* users of one create (a count) */
     IDS_MAX = 1000,             /* notification ids of one action (a count) */
     PAGE_MAX = 100,             /* items of one page of an inbox (a count) */

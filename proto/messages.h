@@ -65,6 +65,7 @@ struct mp_list {
     F(list, items, 1, "updated, resurfaced: the item as it is from here on")                       \
     F(list, tallies, CATEGORIES_MAX, "tally: of the categories whose counts it changed")           \
     F(u64, body, 0, "created: seq of the broadcast that has its content; 0: itself")               \
+    F(u64, flags, 0, "created: enum item_flag")                                                    \
     F(u64, born_ms, 0, "created: wall clock of its insertion, if not `at_ms`; 0: `at_ms`")
 
 #define ITEM_FIELDS(F)                                                                             \
@@ -101,7 +102,10 @@ struct mp_list {
       "seq and pos of the first user's, the others follow by one; scheduled: of that")             \
     F(u64, count, 0, "how many")                                                                   \
     F(u64, at_ms, 0, "wall clock of the commit")                                                   \
-    F(u64, deliver_ms, 0, "wall clock when it will be done; 0: it is done")
+    F(u64, deliver_ms, 0, "wall clock when it will be done; 0: it is done")                        \
+    F(bin, why_not, USERS_MAX,                                                                     \
+      "enum why_not, a byte for each user; empty: all are shown. What is not kept has no seq")     \
+    F(u64, muted_kept, 0, "1: what is muted is kept")
 
 /* By the id that its publishing was answered with. */
 #define UNPUBLISH_FIELDS(F)                                                                        \
@@ -121,6 +125,39 @@ struct mp_list {
     ANSWER(F)                                                                                      \
     F(u64, erasure, 0, "what it is known by")                                                      \
     F(u64, done, 0, "1: nothing of it is left to do")
+
+/* What a user wants to be told. */
+#define PREFERENCES(F)                                                                             \
+    F(u64, types, 0, "muted: bits of enum notification_type")                                      \
+    F(list, categories, MUTES_MAX, "str: muted")                                                   \
+    F(list, topics, MUTES_MAX, "str: muted")                                                       \
+    F(u64, quiet, 0, "1: there are quiet hours")                                                   \
+    F(u64, from_min, 0, "minute of the day when they begin")                                       \
+    F(u64, to_min, 0, "and end")                                                                   \
+    F(str, zone, 64, "by the clocks of this time zone")                                            \
+    F(u64, allow, 0, "bits of the types that are not quiet then")
+#define PREFS_PUT_FIELDS(F)                                                                        \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "whose")                                                                \
+    PREFERENCES(F)
+#define PREFS_GET_FIELDS(F)                                                                        \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "whose")
+#define PREFS_FIELDS(F)                                                                            \
+    ANSWER(F)                                                                                      \
+    PREFERENCES(F)
+
+/* Who would get it, and who not? */
+#define ASSESS_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(list, users, USERS_MAX, "str")                                                               \
+    F(u64, type, 0, "enum notification_type")                                                      \
+    F(str, category, CATEGORY_MAX, "or empty")                                                     \
+    F(str, topic, TOPIC_MAX, "instead of `users`: how many members it has; or empty")
+#define ASSESSED_FIELDS(F)                                                                         \
+    ANSWER(F)                                                                                      \
+    F(bin, why_not, USERS_MAX, "enum why_not, a byte for each user")                               \
+    F(u64, members, 0, "of the topic")
 
 #define MARK_FIELDS(F)                                                                             \
     ASK(F)                                                                                         \
@@ -434,6 +471,11 @@ struct mp_list {
     M(37, erase, ERASE_FIELDS, "session -> store: a user is to be forgotten")                      \
     M(38, erasure, ERASURE_FIELDS, "session -> store: is it done?")                                \
     M(39, erasing, ERASING_FIELDS, "store -> session")                                             \
+    M(100, prefs_put, PREFS_PUT_FIELDS, "session -> store: preferences; answered with prefs")      \
+    M(101, prefs_get, PREFS_GET_FIELDS, "session -> store: what they are")                         \
+    M(102, prefs, PREFS_FIELDS, "store -> session; also what the store keeps of them")             \
+    M(103, assess, ASSESS_FIELDS, "session -> store: who would get it?")                           \
+    M(104, assessed, ASSESSED_FIELDS, "store -> session")                                          \
     M(60, publish, PUBLISH_FIELDS,                                                                 \
       "session -> store: message.create: an event of a topic with history")                        \
     M(61, published, PUBLISHED_FIELDS, "store -> session")                                         \

@@ -64,6 +64,8 @@
       "publishes that may wait for their deliver_at")                                              \
     S(u64, broadcasts, "store/broadcasts", 1, 10000, "1000",                                       \
       "broadcasts that wait for users who are away; the oldest gives way")                         \
+    S(flag, drop_muted, "store/drop_muted", 0, 1, "0",                                             \
+      "what a user muted is not kept; 0: it is kept, in no count and not shown live")              \
     S(u64, broker_queue, "broker/queue", 1000, 1000000, "50000",                                   \
       "messages that wait for a slow session; what is over is dropped and healed from the log")    \
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \

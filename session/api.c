@@ -4,12 +4,14 @@
 #include "lib/ensure.h"
 #include "lib/json.h"
 #include "proto/id.h"
+#include "proto/items.h"
 #include "proto/topic.h"
 #include "proto/types.h"
 #include "session/actions.h"
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/inbox.h"
+#include "session/preferences.h"
 #include "session/publishes.h"
 
 #include <stdlib.h>
@@ -50,8 +52,8 @@ bool api_json_body(struct session *s, struct request *r)
 }
 
 /* A user speaks of its own inbox; a service names one. Kept in the scratch or the request. */
-static bool about(struct session *s, struct request *r, const struct who *who, struct bytes named,
-                  struct bytes *user)
+bool api_about(struct session *s, struct request *r, const struct who *who, struct bytes named,
+               struct bytes *user)
 {
     struct bytes self = {NULL, 0};
     if (who->kind == WHO_user)
@@ -151,6 +153,41 @@ struct creation {
     char users[];
 };
 
+/* One user's: its id and seq, and how it was taken; what is not kept has neither. */
+static void write_created(struct buf *out, uint64_t at_ms, uint64_t *seq, enum why_not why,
+                          bool kept)
+{
+    uint8_t id[ID_SIZE];
+    bool muted = why != WHY_none && why != WHY_quiet_hours;
+    if (muted && !kept) {
+        buf_text(out, ",\"id\":null,\"seq\":null,\"muted\":true}");
+        return;
+    }
+    id_make(at_ms, *seq, id);
+    buf_text(out, ",\"id\":\"");
+    id_write(out, id);
+    buf_format(out, "\",\"seq\":%llu%s}", (unsigned long long)*seq,
+               muted                    ? ",\"muted\":true"
+               : why == WHY_quiet_hours ? ",\"quiet\":true"
+                                        : "");
+    ++*seq;
+}
+
+static void write_all_created(struct buf *out, const struct creation *c,
+                              const struct msg_created *done)
+{
+    struct mp_in in = mp_over((struct bytes){c->users, c->n});
+    uint64_t seq = done->first_seq;
+    buf_text(out, "{\"notifications\":[");
+    for (uint64_t i = 0; i < c->count; i++) {
+        unsigned why = i < done->why_not.n ? (unsigned char)done->why_not.p[i] : WHY_none;
+        buf_text(out, i ? ",{\"user\":" : "{\"user\":");
+        json_write_string(out, mp_str(&in));
+        write_created(out, done->at_ms, &seq, (enum why_not)why, done->muted_kept);
+    }
+    buf_text(out, "]}");
+}
+
 static void created(struct ask_waiter w, const struct msg *answer, enum err e)
 {
     struct session *s = w.s;
@@ -160,22 +197,8 @@ static void created(struct ask_waiter w, const struct msg *answer, enum err e)
         publish_accepted(s, c->r, &answer->created);
     } else if (good) {
         struct buf out;
-        struct mp_in in = mp_over((struct bytes){c->users, c->n});
-        uint8_t id[ID_SIZE];
         buf_init(&out, TEXT_MAX);
-        buf_text(&out, "{\"notifications\":[");
-        for (uint64_t i = 0; i < c->count; i++) {
-            uint64_t seq = answer->created.first_seq + i;
-            buf_text(&out, i ? ",{\"user\":" : "{\"user\":");
-            json_write_string(&out, mp_str(&in));
-            id_make(answer->created.at_ms, seq, id);
-            buf_text(&out, ",\"id\":\"");
-            id_write(&out, id);
-            buf_text(&out, "\",\"seq\":");
-            buf_u64(&out, seq);
-            buf_byte(&out, '}');
-        }
-        buf_text(&out, "]}");
+        write_all_created(&out, c, &answer->created);
         answer_json(s, c->r, 201, &out);
         buf_fini(&out);
     } else if (e == ERR_TOO_OLD) {
@@ -197,25 +220,6 @@ static void create_stored(struct session *s, struct request *r, struct msg *m)
     struct ask_waiter w = {created, s, c, 0};
     /* With a key the store knows a repetition; without one only the caller can decide. */
     ask(s->store, m, s->now_ms, s->settings->request_ms, m->create.key.n > 0, w);
-}
-
-/* Neither stored nor numbered: to the broker, at most once. */
-static void push_only(struct session *s, struct request *r, const struct msg_create *create)
-{
-    struct mp_in in = list_in(create->users);
-    char topic[TOPIC_MAX + 1];
-    uint64_t sent = 0;
-    for (uint32_t i = 0; i < create->users.count; i++) {
-        size_t n = topic_of_user(mp_str(&in), topic);
-        struct msg_broadcast b = {.topic = {topic, n},
-                                  .event = bytes_of(type_row(create->type)->event),
-                                  .payload = create->content};
-        sent += bus_publish(s, &b);
-    }
-    char room[40];
-    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
-    buf_format(&out, "{\"sent\":%llu}", (unsigned long long)sent);
-    answer_json(s, r, 202, &out);
 }
 
 static bool key_valid(const char *key)
@@ -252,14 +256,17 @@ void api_create(struct session *s, struct request *r)
     struct problem why = {0};
     struct msg m;
     struct buf users, content;
+    bool dry = bytes_is(request_query(r, "dry_run"), "1");
     buf_init(&users, USERS_MAX * (USER_MAX + 5));
     buf_init(&content, 2 * CONTENT_MAX);
     if (!action_create(&m, request_body(r), key, s->wall_ms, &users, &content, &s->scratch, &why))
         http_problem(s, r, 400, why.field, why.detail);
+    else if (dry)
+        assess_dry(s, r, &m.create);
     else if (type_row(m.create.type)->stored)
         create_stored(s, r, &m);
     else
-        push_only(s, r, &m.create);
+        assess_push(s, r, &m.create);
     buf_fini(&users);
     buf_fini(&content);
 }
@@ -283,7 +290,7 @@ void api_list(struct session *s, struct request *r)
     struct who who;
     struct msg m = {.id = MSG_snapshot};
     if (api_authorised(s, r, &who) &&
-        about(s, r, &who, request_query(r, "user"), &m.snapshot.user) &&
+        api_about(s, r, &who, request_query(r, "user"), &m.snapshot.user) &&
         api_query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &m.snapshot.before) &&
         api_query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &m.snapshot.limit))
         ask_for(s, r, &m, MSG_snapshot);
@@ -293,14 +300,15 @@ void api_count(struct session *s, struct request *r)
 {
     struct who who;
     struct msg m = {.id = MSG_snapshot};
-    if (api_authorised(s, r, &who) && about(s, r, &who, request_query(r, "user"), &m.snapshot.user))
+    if (api_authorised(s, r, &who) &&
+        api_about(s, r, &who, request_query(r, "user"), &m.snapshot.user))
         ask_for(s, r, &m, 0);
 }
 
 /* ---- marking ---- */
 
 /* Whose inbox a body speaks of: true, or it is answered. */
-static bool body_about(struct session *s, struct request *r, struct bytes *user, struct who *who)
+bool api_body_about(struct session *s, struct request *r, struct bytes *user, struct who *who)
 {
     struct problem why = {0};
     struct bytes named;
@@ -310,7 +318,7 @@ static bool body_about(struct session *s, struct request *r, struct bytes *user,
         http_problem(s, r, 400, why.field, why.detail);
         return false;
     }
-    return about(s, r, who, named, user);
+    return api_about(s, r, who, named, user);
 }
 
 void api_mark_read(struct session *s, struct request *r)
@@ -319,7 +327,7 @@ void api_mark_read(struct session *s, struct request *r)
     struct problem why = {0};
     struct bytes user = {0};
     struct msg m;
-    if (!body_about(s, r, &user, &who))
+    if (!api_body_about(s, r, &user, &who))
         return;
     if (action_mark_read(&m, user, request_body(r), &s->scratch, &why))
         ask_for(s, r, &m, MSG_mark);
@@ -333,7 +341,7 @@ void api_mark_all_read(struct session *s, struct request *r)
     struct problem why = {0};
     struct bytes user = {0};
     struct msg m;
-    if (!body_about(s, r, &user, &who))
+    if (!api_body_about(s, r, &user, &who))
         return;
     if (action_mark_all_read(&m, user, UP_TO_NEWEST, request_body(r), &s->scratch, &why))
         ask_for(s, r, &m, MSG_mark_all);

@@ -15,6 +15,11 @@ bool api_key_of(struct session *s, struct request *r, struct bytes *key); /* Ide
 bool api_query_number(struct session *s, struct request *r, const char *name, uint64_t absent,
                       uint64_t least, uint64_t most, uint64_t *out);
 
+/* Whose inbox: of a user's token its own, of a service the named one. `user` borrows. */
+bool api_about(struct session *s, struct request *r, const struct who *who, struct bytes named,
+               struct bytes *user);
+bool api_body_about(struct session *s, struct request *r, struct bytes *user, struct who *who);
+
 /* What the store's refusal is in HTTP. */
 void api_error(struct session *s, struct request *r, enum err e);
 

@@ -264,7 +264,7 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
     if (r->response)
         return r->refused ? MHD_YES : queue(r); /* resumed with an answer */
     if (*data_n > 0) {
-        if (r->method == HTTP_POST)
+        if (r->method == HTTP_POST || r->method == HTTP_PUT)
             buf_add(&r->body, data, *data_n);
         *data_n = 0;
         return MHD_YES;

@@ -11,6 +11,7 @@
 #include "session/metrics.h"
 #include "session/node.h"
 #include "session/pages.h"
+#include "session/preferences.h"
 #include "session/presence_http.h"
 #include "session/publishes.h"
 #include "session/topics.h"
@@ -101,6 +102,8 @@ static const struct route {
     {"/api/notifications/count", HTTP_GET, api_count, NULL, SCOPE_read},
     {"/api/notifications/mark-read", HTTP_POST, api_mark_read, api_admit, SCOPE_create},
     {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read, api_admit, SCOPE_create},
+    {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read},
+    {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create},
     {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create},
     {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit, SCOPE_publish},
     {"/api/topics/{}/history", HTTP_GET, topics_history, NULL, SCOPE_read},
@@ -164,13 +167,15 @@ static const char *method_name(enum http_method method)
 
 bool routes_admit(struct session *s, struct request *r)
 {
-    if (r->method != HTTP_POST)
+    if (r->method != HTTP_POST && r->method != HTTP_PUT)
         return true; /* what comes as a body is dropped */
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (path_is(routes[i].path, r) && takes(&routes[i], HTTP_POST) && routes[i].admit) {
+        if (path_is(routes[i].path, r) && takes(&routes[i], r->method) && routes[i].admit) {
             r->scope = routes[i].scope;
             return routes[i].admit(s, r);
         }
+    if (r->method == HTTP_PUT)
+        return true;     /* dropped, too */
     routes_handle(s, r); /* whatever it is, it needs no body */
     return false;
 }

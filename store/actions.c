@@ -8,6 +8,7 @@
 #include "store/erase.h"
 #include "store/fanout.h"
 #include "store/idem.h"
+#include "store/prefs.h"
 #include "store/inbox.h"
 #include "store/refuse.h"
 #include "store/schedule.h"
@@ -27,6 +28,7 @@ bool action_known(enum msg_id id)
     case MSG_seen:
     case MSG_unpublish:
     case MSG_erase:
+    case MSG_prefs_put:
         return true;
     default:
         return false;
@@ -87,15 +89,24 @@ static enum err open_users(struct work *w, const struct msg_create *m, struct to
     return ERR_OK;
 }
 
-static enum err create_now(struct work *w, const struct msg_create *m, uint64_t *seq)
+/* `why` has a byte for each user; empty when all are shown. */
+static enum err create_now(struct work *w, const struct msg_create *m, uint64_t *seq,
+                           struct bytes *why)
 {
+    static _Thread_local char bytes[USERS_MAX];
+    bool any = false;
+    *why = (struct bytes){0};
     struct topic *inboxes[USERS_MAX];
     if (m->users.count == 0)
         return broadcast_add(w, m, seq);
     enum err e = open_users(w, m, inboxes);
     *seq = w->state.head + 1;
-    for (uint32_t i = 0; !e && i < m->users.count; i++)
-        inbox_create(w, inboxes[i], m);
+    for (uint32_t i = 0; !e && i < m->users.count; i++) {
+        bytes[i] = (char)inbox_create(w, inboxes[i], m);
+        any = any || bytes[i] != WHY_none;
+    }
+    if (any)
+        *why = (struct bytes){bytes, m->users.count};
     return e;
 }
 
@@ -118,7 +129,8 @@ static enum err create(struct work *w, const struct msg_create *m, struct buf *a
     if (m->expires_ms != 0 && m->expires_ms <= w->now_ms)
         return ERR_TOO_OLD; /* it would be over before anybody saw it */
     bool later = m->deliver_ms > w->now_ms;
-    e = later ? schedule_add(w, m, &seq) : create_now(w, m, &seq);
+    struct bytes why = {0};
+    e = later ? schedule_add(w, m, &seq) : create_now(w, m, &seq, &why);
     if (e)
         return e;
     struct msg done = {.id = MSG_created,
@@ -126,7 +138,9 @@ static enum err create(struct work *w, const struct msg_create *m, struct buf *a
                                    .first_seq = seq,
                                    .count = m->users.count,
                                    .at_ms = w->at_ms,
-                                   .deliver_ms = later ? m->deliver_ms : 0}};
+                                   .deliver_ms = later ? m->deliver_ms : 0,
+                                   .why_not = why,
+                                   .muted_kept = !w->limits.drop_muted}};
     idem_answer(w, &k, &done, answer);
     return ERR_OK;
 }
@@ -229,6 +243,25 @@ static enum err keep_position(struct work *w, const struct msg_followed *m)
     return ERR_OK;
 }
 
+static enum err put_preferences(struct work *w, const struct msg_prefs_put *m, struct buf *answer)
+{
+    enum err e = prefs_put(w, m);
+    if (e)
+        return e;
+    struct msg done = {.id = MSG_prefs,
+                       .prefs = {.req = m->req,
+                                 .types = m->types,
+                                 .categories = m->categories,
+                                 .topics = m->topics,
+                                 .quiet = m->quiet,
+                                 .from_min = m->from_min,
+                                 .to_min = m->to_min,
+                                 .zone = m->zone,
+                                 .allow = m->allow}};
+    msg_write(answer, &done);
+    return ERR_OK;
+}
+
 static enum err erase(struct work *w, const struct msg_erase *m, struct buf *answer)
 {
     struct msg done = {.id = MSG_erasing, .erasing = {.req = m->req}};
@@ -270,6 +303,8 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return do_seen(w, &m->seen, answer);
     case MSG_unpublish:
         return unpublish(w, &m->unpublish, answer);
+    case MSG_prefs_put:
+        return put_preferences(w, &m->prefs_put, answer);
     case MSG_erase:
         return erase(w, &m->erase, answer);
     case MSG_followed:

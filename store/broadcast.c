@@ -188,16 +188,23 @@ static unsigned look_ahead(struct work *w, const struct topic *in, struct bytes 
 static void arrive(struct work *w, struct topic *in, const struct ahead *a)
 {
     struct broadcast_row row = a->row;
+    char room[TOPIC_MAX];
     struct bytes topic;
     if (row.retracted || (row.expires_ms != 0 && row.expires_ms <= w->now_ms) ||
         broadcast_load(w->txn, a->seq, &row, &topic))
         return;
+    memcpy(room, topic.n > 0 ? topic.p : "", topic.n);
+    topic.p = room;
+    enum why_not why = inbox_arrive(w, in,
+                                    &(struct arrival){.type = row.type,
+                                                      .expires_ms = row.expires_ms,
+                                                      .born_ms = row.at_ms,
+                                                      .body = a->seq,
+                                                      .topic = topic});
+    if (!inbox_keeps(w, why))
+        return;
     row.items++;
-    put_again(w, a->seq, &row, topic);
-    inbox_arrive(
-        w, in,
-        &(struct arrival){
-            .type = row.type, .expires_ms = row.expires_ms, .born_ms = row.at_ms, .body = a->seq});
+    put(w, a->seq, &row, topic);
     struct key key = key2(in->row.no, a->seq);
     record_put(w->txn, TABLE_merged, key_bytes(&key), &in->row.newest_pos, 1, (struct bytes){0});
     w->tally.merged++;

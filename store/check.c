@@ -91,7 +91,7 @@ static void count_items(struct recount *c)
             drift(c, "damaged item", pos, 0);
             continue;
         }
-        if (item.read_ms == 0 && pos > c->kept.read_upto) {
+        if (item.read_ms == 0 && pos > c->kept.read_upto && !(item.flags & ITEM_muted)) {
             c->found.counts.unread[item.type]++;
             c->found.counts.unseen += type_row(item.type)->counted;
         }
@@ -215,8 +215,23 @@ static void follow_chain(struct recount *c)
         drift(c, "messages in the chain", c->messages, entries);
 }
 
+/* Preferences stand where the row says so. */
+static void find_prefs(struct recount *c)
+{
+    struct bytes user;
+    struct prefs p;
+    if (!topic_user(c->topic, &user))
+        return;
+    enum err e = prefs_load(c->r->txn, user, &p);
+    struct bytes value;
+    bool there = txn_get(c->r->txn, TABLE_prefs, user, &value) == ERR_OK;
+    drift(c, "preferences", c->kept.prefs, there);
+    drift(c, "damaged preferences", 0, e != ERR_OK);
+}
+
 static void recount_inbox(struct recount *c)
 {
+    find_prefs(c);
     find_marks(c);
     count_items(c);
     count_expiries(c);

@@ -25,12 +25,14 @@ void commit_init(struct commit *c, struct engine *engine, const struct state *st
                  const struct limits *limits, uint64_t seed)
 {
     *c = (struct commit){.engine = engine, .state = *state, .work.limits = *limits};
+    c->work.zones = &c->zones;
     map_init(&c->work.topics, name_of, seed);
     arena_init(&c->work.arena, ARENA_BYTES);
 }
 
 void commit_fini(struct commit *c)
 {
+    zones_fini(&c->zones);
     map_fini(&c->work.topics);
     arena_fini(&c->work.arena);
 }

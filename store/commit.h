@@ -12,11 +12,13 @@
 #pragma once
 
 #include "store/batch.h"
+#include "store/prefs.h"
 
 struct commit {
     struct engine *engine;
     struct state state; /* as it is on disk */
     bool low;           /* the disk has less than its reserve free; said once */
+    struct zones zones;
     struct work work;
 };
 

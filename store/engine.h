@@ -35,6 +35,7 @@
     X(broadcasts, "seq -> what it is, whom it is for, how many have it")                           \
     X(merged, "topic no, seq of a broadcast -> pos of the item that it became")                    \
     X(joined, "user, NUL, topic -> nothing: each membership from the other side")                  \
+    X(prefs, "user -> what they want to be told: prefs.h")                                         \
     X(erasures, "seq -> whom, and how far it is")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */

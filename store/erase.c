@@ -9,6 +9,7 @@
 #include "store/inbox.h"
 #include "store/log.h"
 #include "store/members.h"
+#include "store/prefs.h"
 #include "store/record.h"
 #include "store/schedule.h"
 #include "store/users.h"
@@ -117,6 +118,7 @@ enum err erase_begin(struct work *w, struct bytes user, uint64_t *seq)
         ; /* or a fan-out that is under way makes it an inbox again */
     topic_forget(w, inbox);
     user_forget(w, user);
+    prefs_forget(w, user);
     own->row.items++;
     topic_append(w, own, &(struct msg_entry){.kind = ENTRY_erased});
     *seq = e.seq = own->row.head;

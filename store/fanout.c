@@ -190,7 +190,8 @@ enum err fanout_step(struct work *w, const struct msg_fanout_step *m, uint64_t *
     e = find_page(w, &page, m->source, page_limit(m->limit, f.content.n));
     if (e)
         return e;
-    struct msg_create one = {.type = page.fanout.row.type, .content = page.fanout.content};
+    struct msg_create one = {
+        .type = page.fanout.row.type, .content = page.fanout.content, .topic = page.fanout.topic};
     for (uint64_t i = 0; i < page.count; i++)
         inbox_create(w, page.inboxes[i], &one);
     page.fanout.row.made += page.count;

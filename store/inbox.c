@@ -3,9 +3,11 @@
 
 #include "lib/ensure.h"
 #include "proto/id.h"
+#include "proto/topic.h"
 #include "proto/types.h"
 #include "store/broadcast.h"
 #include "store/log.h"
+#include "store/prefs.h"
 #include "store/record.h"
 #include "store/trim.h"
 
@@ -208,8 +210,30 @@ void inbox_know(struct work *w, struct topic *in)
     in->dirty = true;
 }
 
-void inbox_arrive(struct work *w, struct topic *in, const struct arrival *a)
+static enum why_not why_not(struct work *w, const struct topic *in, const struct arrival *a)
 {
+    struct subject s = {a->type, a->category, a->topic};
+    struct bytes user;
+    if (!in->row.prefs || !topic_user(in->name, &user))
+        return WHY_none;
+    return prefs_why_not(w->txn, w->zones, user, &s, w->now_ms);
+}
+
+bool inbox_keeps(const struct work *w, enum why_not why)
+{
+    return !w->limits.drop_muted || why == WHY_none || why == WHY_quiet_hours;
+}
+
+static uint64_t flags_of(enum why_not why)
+{
+    return why == WHY_none ? 0 : why == WHY_quiet_hours ? ITEM_quiet : ITEM_muted;
+}
+
+enum why_not inbox_arrive(struct work *w, struct topic *in, const struct arrival *a)
+{
+    enum why_not why = why_not(w, in, a);
+    if (!inbox_keeps(w, why))
+        return why;
     uint64_t pos = w->state.head + 1;
     in->row.items++;
     in->row.newest_pos = pos;
@@ -217,6 +241,7 @@ void inbox_arrive(struct work *w, struct topic *in, const struct arrival *a)
                             .type = a->type,
                             .expires_ms = a->expires_ms,
                             .rev = pos,
+                            .flags = flags_of(why),
                             .broadcast = a->body};
     count(&in->row, pos, &item);
     topic_append(w, in,
@@ -226,21 +251,26 @@ void inbox_arrive(struct work *w, struct topic *in, const struct arrival *a)
                                      .expires_ms = a->expires_ms,
                                      .content = a->content,
                                      .body = a->body,
+                                     .flags = item.flags,
                                      .born_ms = a->born_ms});
     item_put(w->txn, in->row.no, pos, &item);
     if (a->expires_ms == 0)
-        return;
+        return why;
     struct key key = key3(in->row.no, a->expires_ms, pos);
     record_put(w->txn, TABLE_expiry, key_bytes(&key), NULL, 0, (struct bytes){0});
     if (in->row.next_expiry_ms == 0 || a->expires_ms < in->row.next_expiry_ms)
         in->row.next_expiry_ms = a->expires_ms;
+    return why;
 }
 
-void inbox_create(struct work *w, struct topic *in, const struct msg_create *m)
+enum why_not inbox_create(struct work *w, struct topic *in, const struct msg_create *m)
 {
-    inbox_arrive(
-        w, in,
-        &(struct arrival){.type = m->type, .expires_ms = m->expires_ms, .content = m->content});
+    return inbox_arrive(w, in,
+                        &(struct arrival){.type = m->type,
+                                          .expires_ms = m->expires_ms,
+                                          .content = m->content,
+                                          .category = m->category,
+                                          .topic = m->topic});
 }
 
 /* When the next item ends, now that one is gone. */

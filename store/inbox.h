@@ -70,14 +70,16 @@ struct arrival {
     uint64_t born_ms;    /* 0: now */
     uint64_t body;       /* seq of a broadcast; 0: `content` */
     struct bytes content;
+    struct bytes category, topic; /* what its user may have muted; or empty */
 };
 
-/* One notification arrives, at pos = its seq. */
-void inbox_arrive(struct work *w, struct topic *in, const struct arrival *a);
+/* One notification arrives, at pos = its seq; or does not, because it is muted and that is not kept. */
+enum why_not inbox_arrive(struct work *w, struct topic *in, const struct arrival *a);
+bool inbox_keeps(const struct work *w, enum why_not why);
 
 /* OK; NOT_FOUND: it is not there (any more); WORLD. */
 enum err inbox_remove(struct work *w, struct topic *in, uint64_t pos, enum removed_why why);
-void inbox_create(struct work *w, struct topic *in, const struct msg_create *m);
+enum why_not inbox_create(struct work *w, struct topic *in, const struct msg_create *m);
 
 /* `changed` and `unknown` are ids, back to back, in w->ids. OK, INVALID or WORLD. */
 enum err inbox_mark(struct work *w, struct topic *in, const struct msg_mark *m,

@@ -48,6 +48,7 @@ static enum err add_item(const struct reads *r, const struct topic_row *inbox, s
     m.item.at_ms = row.at_ms;
     m.item.type = row.type;
     m.item.expires_ms = row.expires_ms;
+    m.item.flags = row.flags;
     m.item.content = entry.content;
     msg_write(r->list, &m);
     return ERR_OK;

@@ -12,6 +12,7 @@
 #include "proto/messages.h"
 #include "store/follower.h"
 #include "store/meta.h"
+#include "store/prefs.h"
 
 #define READ_BYTES ((size_t)FRAME_MAX / 2)
 
@@ -20,8 +21,9 @@ struct reads {
     uint64_t epoch;
     uint64_t now_ms;    /* wall clock */
     uint64_t broadcast; /* the newest one */
-    struct buf *list;   /* scratch for the elements of an answer's list */
-    struct map *seen;   /* scratch for heads; see head_name() */
+    struct zones *zones;
+    struct buf *list; /* scratch for the elements of an answer's list */
+    struct map *seen; /* scratch for heads; see head_name() */
     struct buf *out;
 };
 
@@ -39,6 +41,8 @@ uint64_t read_tail(const struct reads *r, const struct follower *f, uint64_t hea
 void read_history(const struct reads *r, const struct msg_history *m);
 void read_members(const struct reads *r, const struct msg_members *m);
 void read_fanouts(const struct reads *r, const struct msg_fanouts *m);
+void read_prefs(const struct reads *r, const struct msg_prefs_get *m);
+void read_assess(const struct reads *r, const struct msg_assess *m);
 void read_erasure(const struct reads *r, const struct msg_erasure *m);
 void read_user(const struct reads *r, const struct msg_user *m);
 

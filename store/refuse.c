@@ -12,6 +12,8 @@ static const enum msg_id answers[] = {
     [MSG_fanouts] = MSG_fanout_list, [MSG_seen] = MSG_user_info,
     [MSG_user] = MSG_user_info,      [MSG_unpublish] = MSG_unpublished,
     [MSG_erase] = MSG_erasing,       [MSG_erasure] = MSG_erasing,
+    [MSG_prefs_put] = MSG_prefs,     [MSG_prefs_get] = MSG_prefs,
+    [MSG_assess] = MSG_assessed,
 };
 
 /* Every request begins with req, and every answer with req and status, so that those of any one of

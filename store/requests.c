@@ -23,6 +23,7 @@ void requests_fini(struct requests *r)
     batch_fini(&r->batches[0]);
     batch_fini(&r->batches[1]);
     buf_fini(&r->list);
+    zones_fini(&r->zones);
     map_fini(&r->seen);
 }
 
@@ -50,6 +51,7 @@ static enum err reads_begin(struct requests *r, const struct hub_peer *peer, uin
     *reads = (struct reads){.txn = r->txn,
                             .epoch = r->state.meta.epoch,
                             .broadcast = r->state.broadcast,
+                            .zones = &r->zones,
                             .now_ms = now_ms,
                             .list = &r->list,
                             .seen = &r->seen,
@@ -69,6 +71,8 @@ static bool is_read(enum msg_id id)
     case MSG_fanouts:
     case MSG_user:
     case MSG_erasure:
+    case MSG_prefs_get:
+    case MSG_assess:
         return true;
     default:
         return false;
@@ -100,6 +104,12 @@ static bool read_one(const struct reads *reads, const struct msg *m)
         return true;
     case MSG_user:
         read_user(reads, &m->user);
+        return true;
+    case MSG_prefs_get:
+        read_prefs(reads, &m->prefs_get);
+        return true;
+    case MSG_assess:
+        read_assess(reads, &m->assess);
         return true;
     case MSG_erasure:
         read_erasure(reads, &m->erasure);

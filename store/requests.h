@@ -30,6 +30,7 @@ struct requests {
     struct follower follower;
     struct buf list;
     struct map seen;
+    struct zones zones;
 };
 
 void requests_init(struct requests *r, uint64_t seed);

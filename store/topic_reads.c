@@ -3,6 +3,7 @@
 #include "store/reads.h"
 
 #include "proto/topic.h"
+#include "proto/types.h"
 #include "store/erase.h"
 #include "store/fanout.h"
 #include "store/history.h"
@@ -152,5 +153,42 @@ void read_erasure(const struct reads *r, const struct msg_erasure *m)
                                 .status = e == ERR_NOT_FOUND ? ERR_OK : e,
                                 .erasure = m->erasure,
                                 .done = e == ERR_NOT_FOUND}};
+    msg_write(r->out, &a);
+}
+
+void read_prefs(const struct reads *r, const struct msg_prefs_get *m)
+{
+    struct prefs p = {0};
+    enum err e = user_valid(m->user) ? prefs_load(r->txn, m->user, &p) : ERR_INVALID;
+    struct msg a = {.id = MSG_prefs,
+                    .prefs = {.req = m->req,
+                              .status = e,
+                              .types = p.row.types,
+                              .categories = p.categories,
+                              .topics = p.topics,
+                              .quiet = p.row.quiet,
+                              .from_min = p.row.from_min,
+                              .to_min = p.row.to_min,
+                              .zone = p.zone,
+                              .allow = p.row.allow}};
+    msg_write(r->out, &a);
+}
+
+void read_assess(const struct reads *r, const struct msg_assess *m)
+{
+    char why[USERS_MAX];
+    struct topic_row row = {0};
+    struct subject s = {m->type, m->category, m->topic};
+    struct mp_in in = list_in(m->users);
+    enum err e = m->type < TYPE_COUNT ? ERR_OK : ERR_INVALID;
+    for (uint32_t i = 0; !e && i < m->users.count; i++)
+        why[i] = (char)prefs_why_not(r->txn, r->zones, mp_str(&in), &s, r->now_ms);
+    if (!e && m->topic.n > 0)
+        e = topic_plain(m->topic) ? topic_load(r->txn, m->topic, &row) : ERR_INVALID;
+    struct msg a = {.id = MSG_assessed,
+                    .assessed = {.req = m->req,
+                                 .status = e,
+                                 .why_not = {why, e ? 0 : m->users.count},
+                                 .members = row.members}};
     msg_write(r->out, &a);
 }

@@ -42,6 +42,7 @@ struct topic_row {
 
     /* broadcast.h */
     uint64_t merged; /* an inbox has those up to here */
+    uint64_t prefs;  /* 1: its user has preferences */
     uint64_t known; /* seq of the log when somebody looked at it before it had an entry; 0: never */
 };
 

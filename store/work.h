@@ -23,6 +23,7 @@ struct limits {
     uint64_t log_ms;        /* how old that may be */
     uint64_t scheduled;     /* creates that may wait for their time */
     uint64_t broadcasts;    /* kept for who has not merged them */
+    uint64_t drop_muted;    /* 1: what is muted is not kept */
 };
 
 /* What one commit did, for the counters. */
@@ -40,6 +41,7 @@ struct tally {
     uint64_t damaged;   /* records with a wrong checksum */
 };
 
+struct zones;
 struct work {
     struct txn *txn;
     struct state state; /* as it will be when this is committed */
@@ -50,6 +52,7 @@ struct work {
     struct tally tally;
     uint64_t kept; /* idempotency keys written */
     struct map topics;
+    struct zones *zones;
     struct arena arena; /* of the topics */
     char ids[2][IDS_MAX * 16];
 };

@@ -66,6 +66,8 @@ const calls = [
   ['GET /api/notifications/count', '/api/notifications/count?user=ann', null, ['ann', ...read]],
   ['POST /api/notifications/mark-read', '/api/notifications/mark-read', { user: 'ann', ids: ['01M84HBW0X0000000000000001'] }, ['ann', ...create]],
   ['POST /api/notifications/mark-all-read', '/api/notifications/mark-all-read', { user: 'ann' }, ['ann', ...create]],
+  ['GET /api/preferences', '/api/preferences?user=ann', null, ['ann', ...read]],
+  ['PUT /api/preferences', '/api/preferences', { user: 'ann', mute: {} }, ['ann', ...create]],
   ['DELETE /api/publishes/{}', '/api/publishes/01M84HBW0X0000000000000001', null, create],
   ['POST /api/topics/{}/publish', `${topic}/publish`, { event: 'said', payload: {} }, publish],
   ['GET /api/topics/{}/history', `${topic}/history`, null, ['ann', ...read]],

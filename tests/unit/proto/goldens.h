@@ -22,10 +22,10 @@ static const struct golden goldens[] = {
                            2, 42, 0, B("{\"type\":\"activity\",\"title\":\"Hi\"}"), B(""), B(""), B(""),
                            B(""), 77, 1, 2, 1795445200000, B("work"),
                            {B("\x9b\x02\x01\x02\x03\x04\x05\x06\xa2{}\x07\x08\x09"), 1},
-                           {B("\x94\x13\xa4work\x03\x02"), 1}, 40, 1795445100000}},
-     "dc0018012a29b6757365723a616e6e3a6e6f74696669636174696f6e7301cf000001a208de0e5b03022a"
+                           {B("\x94\x13\xa4work\x03\x02"), 1}, 40, 32, 1795445100000}},
+     "dc0019012a29b6757365723a616e6e3a6e6f74696669636174696f6e7301cf000001a208de0e5b03022a"
      "00d9207b2274797065223a226163746976697479222c227469746c65223a224869227dc400a0a0a04d01"
-     "02cf000001a208df9480a4776f726b919b02010203040506a27b7d070809919413a4776f726b030228cf000001a208de0de0"},
+     "02cf000001a208df9480a4776f726b919b02010203040506a27b7d070809919413a4776f726b03022820cf000001a208de0de0"},
     {{MSG_item, .item = {42, 1795445100123, 43, 3, 1795445100200, 1795445200000,
                          B("{\"type\":\"alert\",\"title\":\"\xc3\xa9\"}"), 40, 3, 1795445300000}},
      "9b022acf000001a208de0e5b2b03cf000001a208de0ea8cf000001a208df9480bd7b2274797065223a22"
@@ -40,8 +40,8 @@ static const struct golden goldens[] = {
      "dc00100a07cd138892a3616e6ea3626f6202cf000001a208df9480d9207b2274797065223a22616374697669"
      "7479222c227469746c65223a224869227da56b65792d31c41030313233343536373839616263646566cf"
      "000001a208df9480a4776f726ba87468726561642d37a56461696c790101a6726f6f6d3a37"},
-    {{MSG_created, .created = {7, ERR_OK, 42, 2, 1795445100123, 1795445200000}},
-     "970b07002a02cf000001a208de0e5bcf000001a208df9480"},
+    {{MSG_created, .created = {7, ERR_OK, 42, 2, 1795445100123, 1795445200000, B("\1\0"), 1}},
+     "990b07002a02cf000001a208de0e5bcf000001a208df9480c402010001"},
     {{MSG_unpublish, .unpublish = {7, 5000, B(ID)}}, "942307cd1388c410019ab2c3d4e5000000000000000000 2a"},
     {{MSG_unpublished, .unpublished = {7, ERR_OK, 42}}, "942407002a"},
     {{MSG_mark, .mark = {8, 5000, B("ann"), MARK_snooze, B(ID), 1795445200000, 41, B("op-1"),
@@ -142,6 +142,16 @@ static const struct golden goldens[] = {
      "93340f03"},
     {{MSG_disconnect, .disconnect = {16, 5000, B("room:7"), {B("\xa3" "ann" "\xa3" "bob"), 2}, 1}},
      "963510cd1388a6726f6f6d3a3792a3616e6ea3626f6201"},
+    {{MSG_prefs_put, .prefs_put = {7, 5000, B("ann"), 16, {B("\xa5" "promo"), 1}, {B("\xa6" "room:7"), 1}, 1,
+                                   1320, 420, B("Europe/Berlin"), 8}},
+     "9c6407cd1388a3616e6e1091a570726f6d6f91a6726f6f6d3a3701cd0528cd01a4ad4575726f70652f4265726c696e08"},
+    {{MSG_prefs_get, .prefs_get = {7, 5000, B("ann")}}, "946507cd1388a3616e6e"},
+    {{MSG_prefs, .prefs = {7, ERR_OK, 16, {B("\xa5" "promo"), 1}, {B("\xa6" "room:7"), 1}, 1, 1320, 420,
+                           B("Europe/Berlin"), 8}},
+     "9b6607001091a570726f6d6f91a6726f6f6d3a3701cd0528cd01a4ad4575726f70652f4265726c696e08"},
+    {{MSG_assess, .assess = {7, 5000, {B("\xa3" "ann" "\xa3" "bob"), 2}, 2, B("promo"), B("")}},
+     "976707cd138892a3616e6ea3626f6202a570726f6d6fa0"},
+    {{MSG_assessed, .assessed = {7, ERR_OK, B("\1\0"), 9}}, "95680700c402010009"},
     {{MSG_erase, .erase = {7, 5000, B("ann")}}, "942507cd1388a3616e6e"},
     {{MSG_erasure, .erasure = {7, 5000, 42}}, "942607cd13882a"},
     {{MSG_erasing, .erasing = {7, ERR_OK, 42, 1}}, "952707002a01"},
