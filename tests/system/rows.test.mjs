@@ -248,6 +248,32 @@ for (const version of both)
     assert.deepEqual(feed.broken, []);
   });
 
+for (const version of both)
+  check(`what a long-poll still hands on when it has ended is no news, and the next join brings it, ${version}`, async (t) => {
+    const topic = fresh('channel');
+    const feed = await joined(t, topic, { Kind: Feed, version, transport: 'longpoll', reconnectAfterMs: () => 50 });
+    const made = [];
+    const publish = async (n) => made.push((await belfry.publish(topic, 'said', { n })).seq);
+    const joins = await gauge('joins_total');
+    let conn;
+    feed.socket.onOpen(() => {
+      conn ??= feed.socket.conn;
+      conn.poll = () => {};
+    });
+    cut(feed);
+    for (let n = 0; n < 3; n++) await publish(n);
+    await until('the join is answered', async () => (await gauge('joins_total')) > joins);
+    const broadcasts = await gauge('broadcasts_total');
+    await publish(3);
+    await until('and a broadcast waits behind it', async () => (await gauge('broadcasts_total')) > broadcasts);
+    feed.socket.onOpen(() => delete feed.socket.conn.poll);
+    conn.poll = () => cut(feed); // called when phoenix.js has the batch, and has handed on none of it
+    feed.LongPoll.prototype.poll.call(conn);
+    await feed.reached(made.at(-1));
+    assert.deepEqual(feed.broken, []);
+    assert.deepEqual(feed.seqs, made);
+  });
+
 /* ---- bounds ---- */
 
 checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounded, and its session ends; who polls stays',
