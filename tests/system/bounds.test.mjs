@@ -208,7 +208,7 @@ for (const [what, settings, push] of [
         return (await b.counter('close_slow_reader')) === 1;
       }, 30000);
       const grown = (await b.memory()) - before;
-      assert.ok(grown < 8 * MB, `${grown} bytes more`);
+      assert.ok(grown < 16 * MB, `${grown} bytes more`); // what is asked of the store at once, 200 kB each, may all come
       await b.counts('websockets', 1, 6000);
       assert.equal(await b.counter('close_slow_reader'), 1);
       flood.ws.terminate();
