@@ -159,6 +159,20 @@ struct mp_list {
     F(bin, why_not, USERS_MAX, "enum why_not, a byte for each user")                               \
     F(u64, members, 0, "of the topic")
 
+/* What there is of a user besides preferences and notifications. */
+#define ABOUT_FIELDS(F)                                                                            \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "about whom")                                                           \
+    F(str, after, TOPIC_MAX, "memberships behind this topic; empty: from the first")               \
+    F(u64, limit, 0, "how many of them")
+#define ABOUT_USER_FIELDS(F)                                                                       \
+    ANSWER(F)                                                                                      \
+    F(u64, known, 0, "1: has an inbox")                                                            \
+    F(u64, seen_ms, 0, "wall clock when last connected; 0: never")                                 \
+    F(list, topics, USERS_MAX, "str: a member of these")                                           \
+    F(str, next, TOPIC_MAX, "`after` of the next page; empty: none")                               \
+    F(u64, now_ms, 0, "the store's wall clock")
+
 #define MARK_FIELDS(F)                                                                             \
     ASK(F)                                                                                         \
     F(str, user, USER_MAX, "whose inbox")                                                          \
@@ -476,6 +490,8 @@ struct mp_list {
     M(102, prefs, PREFS_FIELDS, "store -> session; also what the store keeps of them")             \
     M(103, assess, ASSESS_FIELDS, "session -> store: who would get it?")                           \
     M(104, assessed, ASSESSED_FIELDS, "store -> session")                                          \
+    M(106, about, ABOUT_FIELDS, "session -> store: what there is of a user")                       \
+    M(107, about_user, ABOUT_USER_FIELDS, "store -> session")                                      \
     M(60, publish, PUBLISH_FIELDS,                                                                 \
       "session -> store: message.create: an event of a topic with history")                        \
     M(61, published, PUBLISHED_FIELDS, "store -> session")                                         \

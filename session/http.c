@@ -121,19 +121,31 @@ static void unwatch(struct http *h, struct request *r)
     r->generation = 0;
 }
 
+void http_wait(struct session *s, struct request *r)
+{
+    r->suspended = true;
+    s->http->asking += !r->poll;
+    MHD_suspend_connection(r->mhd);
+}
+
+void http_go_on(struct session *s, struct request *r)
+{
+    ENSURE(r->suspended);
+    r->suspended = false;
+    s->http->asking -= !r->poll;
+    unwatch(s->http, r);
+    MHD_resume_connection(r->mhd);
+    s->http->dirty = true;
+}
+
 static void answered(struct session *s, struct request *r, unsigned status,
                      struct MHD_Response *response)
 {
     ENSURE(r->response == NULL);
     r->response = response;
     r->status = status;
-    if (r->suspended) {
-        r->suspended = false;
-        s->http->asking -= !r->poll;
-        unwatch(s->http, r);
-        MHD_resume_connection(r->mhd);
-        s->http->dirty = true;
-    }
+    if (r->suspended)
+        http_go_on(s, r);
 }
 
 void http_answer(struct session *s, struct request *r, unsigned status, const char *type,
@@ -156,6 +168,13 @@ void http_answer_with(struct session *s, struct request *r, unsigned status,
                       struct MHD_Response *response)
 {
     r->shared = true;
+    answered(s, r, status, response);
+}
+
+void http_answer_own(struct session *s, struct request *r, unsigned status,
+                     struct MHD_Response *response)
+{
+    MHD_add_response_header(response, "Cache-Control", "no-store");
     answered(s, r, status, response);
 }
 
@@ -276,9 +295,7 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
     routes_handle(s, r);
     if (r->response)
         return queue(r);
-    r->suspended = true;
-    s->http->asking += !r->poll;
-    MHD_suspend_connection(mhd);
+    http_wait(s, r);
     if (r->poll)
         watch(s->http, r);
     return MHD_YES;

@@ -95,6 +95,14 @@ void http_answer(struct session *s, struct request *r, unsigned status, const ch
 void http_answer_with(struct session *s, struct request *r, unsigned status,
                       struct MHD_Response *response);
 
+/* The same with one that is this request's own; takes the reference. */
+void http_answer_own(struct session *s, struct request *r, unsigned status,
+                     struct MHD_Response *response);
+
+/* An answer that has begun waits for its next part, as a request that is asking; and goes on. */
+void http_wait(struct session *s, struct request *r);
+void http_go_on(struct session *s, struct request *r);
+
 /* A long-poll's JSON body: HTTP 200, open to other origins. */
 void http_answer_poll(struct session *s, struct request *r, struct bytes json);
 

@@ -7,6 +7,7 @@
 #include "session/asks.h"
 #include "session/auth.h"
 #include "session/erase.h"
+#include "session/export.h"
 #include "session/heads.h"
 #include "session/metrics.h"
 #include "session/node.h"
@@ -112,6 +113,7 @@ static const struct route {
     {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL, SCOPE_publish},
     {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL, SCOPE_publish},
     {"/api/topics/{}/presence", HTTP_GET, topics_presence, NULL, SCOPE_read},
+    {"/api/users/{}/export", HTTP_GET, users_export, NULL, SCOPE_admin}, /* before the one below */
     {"/api/users/{}", HTTP_GET, users_one, NULL, SCOPE_read},
     {"/api/users/{}", HTTP_DELETE, users_erase, NULL, SCOPE_admin},
     {"/api/erasures/{}", HTTP_GET, erasures_one, NULL, SCOPE_admin},

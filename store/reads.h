@@ -44,6 +44,7 @@ void read_fanouts(const struct reads *r, const struct msg_fanouts *m);
 void read_prefs(const struct reads *r, const struct msg_prefs_get *m);
 void read_assess(const struct reads *r, const struct msg_assess *m);
 void read_erasure(const struct reads *r, const struct msg_erasure *m);
+void read_about(const struct reads *r, const struct msg_about *m);
 void read_user(const struct reads *r, const struct msg_user *m);
 
 /* May this be read of a topic? `member` must be one, if given. */

@@ -13,7 +13,7 @@ static const enum msg_id answers[] = {
     [MSG_user] = MSG_user_info,      [MSG_unpublish] = MSG_unpublished,
     [MSG_erase] = MSG_erasing,       [MSG_erasure] = MSG_erasing,
     [MSG_prefs_put] = MSG_prefs,     [MSG_prefs_get] = MSG_prefs,
-    [MSG_assess] = MSG_assessed,
+    [MSG_assess] = MSG_assessed,     [MSG_about] = MSG_about_user,
 };
 
 /* Every request begins with req, and every answer with req and status, so that those of any one of

@@ -73,6 +73,7 @@ static bool is_read(enum msg_id id)
     case MSG_erasure:
     case MSG_prefs_get:
     case MSG_assess:
+    case MSG_about:
         return true;
     default:
         return false;
@@ -110,6 +111,9 @@ static bool read_one(const struct reads *reads, const struct msg *m)
         return true;
     case MSG_assess:
         read_assess(reads, &m->assess);
+        return true;
+    case MSG_about:
+        read_about(reads, &m->about);
         return true;
     case MSG_erasure:
         read_erasure(reads, &m->erasure);

@@ -145,6 +145,47 @@ void read_user(const struct reads *r, const struct msg_user *m)
     msg_write(r->out, &a);
 }
 
+/* `next` is borrowed from the transaction. */
+static enum err add_memberships(const struct reads *r, const struct msg_about *m,
+                                struct msg_about_user *a)
+{
+    struct joined_walk w;
+    struct bytes topic, last = {0};
+    uint32_t count = 0;
+    uint64_t limit = m->limit < USERS_MAX ? m->limit : USERS_MAX;
+    joined_open(&w, r->txn, m->user, m->after);
+    while (limit > 0 && joined_next(&w, &topic)) {
+        if (count == limit) {
+            a->next = last;
+            break;
+        }
+        mp_put_str(r->list, topic);
+        last = topic;
+        count++;
+    }
+    joined_close(&w);
+    a->topics = list_of(r->list, count);
+    return r->txn->failed;
+}
+
+void read_about(const struct reads *r, const struct msg_about *m)
+{
+    char name[TOPIC_MAX + 1];
+    struct user_row user = {0};
+    struct topic_row inbox = {0};
+    struct msg a = {.id = MSG_about_user, .about_user = {.req = m->req, .now_ms = r->now_ms}};
+    enum err e = user_valid(m->user) ? user_load(r->txn, m->user, &user) : ERR_INVALID;
+    buf_reset(r->list);
+    if (!e)
+        e = topic_load(r->txn, (struct bytes){name, topic_of_user(m->user, name)}, &inbox);
+    if (!e)
+        e = add_memberships(r, m, &a.about_user);
+    a.about_user.status = e;
+    a.about_user.seen_ms = user.seen_ms;
+    a.about_user.known = inbox.no != 0 || inbox.known != 0;
+    msg_write(r->out, &a);
+}
+
 void read_erasure(const struct reads *r, const struct msg_erasure *m)
 {
     enum err e = erase_runs(r->txn, m->erasure);

@@ -76,6 +76,7 @@ const calls = [
   ['PUT /api/topics/{}/members/{}', `${topic}/members/ann`, null, publish],
   ['DELETE /api/topics/{}/members/{}', `${topic}/members/zoe`, null, publish],
   ['GET /api/topics/{}/presence', `${topic}/presence`, null, ['ann', ...read]],
+  ['GET /api/users/{}/export', '/api/users/ann/export', null, ['ann', ...operators]],
   ['GET /api/users/{}', '/api/users/ann', null, read],
   ['DELETE /api/users/{}', '/api/users/nemo', null, operators],
   ['GET /api/erasures/{}', '/api/erasures/1', null, operators],
