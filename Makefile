@@ -27,7 +27,7 @@ LIBS_cli      = -lcurl
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
-.PHONY: all tests web run test fuzz fuzz-targets sim planted lint docs bench clean
+.PHONY: all tests web run test fuzz fuzz-targets sim planted lint docs bench bench-inboxes clean
 all: $(PROGRAMS) $(OUT)/bin/bench-load
 	@ln -sfn build/release/bin bin
 
@@ -133,13 +133,17 @@ docs: $(OUT)/tests/unit/proto/test_docs
 	$< --write docs/protocol.md
 
 # The load generator, and the floors that its figures are compared with.
-BENCH = $(OUT)/bin/bench-load $(patsubst bench/floor_%.c,$(OUT)/bin/bench-floor-%,$(wildcard bench/floor_*.c))
+BENCH = $(OUT)/bin/bench-load $(OUT)/bin/bench-inboxes $(patsubst bench/floor_%.c,$(OUT)/bin/bench-floor-%,$(wildcard bench/floor_*.c))
 $(OUT)/bin/bench-load: $(OUT)/bench/load/main.o $$(call objs,bench/load bench/common)
+	@echo "link $@" && mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+$(OUT)/bin/bench-inboxes: $(OUT)/bench/inboxes/main.o $$(call objs,bench/common)
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
 $(OUT)/bin/bench-floor-%: $(OUT)/bench/floor_%.o $$(call objs,bench/common)
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ -llmdb $(LIBS_all)
+bench-inboxes: $(OUT)/bin/bench-inboxes
 bench:
 	tools/need bench
 	$(MAKE) all $(BENCH)
