@@ -5,6 +5,7 @@ import { after, before } from 'node:test';
 
 import { Belfry, checked } from '../lib/belfry.mjs';
 import { openBrowser } from '../lib/browser.mjs';
+import { fixture, openFixture } from '../lib/fixture.mjs';
 import { exact, openLive, shows, unread } from '../lib/live.mjs';
 import { tapProxy } from '../lib/proxy.mjs';
 import { until } from '../lib/until.mjs';
@@ -150,4 +151,29 @@ check('topics: published, kept, in order, in every tab', async (t) => {
     return topic.getSnapshot().refused;
   });
   assert.equal(refused, 'unmatched topic');
+});
+
+check('a page that knows inboxes only leads until a tab wants a topic; both go on', async (t) => {
+  const conf = 'topic\n    pattern = "channel:{id}"\n    join = "authenticated"\n    publish = "authenticated"\n    history = 100\n';
+  const other = await Belfry.start({ conf });
+  t.after(() => other.stop());
+  const context = await browser.newContext();
+  t.after(() => context.close());
+  const lean = await openFixture(context, other.base, await fixture('lean'), { token: other.token('ann') });
+  await shows(lean, () => window.live?.connection.get().status === 'connected' && window.live.connection.get().leader);
+  const tab = await openLive(context, other, 'ann');
+  await other.publish('channel:x', 'message.create', { text: 'there' });
+  await tab.evaluate(async () => {
+    const { createTopic } = await import('/belfry.js');
+    window.topic = createTopic(window.live, 'channel:x');
+  });
+  await shows(tab, () => window.topic.getSnapshot().messages[0]?.payload.text === 'there');
+  assert.deepEqual([await lean.evaluate(() => window.live.connection.get().leader), await tab.evaluate(() => window.live.connection.get().leader)], [false, true]);
+  await other.create('ann', 'for both');
+  for (const page of [lean, tab]) await unread(page, 1);
+  await lean.evaluate(() => window.inbox.markAllRead());
+  for (const page of [lean, tab]) await unread(page, 0);
+  await tab.close();
+  await other.create('ann', 'led again');
+  await unread(lean, 1);
 });

@@ -145,20 +145,16 @@ export class InboxState {
 
   /** For another tab: everything, as data. */
   dump() {
-    return {
-      epoch: this.epoch, seq: this.seq, unread: this.unread, unseen: this.unseen, unreadAt: this.unreadAt, more: this.more,
-      serverTime: this.serverTime, items: this.list(), marks: this.#marks, changed: [...this.#changed],
-    };
+    return { ...this, items: this.list(), marks: this.#marks, changed: [...this.#changed] };
   }
 
   /** What another tab's dump() gave; false when it is older than what we have. */
   load(dump) {
     if (dump.seq === null || (dump.epoch === this.epoch && dump.seq < this.seq)) return false;
-    const { items, marks, changed, ...rest } = dump;
+    const { items, marks, changed, version, ...rest } = dump;
     const last = items.at(-1)?.pos ?? 0;
     const older = dump.epoch === this.epoch ? this.list().filter((one) => one.pos < last) : [];
-    this.stale = older.length ? last : null;
-    if (older.length) delete rest.more;
+    if (older.length) Object.assign(rest, { more: this.more, stale: last });
     Object.assign(this, rest);
     this.#marks = [...marks];
     this.#changed = new Map(changed);

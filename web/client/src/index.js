@@ -4,4 +4,5 @@ import { Live } from './live.js';
 
 /** connect({url, token}): see types/index.d.ts. */
 export const connect = (options) => new Live(options);
-export { createInbox, createPresence, createTopic } from './views.js';
+export { createInbox } from './inbox.js';
+export { createPresence, createTopic } from './topics.js';

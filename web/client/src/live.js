@@ -14,17 +14,17 @@ import { InboxState, needsPull } from './inbox-state.js';
 import { newId, pushOf } from './ops.js';
 import { emitter, store } from './store.js';
 import { Tabs } from './tabs.js';
-import { TopicState } from './topic-state.js';
-import { claims, Wire } from './wire.js';
+import { claims, failure, Wire } from './wire.js';
 
 const INBOX = /^user:(.+):notifications$/;
 const PAGE = 100;
-const ASK_MS = 15000;
 const TRIES = 5;
 const TRY_MS = 200;
 const OPS_MAX = 1000;
 
 export class Live {
+  /** The state of a topic that is no inbox: topics.js says which, where the page uses it. */
+  static Topic = null;
   /** Status of the connection: a store. */
   connection = store({ status: 'connecting', wasDisconnected: false, attempts: 0, transport: null, leader: false });
   user = null;
@@ -38,6 +38,7 @@ export class Live {
   #tabs = null;
   #queue; // what outlives the tabs, or undefined
   #sending = false;
+  #trouble = (error) => this.#events.emit('trouble', error);
   #paused = false;
   #closed = false;
   #ready;
@@ -49,11 +50,11 @@ export class Live {
     this.#wire = new Wire({
       url, token, params,
       changed: (now) => this.#changed(now),
-      trouble: (error) => this.#events.emit('trouble', error),
+      trouble: this.#trouble,
       tokenIs: (now) => this.#queue?.remember({ user: this.user, token: now, base: this.base }).catch(() => {}),
     });
     this.#ready = this.#begin();
-    this.#ready.catch((error) => this.#events.emit('trouble', error));
+    this.#ready.catch(this.#trouble);
   }
 
   /** Where the API is. */
@@ -94,7 +95,7 @@ export class Live {
   pushEvent(event, payload = {}, reply) {
     const answered = this.#ready.then(() => this.push(this.inboxTopic, event, payload));
     if (!reply) return quiet(answered);
-    answered.then((answer) => reply(answer), (error) => this.#events.emit('trouble', error));
+    answered.then((answer) => reply(answer), this.#trouble);
   }
 
   /** Call `fn` with every such event of the inbox; gives what ends it. Who asks for `notifications:sync`
@@ -131,18 +132,21 @@ export class Live {
     if (this.#tabs?.leads) return this.#wire.push(topic, event, payload);
     return new Promise((resolve, reject) => {
       const id = newId();
-      const timer = setTimeout(() => this.#answered(id, { reason: 'no answer in time', retry: true }), ASK_MS);
-      this.#asks.set(id, { resolve, reject, timer });
+      this.#asks.set(id, { resolve, reject }); // who leads answers in time, or another one does
       this.#tabs?.post({ k: 'ask', id, topic, event, payload });
     });
+  }
+
+  /** Another one leads: nobody knows what became of it. */
+  #interrupt() {
+    for (const id of [...this.#asks.keys()]) this.#answered(id, { reason: 'interrupted', retry: true });
   }
 
   #answered(id, error, answer) {
     const ask = this.#asks.get(id);
     if (!ask) return;
     this.#asks.delete(id);
-    clearTimeout(ask.timer);
-    if (error) ask.reject(Object.assign(new Error(error.reason), error));
+    if (error) ask.reject(failure(error));
     else ask.resolve(answer);
   }
 
@@ -159,7 +163,7 @@ export class Live {
     const done = new Promise((resolve, reject) => this.#promises.set(whole.op_id, { resolve, reject }));
     this.#add(whole);
     this.#tabs?.post({ k: 'op', op: whole });
-    this.#ready.then(() => this.#queue?.put(this.user, whole)).catch((error) => this.#events.emit('trouble', error));
+    this.#ready.then(() => this.#queue?.put(this.user, whole)).catch(this.#trouble);
     this.#send();
     return quiet(done);
   }
@@ -179,7 +183,7 @@ export class Live {
       if (!outcome) break; // not connected: again after the next join
       this.#done(op.op_id, outcome);
       this.#tabs.post({ k: 'done', op_id: op.op_id, outcome });
-      await this.#queue?.done(this.user, op.op_id).catch((error) => this.#events.emit('trouble', error));
+      await this.#queue?.done(this.user, op.op_id).catch(this.#trouble);
     }
     this.#sending = false;
     if (this.#joined() && this.#ops.some((one) => one.seq === undefined)) this.#send();
@@ -210,7 +214,7 @@ export class Live {
       const op = this.#ops.find((one) => one.op_id === op_id);
       this.#remove((one) => one.op_id === op_id);
       if (!promise) return; // another tab's
-      const failed = Object.assign(new Error(error.field ? `${error.field} ${error.reason}` : error.reason), error);
+      const failed = failure(error);
       promise.reject(failed);
       this.#events.emit('failed', failed, op);
     } else {
@@ -250,7 +254,7 @@ export class Live {
       return entry;
     }
     const inbox = INBOX.test(topic);
-    entry = { topic, inbox, state: inbox ? new InboxState() : new TopicState(), params: { ...params }, followers: new Set(), wanted: new Set(), joined: false, refused: null };
+    entry = { topic, inbox, state: inbox ? new InboxState() : new Live.Topic(), params: { ...params }, followers: new Set(), wanted: new Set(), joined: false, refused: null };
     this.#topics.set(topic, entry);
     if (this.#tabs?.leads) this.#join(entry);
     else if (this.#tabs) this.#want(topic);
@@ -370,7 +374,7 @@ export class Live {
   /* ---- leading, and following ---- */
 
   async #lead() {
-    for (const id of [...this.#asks.keys()]) this.#answered(id, { reason: 'interrupted', retry: true });
+    this.#interrupt();
     for (const op of (await this.#queue?.load(this.user).catch(() => [])) ?? []) this.#add(op);
     if (this.#closed) return;
     if (!this.#paused) this.#wire.start();
@@ -405,7 +409,7 @@ export class Live {
           (answer) => this.#tabs.post({ k: 'said', to: m.from, id: m.id, answer }),
           ({ reason, field, retry }) => this.#tabs.post({ k: 'said', to: m.from, id: m.id, error: { reason, field, retry } }));
     } else if (m.k === 'lead') {
-      for (const id of [...this.#asks.keys()]) this.#answered(id, { reason: 'interrupted', retry: true });
+      this.#interrupt();
       for (const topic of this.#topics.keys()) this.#want(topic);
       this.#repeat();
       this.#changed(m.now);
@@ -421,6 +425,7 @@ export class Live {
   }
 
   #wanted({ topic, params, from }) {
+    if (!Live.Topic && !INBOX.test(topic)) return this.#yield(); // that tab can do more than we
     const entry = this.#open(topic, params);
     this.#tabs.watch(from, () => this.#unwanted(from));
     entry.wanted.add(from);
@@ -429,6 +434,11 @@ export class Live {
     if (entry.refused) this.#tabs.post({ k: 'refused', to: from, topic, reason: entry.refused });
     this.#tabs.post({ k: 'state', to: from, topic, state: entry.state.dump() });
     for (const op of this.#ops) this.#tabs.post({ k: 'op', to: from, op });
+  }
+
+  #yield() {
+    this.#tabs.yield();
+    this.#wire.stop();
   }
 
   /** A tab wants a topic no more, or has gone. */

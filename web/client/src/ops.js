@@ -14,8 +14,8 @@ const PUSHES = {
 const ALL = { read: 'mark_all_read', seen: 'mark_seen', archive: 'archive_all' };
 
 /** {event, payload} of the push. */
-export function pushOf({ what, op_id, ids, up_to, until, category, only_read, observed_seq }) {
-  return { event: ids ? PUSHES[what] : ALL[what], payload: { op_id, ids, up_to, until, category, only_read, observed_seq } };
+export function pushOf({ what, at, seq, ...payload }) {
+  return { event: (payload.ids ? PUSHES : ALL)[what], payload };
 }
 
 /** {path, body} of the call that does the same. */
@@ -26,4 +26,4 @@ export function callOf(op) {
 
 /** A name for an operation that no other has: by it the server does it once, however often it is told. */
 export const newId = () =>
-  globalThis.crypto?.randomUUID?.() ?? Array.from({ length: 4 }, () => Math.random().toString(36).slice(2, 10)).join('-');
+  globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Math.random()}`; // no crypto where there is no https

@@ -10,7 +10,8 @@ export class Tabs {
   #channel = null;
   #asked = null;
   #name = '';
-  #held = [];
+  #lead;
+  #held = []; // the lock of who leads is the last
   #watched = new Set();
 
   /** on.lead() when this tab begins to lead; on.message(m) for what another one posted */
@@ -25,11 +26,23 @@ export class Tabs {
     this.#channel.onmessage = ({ data }) => (data.to === undefined || data.to === this.id) && on.message(data);
     this.#asked = new AbortController();
     this.#name = name;
+    this.#lead = on.lead;
     this.#hold(this.id, () => {});
+    this.#queue();
+  }
+
+  #queue() {
     this.#hold('', () => {
       this.leads = true;
-      on.lead();
+      this.#lead();
     });
+  }
+
+  /** Let the next one in line lead, and stand behind the last. */
+  yield() {
+    this.leads = false;
+    this.#held.pop()();
+    this.#queue();
   }
 
   /** A lock that is ours until close(). */

@@ -60,8 +60,7 @@ export class TopicState {
   }
 
   dump() {
-    const { epoch, seq, joined, more, messages, present, count } = this;
-    return { epoch, seq, joined, more, messages, present, count };
+    return { ...this };
   }
 
   load(dump) {

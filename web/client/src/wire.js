@@ -54,20 +54,22 @@ export class Wire {
   start() {
     if (this.#running) return;
     this.#running = true;
-    globalThis.addEventListener?.('online', this.#wake);
-    globalThis.addEventListener?.('offline', this.#offline);
-    globalThis.document?.addEventListener('visibilitychange', this.#wake);
+    this.#listen('addEventListener');
     this.#again(0);
   }
 
   stop() {
     this.#running = false;
-    globalThis.removeEventListener?.('online', this.#wake);
-    globalThis.removeEventListener?.('offline', this.#offline);
-    globalThis.document?.removeEventListener('visibilitychange', this.#wake);
+    this.#listen('removeEventListener');
     this.#drop();
     for (const name in this.#timers) clearTimeout(this.#timers[name]);
     this.#tell('disconnected');
+  }
+
+  #listen(how) {
+    globalThis[how]?.('online', this.#wake);
+    globalThis[how]?.('offline', this.#offline);
+    globalThis.document?.[how]('visibilitychange', this.#wake);
   }
 
   get connected() {
@@ -289,8 +291,9 @@ export class Wire {
 /** Refusals that the same request would meet again. */
 const FINAL = ['unauthorized', 'unknown event', 'this event may not be published here', 'not listed here'];
 
-function failure(answer, retry) {
+/** An Error of what an answer says. */
+export function failure(answer, retry) {
   const reason = answer?.reason ?? 'refused';
-  const more = { reason, field: answer?.field, retry: retry ?? !(answer?.field || FINAL.includes(reason)) };
+  const more = { reason, field: answer?.field, retry: retry ?? answer?.retry ?? !(answer?.field || FINAL.includes(reason)) };
   return Object.assign(new Error(more.field ? `${more.field} ${reason}` : reason), more);
 }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a page shows of a topic, and of who is there. A page that does not use it does not load it: then its
+ * tab cannot lead one that does (live.js). */
+import { followed, PAGE } from './inbox.js';
+import { Live } from './live.js';
+import { TopicState } from './topic-state.js';
+
+Live.Topic = TopicState;
+
+/**
+ * A topic's messages, oldest first.
+ *   getSnapshot()  {messages: [{event, payload}], ready, hasMore, refused}
+ *   publish(event, payload), loadMore(), on(fn(event, payload)) for every event, kept or passing
+ */
+export function createTopic(live, topic) {
+  const listeners = new Set();
+  const one = followed(live, topic, undefined, new TopicState(),
+    ({ state, refused }) => ({ messages: state.messages, ready: state.joined, hasMore: state.more > 0, refused }),
+    (event, payload) => listeners.forEach((fn) => fn(event, payload)));
+  return Object.assign(one, {
+    publish: (event, payload = {}) => live.push(topic, event, payload),
+    on(fn) {
+      listeners.add(fn);
+      return () => listeners.delete(fn);
+    },
+    async loadMore() {
+      const { entry } = await one.joined;
+      if (!entry.state.more) return;
+      const token = await live.token();
+      const path = `/api/topics/${encodeURIComponent(topic)}/history?before=${entry.state.more}&limit=${PAGE}`;
+      const answer = await fetch(live.base + path, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+      if (!answer.ok) throw new Error(`history: ${answer.status}`);
+      entry.state.merge(await answer.json());
+      await one.show();
+    },
+  });
+}
+
+/**
+ * Who is on a topic; `meta` is what the others see of us.
+ *   getSnapshot()  {users: [{user, metas}], count, ready, refused}; count alone where very many are there
+ */
+export function createPresence(live, topic, meta = {}) {
+  const one = followed(live, topic, meta, new TopicState(), ({ state, refused }) => ({
+    users: Object.entries(state.present ?? {}).map(([user, { metas }]) => ({ user, metas })),
+    count: state.count,
+    ready: state.present !== null,
+    refused,
+  }));
+  return Object.assign(one, {
+    async update(next) {
+      Object.assign(meta, next);
+      const { entry } = await one.joined;
+      Object.assign(entry.params, next);
+      return live.push(topic, 'presence:update', { meta });
+    },
+  });
+}
