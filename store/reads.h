@@ -27,7 +27,7 @@ struct reads {
     struct buf *out;
 };
 
-/* True: the answer was appended. False: expire the inbox first, then ask again. */
+/* In inbox_reads.c and reads.c. True: the answer was appended. False: expire the inbox first, then ask again. */
 bool read_snapshot(const struct reads *r, const struct msg_snapshot *m);
 bool read_since(const struct reads *r, const struct msg_since *m);
 
@@ -46,6 +46,9 @@ void read_assess(const struct reads *r, const struct msg_assess *m);
 void read_erasure(const struct reads *r, const struct msg_erasure *m);
 void read_about(const struct reads *r, const struct msg_about *m);
 void read_user(const struct reads *r, const struct msg_user *m);
+
+/* Append the answer that refuses it. */
+void refuse_read(const struct reads *r, const struct msg *m, enum err e);
 
 /* May this be read of a topic? `member` must be one, if given. */
 enum err read_allowed(const struct reads *r, struct bytes topic, struct bytes member);
