@@ -37,10 +37,11 @@ static void number(struct buf *out, const char *key_and_colon, uint64_t n)
     buf_u64(out, n);
 }
 
-static void id_of(struct buf *out, uint64_t at_ms, uint64_t pos)
+/* `birth`: the pos in its id. */
+static void id_of(struct buf *out, uint64_t at_ms, uint64_t birth)
 {
     uint8_t id[ID_SIZE];
-    id_make(at_ms, pos, id);
+    id_make(at_ms, birth, id);
     buf_text(out, "\"id\":\"");
     id_write(out, id);
     buf_byte(out, '"');
@@ -49,7 +50,7 @@ static void id_of(struct buf *out, uint64_t at_ms, uint64_t pos)
 void item_write(struct buf *out, const struct msg_item *item)
 {
     buf_byte(out, '{');
-    id_of(out, item->at_ms, item->pos);
+    id_of(out, item->at_ms, item->birth ? item->birth : item->pos);
     number(out, ",\"pos\":", item->pos);
     number(out, ",\"rev\":", item->rev);
     buf_text(out, ",\"inserted_at\":");
@@ -62,6 +63,10 @@ void item_write(struct buf *out, const struct msg_item *item)
         buf_text(out, ",\"muted\":true");
     if (item->flags & ITEM_quiet)
         buf_text(out, ",\"quiet\":true");
+    buf_text(out, item->flags & ITEM_seen ? ",\"seen\":true" : ",\"seen\":false");
+    buf_text(out, item->flags & ITEM_archived ? ",\"archived\":true" : ",\"archived\":false");
+    buf_text(out, ",\"snoozed_until\":");
+    time_write(out, item->until_ms);
     ENSURE(item->content.n > 2); /* never {}: it has a type and a title */
     buf_byte(out, ',');
     buf_add(out, item->content.p + 1, item->content.n - 1);
@@ -84,6 +89,29 @@ struct msg_item item_of(const struct msg_entry *e)
                              .content = e->content};
 }
 
+/* Absolute, of the categories that it touched. */
+static void tallies(struct buf *out, struct mp_list list)
+{
+    struct mp_in in = list_in(list);
+    struct msg m;
+    const char *mark = ",\"by_category\":{";
+    while (msg_read(&in, &m)) {
+        buf_text(out, mark);
+        tally_write(out, &m.tally);
+        mark = ",";
+    }
+    if (list.count > 0)
+        buf_byte(out, '}');
+}
+
+void tally_write(struct buf *out, const struct msg_tally *t)
+{
+    json_write_string(out, t->name);
+    number(out, ":{\"unread\":", t->unread);
+    number(out, ",\"unseen\":", t->unseen);
+    buf_byte(out, '}');
+}
+
 /* What ends every event of a stored change. */
 static void state(struct buf *out, const struct msg_entry *e)
 {
@@ -92,6 +120,7 @@ static void state(struct buf *out, const struct msg_entry *e)
         json_write_string(out, e->op_id);
         buf_byte(out, '}');
     }
+    tallies(out, e->tallies);
     number(out, ",\"unread_count\":", e->unread);
     number(out, ",\"unseen_count\":", e->unseen);
     number(out, ",\"seq\":", e->seq);
@@ -99,50 +128,144 @@ static void state(struct buf *out, const struct msg_entry *e)
     buf_byte(out, '}');
 }
 
-static struct bytes created(struct buf *out, const struct msg_entry *e)
+/* Is it shown live, or only there for who looks? */
+static bool pushed(const struct msg_entry *e, const struct msg_item *item)
 {
-    const struct type_row *type = type_row(e->type);
-    if (type->push && !(e->flags & ITEM_muted)) {
-        struct msg_item item = item_of(e);
-        buf_text(out, "{\"notification\":");
-        item_write(out, &item);
-    } else { /* for whoever has the list open: something to pull */
-        buf_text(out, "{\"changes\":[{\"op\":\"created\",");
-        id_of(out, born_ms(e), e->pos);
-        buf_format(out, ",\"type\":\"%s\"}]", type->name);
-    }
-    state(out, e);
-    return e->flags & ITEM_muted ? BYTES("notifications:changes") : bytes_of(type->event);
+    return type_row(e->type)->push && (item->flags & ITEM_muted) == 0;
 }
 
-static struct bytes read_or_expired(struct buf *out, const struct msg_entry *e, const char *event)
+/* For whoever has the list open: there is something to pull. */
+static struct bytes pulled(struct buf *out, const struct msg_entry *e, const struct msg_item *item,
+                           const char *op)
+{
+    buf_format(out, "{\"changes\":[{\"op\":\"%s\",", op);
+    id_of(out, item->at_ms, item->birth ? item->birth : item->pos);
+    buf_format(out, ",\"type\":\"%s\"}]", type_row(e->type)->name);
+    state(out, e);
+    return BYTES("notifications:changes");
+}
+
+static struct bytes created(struct buf *out, const struct msg_entry *e)
+{
+    struct msg_item item = item_of(e);
+    if (!pushed(e, &item))
+        return pulled(out, e, &item, "created");
+    buf_text(out, "{\"notification\":");
+    item_write(out, &item);
+    state(out, e);
+    return bytes_of(type_row(e->type)->event);
+}
+
+/* The item that an entry brought, as it was then; false: it has none. */
+static bool brought(const struct msg_entry *e, struct msg_item *item)
+{
+    struct mp_in in = list_in(e->items);
+    struct msg m;
+    if (!msg_read(&in, &m) || m.id != MSG_item)
+        return false;
+    *item = m.item;
+    return true;
+}
+
+static struct bytes resurfaced(struct buf *out, const struct msg_entry *e)
+{
+    struct msg_item item;
+    ENSURE(brought(e, &item));
+    if (!pushed(e, &item))
+        return pulled(out, e, &item, "resurfaced");
+    buf_text(out, "{\"notification\":");
+    item_write(out, &item);
+    buf_text(out, ",\"resurfaced\":true");
+    state(out, e);
+    return bytes_of(type_row(e->type)->event);
+}
+
+static struct bytes updated(struct buf *out, const struct msg_entry *e)
+{
+    struct msg_item item;
+    const char *mark = ",\"fields\":[\"";
+    ENSURE(brought(e, &item));
+    if (!pushed(e, &item))
+        return pulled(out, e, &item, "updated");
+    buf_text(out, "{\"notification\":");
+    item_write(out, &item);
+    for (unsigned field = 0; field < ITEM_FIELDS_COUNT; field++) {
+        if ((e->what >> field & 1) == 0)
+            continue;
+        buf_text(out, mark);
+        buf_text(out, item_field_names[field]);
+        mark = "\",\"";
+    }
+    buf_text(out, *mark == ',' ? ",\"fields\":[]" : "\"]");
+    state(out, e);
+    return BYTES("notification:updated");
+}
+
+static void by_ids(struct buf *out, const struct msg_entry *e)
 {
     buf_text(out, "{\"ids\":");
     ids_write(out, e->ids);
     buf_text(out, ",\"at\":");
     time_write(out, e->at_ms);
+}
+
+/* The ids, and that is all. */
+static struct bytes ids_only(struct buf *out, const struct msg_entry *e, const char *event)
+{
+    by_ids(out, e);
     state(out, e);
     return bytes_of(event);
+}
+
+static struct bytes snoozed(struct buf *out, const struct msg_entry *e)
+{
+    by_ids(out, e);
+    buf_text(out, ",\"until\":");
+    time_write(out, e->until_ms);
+    state(out, e);
+    return BYTES("notification:snoozed");
 }
 
 static struct bytes removed(struct buf *out, const struct msg_entry *e)
 {
     ENSURE(e->what < REMOVED_COUNT);
-    buf_text(out, "{\"ids\":");
-    ids_write(out, e->ids);
-    buf_format(out, ",\"reason\":\"%s\",\"at\":", removal_names[e->what]);
-    time_write(out, e->at_ms);
+    by_ids(out, e);
+    buf_format(out, ",\"reason\":\"%s\"", removal_names[e->what]);
     state(out, e);
     return BYTES("notification:removed");
 }
 
-static struct bytes all_read(struct buf *out, const struct msg_entry *e)
+static void up_to(struct buf *out, const struct msg_entry *e)
 {
     number(out, "{\"up_to\":", e->pos);
     buf_text(out, ",\"at\":");
     time_write(out, e->at_ms);
+}
+
+static struct bytes all_read(struct buf *out, const struct msg_entry *e)
+{
+    up_to(out, e);
+    if (e->category.n > 0) {
+        buf_text(out, ",\"category\":");
+        json_write_string(out, e->category);
+    }
     state(out, e);
     return BYTES("notifications:all_read");
+}
+
+static struct bytes all_seen(struct buf *out, const struct msg_entry *e)
+{
+    up_to(out, e);
+    state(out, e);
+    return BYTES("notifications:all_seen");
+}
+
+static struct bytes all_archived(struct buf *out, const struct msg_entry *e)
+{
+    up_to(out, e);
+    buf_text(out, e->what ? ",\"only_read\":true" : ",\"only_read\":false");
+    state(out, e);
+    return BYTES("notifications:all_archived");
 }
 
 /* What was published, with ours behind it: the publisher may not use these names. */
@@ -168,30 +291,39 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
     switch ((enum entry_kind)e->kind) {
     case ENTRY_created:
         return created(out, e);
+    case ENTRY_resurfaced:
+        return resurfaced(out, e);
+    case ENTRY_updated:
+        return updated(out, e);
     case ENTRY_read:
-        return read_or_expired(out, e, "notification:read");
+        return ids_only(out, e, "notification:read");
+    case ENTRY_unread:
+        return ids_only(out, e, "notification:unread");
+    case ENTRY_seen:
+        return ids_only(out, e, "notification:seen");
+    case ENTRY_archived:
+        return ids_only(out, e, "notification:archived");
+    case ENTRY_unarchived:
+        return ids_only(out, e, "notification:unarchived");
     case ENTRY_expired:
-        return read_or_expired(out, e, "notification:expired");
+        return ids_only(out, e, "notification:expired");
+    case ENTRY_snoozed:
+        return snoozed(out, e);
     case ENTRY_removed:
         return removed(out, e);
     case ENTRY_all_read:
         return all_read(out, e);
+    case ENTRY_all_seen:
+        return all_seen(out, e);
+    case ENTRY_all_archived:
+        return all_archived(out, e);
     case ENTRY_message:
         return message(out, e);
-    case ENTRY_scheduled:
-    case ENTRY_cancelled:
-    case ENTRY_unread:
-    case ENTRY_seen:
-    case ENTRY_all_seen:
-    case ENTRY_archived:
-    case ENTRY_all_archived:
-    case ENTRY_unarchived:
-    case ENTRY_snoozed:
-    case ENTRY_resurfaced:
-    case ENTRY_updated:
     case ENTRY_broadcast:
     case ENTRY_retracted:
     case ENTRY_erased:
+    case ENTRY_scheduled:
+    case ENTRY_cancelled:
     case ENTRY_none:
     case ENTRY_KIND_COUNT:
         break;

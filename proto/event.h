@@ -20,6 +20,9 @@ void item_write(struct buf *out, const struct msg_item *item);
 /* The item that a created entry brought, as it was then: unread. */
 struct msg_item item_of(const struct msg_entry *created);
 
+/* Append a member: "name":{"unread":..,"unseen":..}. */
+void tally_write(struct buf *out, const struct msg_tally *t);
+
 /* Append a JSON array of ids; `ids` are 16 bytes each. */
 void ids_write(struct buf *out, struct bytes ids);
 

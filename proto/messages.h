@@ -214,6 +214,10 @@ struct mp_list {
     F(u64, place, 0, "enum item_place")                                                            \
     F(u64, type, 0, "0: any; else enum notification_type and one")                                 \
     F(str, category, CATEGORY_MAX, "only of this one; empty: any")
+#define GET_FIELDS(F)                                                                              \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "whose inbox")                                                          \
+    F(bin, id, 16, "of the item; NOT_FOUND when this inbox has none of it (any more)")
 #define INBOX_FIELDS(F)                                                                            \
     ANSWER(F)                                                                                      \
     INBOX_STATE(F)                                                                                 \
@@ -475,6 +479,7 @@ struct mp_list {
     M(23, changes, CHANGES_FIELDS, "store -> session")                                             \
     M(24, heads_since, HEADS_SINCE_FIELDS, "session -> store: which topics changed")               \
     M(25, heads, HEADS_FIELDS, "store -> session; notifier -> sessions, at least once a second")   \
+    M(28, get, GET_FIELDS, "session -> store: one item; answered with inbox")                      \
     M(30, follow, FOLLOW_FIELDS, "notifier -> store: push me the log")                             \
     M(31, tail, TAIL_FIELDS, "store -> notifier: the first one at once, empty if need be")         \
     M(32, followed, FOLLOWED_FIELDS, "notifier -> store")                                          \

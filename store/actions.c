@@ -5,11 +5,12 @@
 #include "proto/id.h"
 #include "proto/topic.h"
 #include "store/broadcast.h"
+#include "store/categories.h"
 #include "store/erase.h"
 #include "store/fanout.h"
 #include "store/idem.h"
+#include "store/marks.h"
 #include "store/prefs.h"
-#include "store/inbox.h"
 #include "store/refuse.h"
 #include "store/schedule.h"
 #include "store/topic_actions.h"
@@ -45,8 +46,10 @@ uint64_t action_weight(const struct msg *m)
     switch (m->id) {
     case MSG_create:
         return m->create.users.count + m->create.content.n / 4096;
-    case MSG_mark:
-        return 1 + m->mark.ids.n / ID_SIZE / 4; /* neighbours share pages */
+    case MSG_mark: /* neighbours share pages, but what wakes moves to the end */
+        return 1 + m->mark.ids.n / ID_SIZE / (m->mark.what == MARK_unsnooze ? 1 : 4);
+    case MSG_mark_all:
+        return m->mark_all.what == MARK_archive ? WORK_WEIGHT / 2 : 1;
     case MSG_expire:
         return EXPIRE_WEIGHT;
     case MSG_publish:
@@ -84,6 +87,8 @@ static enum err open_users(struct work *w, const struct msg_create *m, struct to
             return e;
         if (inboxes[i]->action == w->action)
             return ERR_INVALID; /* named twice */
+        if (!category_fits(inboxes[i], m->category))
+            return ERR_FULL;
         inboxes[i]->action = w->action;
     }
     return ERR_OK;
@@ -311,6 +316,9 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return keep_position(w, &m->followed);
     case MSG_snapshot:
         e = open_user(w, m->snapshot.user, &in);
+        return e ? e : look(w, in);
+    case MSG_get:
+        e = open_user(w, m->get.user, &in);
         return e ? e : look(w, in);
     case MSG_since:
         e = inbox_open(w, m->since.topic, &in);

@@ -10,7 +10,6 @@
 #include "store/schedule.h"
 
 #include "proto/topic.h"
-#include "proto/types.h"
 
 enum { ITEMS_MAX = 10000 };
 
@@ -25,7 +24,8 @@ void drift(struct recount *c, const char *what, uint64_t kept, uint64_t found)
     c->drifts++;
 }
 
-void find_entry(struct recount *c, uint64_t pos, uint64_t at_ms, enum entry_kind kind)
+/* A row of the index has its entry in the log. */
+static void find_entry(struct recount *c, uint64_t pos, uint64_t at_ms, enum entry_kind kind)
 {
     struct msg_entry entry;
     struct bytes raw;
@@ -84,7 +84,7 @@ void follow_chain(struct recount *c)
         enum err e = log_get(c->r->txn, at, &entry, &raw);
         if (e == ERR_NOT_FOUND && at <= c->trimmed && at != c->kept.head) {
             c->found.no = c->kept.no; /* who knows: that entry is gone */
-            if (c->found.newest_pos == 0)
+            if (c->found.newest_pos < c->kept.newest_pos)
                 c->found.newest_pos = c->kept.newest_pos;
             return;
         }
@@ -96,7 +96,9 @@ void follow_chain(struct recount *c)
             drift(c, "unread in the newest entry", entry.unread, count);
             drift(c, "unseen in the newest entry", entry.unseen, c->kept.counts.unseen);
         }
-        if (entry.kind == ENTRY_created && c->found.newest_pos == 0)
+        bool placed = entry.kind == ENTRY_created || entry.kind == ENTRY_resurfaced ||
+                      entry.kind == ENTRY_updated;
+        if (placed && entry.pos > c->found.newest_pos)
             c->found.newest_pos = entry.pos;
         c->found.no = at;
         at = entry.prev;
@@ -185,7 +187,7 @@ static void recount(struct recount *c, struct bytes value)
         return;
     }
     c->found = (struct topic_row){0};
-    c->expiries = c->messages = c->merged = 0;
+    c->messages = 0;
     if (bytes_is(c->topic, TOPIC_BROADCASTS))
         recount_broadcasts(c);
     else if (bytes_is(c->topic, TOPIC_ERASURES))

@@ -11,19 +11,14 @@ struct recount {
     struct bytes topic;
     struct topic_row kept;
     struct topic_row found;
-    uint64_t expiries; /* items that end */
     uint64_t messages; /* rows of a history, shown or not */
     uint64_t items;    /* looked at, of all topics */
-    uint64_t merged;   /* items that came from broadcasts */
     uint64_t trimmed;  /* the log may lack what lies up to there */
     uint32_t drifts;
 };
 
 /* Told, when the two differ. */
 void drift(struct recount *c, const char *what, uint64_t kept, uint64_t found);
-
-/* A row of the index has its entry in the log. */
-void find_entry(struct recount *c, uint64_t pos, uint64_t at_ms, enum entry_kind kind);
 
 /* From the head back to the first entry. */
 void follow_chain(struct recount *c);

@@ -5,129 +5,229 @@
 #include "proto/topic.h"
 #include "proto/types.h"
 #include "store/broadcast.h"
-#include "store/inbox.h"
+#include "store/categories.h"
+#include "store/items.h"
+#include "store/log.h"
+#include "store/prefs.h"
 #include "store/record.h"
 
-/* An item that a broadcast became has its body there, and is known as its. */
-static void find_broadcast(struct recount *c, uint64_t pos, const struct item_row *item)
+/* What there must be rows of. */
+struct found {
+    struct recount *c;
+    struct topic in; /* with the categories as they are kept */
+    struct category room[CATEGORIES_MAX];
+    struct category_row categories[CATEGORIES_MAX + 1]; /* by number, recounted */
+    uint64_t timers, next_ms;
+    uint64_t merged; /* items that came from broadcasts */
+};
+
+static void row_of(struct found *f, enum table table, struct key key, const char *what)
 {
-    struct key key = key2(c->kept.no, item->broadcast);
-    struct msg_entry entry;
-    uint64_t merged = 0;
-    c->merged++;
-    if (broadcast_body(c->r->txn, item->broadcast, &entry) || entry.at_ms != item->at_ms)
-        drift(c, "item without its entry", pos, 0);
-    if (record_get(c->r->txn, TABLE_merged, key_bytes(&key), &merged, 1, NULL) || merged != pos)
-        drift(c, "broadcast's item", merged, pos);
+    struct bytes rest;
+    if (record_get(f->c->r->txn, table, key_bytes(&key), NULL, 0, &rest))
+        drift(f->c, what, key_number(key_bytes(&key), 1), 0);
 }
 
-/* Rows of merged broadcasts: as many as such items. */
-static void count_merged(struct recount *c)
+static void moved_row(struct found *f, const struct item *i)
 {
-    struct key from = key2(c->kept.no, 0);
-    struct bytes key, value;
-    struct walk w;
-    uint64_t rows = 0;
-    walk_open(&w, c->r->txn, TABLE_merged, WALK_up, key_bytes(&from));
-    while (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no)
-        rows++;
-    walk_close(&w);
-    drift(c, "merged broadcasts", rows, c->merged);
+    struct key key = key2(f->c->kept.no, item_birth(i));
+    uint64_t pos = 0;
+    record_get(f->c->r->txn, TABLE_moved, key_bytes(&key), &pos, 1, NULL);
+    drift(f->c, "where an item has moved", pos, i->pos);
 }
 
-static void count_items(struct recount *c)
+/* Its body is in the log, and is the body of this one. */
+static void body(struct found *f, const struct item *i)
 {
+    struct msg_entry e;
+    struct bytes raw, content;
+    bool good = item_body(f->c->r->txn, i, &content) == ERR_OK &&
+                log_get(f->c->r->txn, item_content(i), &e, &raw) == ERR_OK &&
+                (e.kind == ENTRY_broadcast || bytes_equal(e.topic, f->c->topic));
+    if (good && e.kind == ENTRY_created)
+        good = e.pos == item_birth(i) && e.at_ms == i->row.at_ms;
+    else if (good && e.kind == ENTRY_broadcast)
+        good = e.seq == i->row.broadcast && e.at_ms == i->row.at_ms;
+    if (!good)
+        drift(f->c, "item without its entry", i->pos, 0);
+}
+
+/* An item that a broadcast became is known as its. */
+static void merged(struct found *f, const struct item *i)
+{
+    struct key key = key2(f->c->kept.no, i->row.broadcast);
+    uint64_t birth = 0;
+    f->merged++;
+    record_get(f->c->r->txn, TABLE_merged, key_bytes(&key), &birth, 1, NULL);
+    drift(f->c, "broadcast's item", birth, item_birth(i));
+}
+
+static bool read_now(const struct found *f, const struct item *i)
+{
+    const struct category *c = category_of(&f->in, i->row.category);
+    uint64_t own_mark = c ? c->row.read_upto : 0;
+    if (i->row.read_ms != 0)
+        return true;
+    return (i->row.flags & ITEM_unread) == 0 &&
+           (i->pos <= f->c->kept.read_upto || i->pos <= own_mark);
+}
+
+static void count(struct found *f, const struct item *i)
+{
+    uint64_t hidden = ITEM_archived | ITEM_snoozed | ITEM_muted;
+    struct counts *mine = &f->categories[i->row.category].counts;
+    if ((i->row.flags & hidden) || read_now(f, i))
+        return;
+    bool unseen = type_row(i->row.type)->counted && (i->row.flags & ITEM_seen) == 0 &&
+                  i->pos > f->c->kept.seen_upto;
+    f->c->found.counts.unread[i->row.type]++;
+    f->c->found.counts.unseen += unseen;
+    mine->unread[i->row.type]++;
+    mine->unseen += unseen;
+}
+
+static void look(struct found *f, const struct item *i)
+{
+    struct topic_row *found = &f->c->found;
+    found->snoozed += (i->row.flags & ITEM_snoozed) != 0;
+    found->moved += i->row.birth != 0;
+    found->unread_set += (i->row.flags & ITEM_unread) != 0;
+    f->categories[i->row.category].items++;
+    if (i->row.category != 0 && !category_of(&f->in, i->row.category))
+        drift(f->c, "item of no category", i->row.category, 0);
+    if (i->row.birth != 0)
+        moved_row(f, i);
+    if (i->row.flags & ITEM_unread)
+        row_of(f, TABLE_unread, key2(f->c->kept.no, i->pos), "unread row");
+    uint64_t timer_ms = item_timer(i);
+    if (timer_ms != 0) {
+        f->timers++;
+        if (f->next_ms == 0 || timer_ms < f->next_ms)
+            f->next_ms = timer_ms;
+        row_of(f, TABLE_expiry, key3(f->c->kept.no, timer_ms, i->pos), "expiry row");
+    }
+    if (i->row.broadcast != 0)
+        merged(f, i);
+    count(f, i);
+    body(f, i);
+}
+
+static void count_items(struct found *f, enum table table)
+{
+    struct recount *c = f->c;
     struct key from = key2(c->kept.no, 0);
     struct bytes key, value;
-    struct item_row item;
+    struct item item;
     struct walk w;
-    walk_open(&w, c->r->txn, TABLE_index, WALK_up, key_bytes(&from));
+    walk_open(&w, c->r->txn, table, WALK_up, key_bytes(&from));
     while (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no) {
-        uint64_t pos = key_number(key, 1);
         c->items++;
         c->found.items++;
-        if (record_read(c->r->txn, TABLE_index, key, value, &item, FIELDS_OF(item), NULL) ||
-            item.type >= TYPE_COUNT) {
-            drift(c, "damaged item", pos, 0);
-            continue;
-        }
-        if (item.read_ms == 0 && pos > c->kept.read_upto && !(item.flags & ITEM_muted)) {
-            c->found.counts.unread[item.type]++;
-            c->found.counts.unseen += type_row(item.type)->counted;
-        }
-        if (item.expires_ms != 0) {
-            c->expiries++;
-            if (c->found.next_expiry_ms == 0 || item.expires_ms < c->found.next_expiry_ms)
-                c->found.next_expiry_ms = item.expires_ms;
-        }
-        if (item.broadcast == 0)
-            find_entry(c, pos, item.at_ms, ENTRY_created);
+        c->found.aside += table == TABLE_aside;
+        if (item_read(c->r->txn, table, key, value, &item))
+            drift(c, "damaged item", key_number(key, 1), 0);
+        else if (item_table(&item) != table)
+            drift(c, "item in the wrong place", item.pos, item.row.flags);
         else
-            find_broadcast(c, pos, &item);
+            look(f, &item);
     }
     walk_close(&w);
 }
 
-static void count_expiries(struct recount *c)
+/* Rows whose key begins as this one; the number behind that in the last of them. */
+static uint64_t rows(struct found *f, enum table table, struct key begins, uint64_t *last)
 {
-    struct key from = key3(c->kept.no, 0, 0);
-    struct bytes key, value, topic;
+    struct bytes key, value;
     struct walk w;
-    uint64_t rows = 0, first = 0;
-    walk_open(&w, c->r->txn, TABLE_expiry, WALK_up, key_bytes(&from));
-    while (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no)
-        if (rows++ == 0)
-            first = key_number(key, 1);
+    uint64_t n = 0;
+    *last = 0;
+    walk_open(&w, f->c->r->txn, table, WALK_up, key_bytes(&begins));
+    while (walk_next(&w, &key, &value) && key.n > begins.n &&
+           memcmp(key.p, begins.p, begins.n) == 0) {
+        n++;
+        *last = key_number(key, (unsigned)(begins.n / 8));
+    }
     walk_close(&w);
-    drift(c, "expiry rows", rows, c->expiries);
-    drift(c, "first expiry row", first, c->found.next_expiry_ms);
-    if (c->kept.next_expiry_ms == 0)
-        return;
+    return n;
+}
+
+static void count_rows(struct found *f)
+{
+    struct recount *c = f->c;
+    struct key no = key1(c->kept.no);
+    uint64_t last;
+    struct bytes topic;
+    drift(c, "expiry rows", rows(f, TABLE_expiry, no, &last), f->timers);
+    drift(c, "next expiry", c->kept.next_expiry_ms, f->next_ms);
+    drift(c, "unread rows", rows(f, TABLE_unread, no, &last), c->found.unread_set);
+    drift(c, "moved rows", rows(f, TABLE_moved, no, &last), c->found.moved);
+    drift(c, "merged broadcasts", rows(f, TABLE_merged, no, &last), f->merged);
+    rows(f, TABLE_marks, no, &last);
+    drift(c, "highest mark", c->kept.read_upto, last);
     struct key due = key2(c->kept.next_expiry_ms, c->kept.no);
-    if (record_get(c->r->txn, TABLE_due, key_bytes(&due), NULL, 0, &topic) ||
-        !bytes_equal(topic, c->topic))
+    if (c->kept.next_expiry_ms != 0 &&
+        (record_get(c->r->txn, TABLE_due, key_bytes(&due), NULL, 0, &topic) ||
+         !bytes_equal(topic, c->topic)))
         drift(c, "due row", c->kept.next_expiry_ms, 0);
 }
 
-/* The highest mark. */
-static void find_marks(struct recount *c)
+static void compare_counts(struct recount *c, const struct counts *kept, const struct counts *found)
 {
-    struct key from = key2(c->kept.no, UINT64_MAX);
-    struct bytes key, value;
-    struct walk w;
-    walk_open(&w, c->r->txn, TABLE_marks, WALK_down, key_bytes(&from));
-    if (walk_next(&w, &key, &value) && key_number(key, 0) == c->kept.no)
-        c->found.read_upto = key_number(key, 1);
-    walk_close(&w);
+    drift(c, "unread", counts_unread(kept), counts_unread(found));
+    for (unsigned type = 0; type < TYPES_MAX; type++)
+        drift(c, "unread of a type", kept->unread[type], found->unread[type]);
+    drift(c, "unseen", kept->unseen, found->unseen);
+}
+
+static void compare_categories(struct found *f)
+{
+    struct recount *c = f->c;
+    struct key no = key1(c->kept.no);
+    uint64_t last, n = 0;
+    for (const struct category *mine = f->in.categories; mine; mine = mine->next, n++) {
+        const struct category_row *found = &f->categories[mine->no];
+        drift(c, "items of a category", mine->row.items, found->items);
+        compare_counts(c, &mine->row.counts, &found->counts);
+        rows(f, TABLE_category_marks, key2(c->kept.no, mine->no), &last);
+        drift(c, "highest mark of a category", mine->row.read_upto, last);
+    }
+    drift(c, "categories", c->kept.categories, n);
+    drift(c, "category rows", rows(f, TABLE_categories, no, &last), n);
+}
+
+static void compare(struct found *f)
+{
+    const struct topic_row *kept = &f->c->kept, *found = &f->c->found;
+    compare_counts(f->c, &kept->counts, &found->counts);
+    compare_categories(f);
+    drift(f->c, "newest item", kept->newest_pos, found->newest_pos);
+    drift(f->c, "items aside", kept->aside, found->aside);
+    drift(f->c, "snoozed items", kept->snoozed, found->snoozed);
+    drift(f->c, "items that have moved", kept->moved, found->moved);
+    drift(f->c, "items marked as unread", kept->unread_set, found->unread_set);
 }
 
 /* Preferences stand where the row says so. */
 static void find_prefs(struct recount *c)
 {
-    struct bytes user;
+    struct bytes user, value;
     struct prefs p;
     if (!topic_user(c->topic, &user))
         return;
-    enum err e = prefs_load(c->r->txn, user, &p);
-    struct bytes value;
     bool there = txn_get(c->r->txn, TABLE_prefs, user, &value) == ERR_OK;
     drift(c, "preferences", c->kept.prefs, there);
-    drift(c, "damaged preferences", 0, e != ERR_OK);
+    drift(c, "damaged preferences", 0, prefs_load(c->r->txn, user, &p) != ERR_OK);
 }
 
 void recount_inbox(struct recount *c)
 {
+    struct found f = {.c = c, .in = {.row = c->kept}};
     find_prefs(c);
-    find_marks(c);
-    count_items(c);
-    count_expiries(c);
-    count_merged(c);
+    if (categories_load(c->r->txn, &f.in, f.room))
+        drift(c, "damaged category", 1, 0);
+    count_items(&f, TABLE_index);
+    count_items(&f, TABLE_aside);
+    count_rows(&f);
     follow_chain(c);
-    drift(c, "unread", counts_unread(&c->kept.counts), counts_unread(&c->found.counts));
-    for (unsigned type = 0; type < TYPES_MAX; type++)
-        drift(c, "unread of a type", c->kept.counts.unread[type], c->found.counts.unread[type]);
-    drift(c, "unseen", c->kept.counts.unseen, c->found.counts.unseen);
-    drift(c, "next expiry", c->kept.next_expiry_ms, c->found.next_expiry_ms);
-    drift(c, "highest mark", c->kept.read_upto, c->found.read_upto);
-    drift(c, "newest item", c->kept.newest_pos, c->found.newest_pos);
+    compare(&f);
 }

@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "store/actions.h"
+#include "store/categories.h"
 #include "store/idem.h"
 #include "store/refuse.h"
 #include "store/topics.h"
@@ -12,9 +13,12 @@
 /* Pages that one notification makes dirty at most: its leaf in log, index, topics, idem, expiry. */
 enum { PAGES_OF_ONE = 6, PAGES_OF_ALL = 64, PAGE_BYTES = 4096 };
 
-/* The topics of a commit: each costs its struct and its name. */
+/* The topics of a commit: each costs its struct and its name, and an inbox its categories. Memory that
+ * is not used is only an address. */
 enum { TOPICS_MAX = WORK_WEIGHT + EXPIRE_WEIGHT + USERS_MAX };
-#define ARENA_BYTES ((size_t)TOPICS_MAX * (sizeof(struct topic) + TOPIC_MAX + 32))
+#define CATEGORY_BYTES (sizeof(struct category) + CATEGORY_MAX + 32)
+#define ARENA_BYTES                                                                                \
+    ((size_t)TOPICS_MAX * (sizeof(struct topic) + TOPIC_MAX + 32 + CATEGORIES_MAX * CATEGORY_BYTES))
 
 static struct bytes name_of(const void *thing)
 {

@@ -24,19 +24,24 @@
     X(log, "seq -> entry")                                                                         \
     X(topics, "topic -> its row: head, counts, ...")                                               \
     X(index, "topic no, pos -> an item's state; topic no, seq -> a message's time")                \
-    X(marks, "topic no, up_to -> a mark_all_read that changed something")                          \
-    X(idem, "day, hash of user, hash of action and key -> body_hash, answer")                      \
-    X(expiry, "topic no, expires_ms, pos -> nothing")                                              \
-    X(due, "expires_ms, topic no -> topic: each inbox that has an expiry, by its next one")        \
+    X(marks, "topic no, up_to -> a mark_all of what is read that changed something")               \
+    X(idem, "day, hash of scope and key -> body_hash, answer")                                     \
+    X(expiry, "topic no, ms, pos -> nothing: an item ends then, or its snoozing does")             \
+    X(due, "ms, topic no -> topic: each inbox that has one of those, by its next one")             \
     X(members, "topic, NUL, user -> since when")                                                   \
     X(fanouts, "source, rule -> whose members, which notification, and how far")                   \
     X(users, "user -> last seen")                                                                  \
     X(scheduled, "deliver_ms, seq -> the create that waits for it")                                \
     X(broadcasts, "seq -> what it is, whom it is for, how many have it")                           \
-    X(merged, "topic no, seq of a broadcast -> pos of the item that it became")                    \
+    X(merged, "topic no, seq of a broadcast -> pos at birth of the item that it became")           \
     X(joined, "user, NUL, topic -> nothing: each membership from the other side")                  \
-    X(prefs, "user -> what they want to be told: prefs.h")                                         \
-    X(erasures, "seq -> whom, and how far it is")
+    X(erasures, "seq -> whom, and how far it is")                                                  \
+    X(aside, "topic no, pos -> an item's state: archived or snoozed")                              \
+    X(moved, "topic no, pos in the id -> the pos of an item that has moved")                       \
+    X(unread, "topic no, pos -> nothing: an item that its user marked as unread")                  \
+    X(categories, "topic no, number -> a category's counts, its mark, its name")                   \
+    X(category_marks, "topic no, number, up_to -> a mark_all of one category")                     \
+    X(prefs, "user -> what they want to be told: prefs.h")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */
 enum { KEY_BYTES_MAX = 340 };

@@ -21,6 +21,11 @@ enum { SLICE = 500, LOOK = 5000, AGAIN_MS = 500, MEMBERSHIPS_AT_ONCE = 16 };
     X(memberships)                                                                                 \
     X(merged)                                                                                      \
     X(index)                                                                                       \
+    X(aside)                                                                                       \
+    X(moved)                                                                                       \
+    X(unread)                                                                                      \
+    X(categories)                                                                                  \
+    X(category_marks)                                                                              \
     X(marks)                                                                                       \
     X(expiry)                                                                                      \
     X(answers)                                                                                     \
@@ -216,6 +221,16 @@ static bool step(struct work *w, struct erasure *e)
         return rows(w, e, TABLE_merged);
     case PHASE_index:
         return rows(w, e, TABLE_index);
+    case PHASE_aside:
+        return rows(w, e, TABLE_aside);
+    case PHASE_moved:
+        return rows(w, e, TABLE_moved);
+    case PHASE_unread:
+        return rows(w, e, TABLE_unread);
+    case PHASE_categories:
+        return rows(w, e, TABLE_categories);
+    case PHASE_category_marks:
+        return rows(w, e, TABLE_category_marks);
     case PHASE_marks:
         return rows(w, e, TABLE_marks);
     case PHASE_expiry:

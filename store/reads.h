@@ -29,6 +29,7 @@ struct reads {
 
 /* In inbox_reads.c and reads.c. True: the answer was appended. False: expire the inbox first, then ask again. */
 bool read_snapshot(const struct reads *r, const struct msg_snapshot *m);
+bool read_item(const struct reads *r, const struct msg_get *m);
 bool read_since(const struct reads *r, const struct msg_since *m);
 
 void read_heads(const struct reads *r, const struct msg_heads_since *m);

@@ -63,6 +63,7 @@ static bool is_read(enum msg_id id)
 {
     switch (id) {
     case MSG_snapshot:
+    case MSG_get:
     case MSG_since:
     case MSG_heads_since:
     case MSG_check:
@@ -86,6 +87,8 @@ static bool read_one(const struct reads *reads, const struct msg *m)
     switch (m->id) {
     case MSG_snapshot:
         return read_snapshot(reads, &m->snapshot);
+    case MSG_get:
+        return read_item(reads, &m->get);
     case MSG_since:
         return read_since(reads, &m->since);
     case MSG_heads_since:
@@ -249,7 +252,7 @@ static enum err read_again(struct requests *r, const struct batch *b, const stru
     struct mp_in in = mp_over(request);
     struct msg m;
     ENSURE(msg_read(&in, &m));
-    if (m.id != MSG_snapshot && m.id != MSG_since)
+    if (!is_read(m.id))
         return ERR_OK;
     return answer_read(r, &j->peer, &m, request, j->deadline_ms, now.wall_ms);
 }

@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "proto/topic.h"
 #include "proto/types.h"
+#include "store/categories.h"
 #include "store/log.h"
 #include "store/record.h"
 #include "store/trim.h"
@@ -58,6 +59,10 @@ void topic_append(struct work *w, struct topic *t, struct msg_entry *e)
     e->unread = counts_unread(&t->row.counts);
     e->unseen = t->row.counts.unseen;
     e->log_bytes = w->state.bytes;
+    char room[CATEGORIES_MAX * (CATEGORY_MAX + 32)];
+    struct buf tallies = {.p = room, .cap = sizeof room, .max = sizeof room};
+    uint32_t told = categories_tell(t, &tallies);
+    e->tallies = list_of(&tallies, told);
     if (t->row.no == 0)
         t->row.no = e->seq;
     t->row.head = e->seq;
@@ -102,6 +107,7 @@ void topics_flush(struct work *w)
         else
             record_put(w->txn, TABLE_topics, t->name, &t->row, FIELDS_OF(t->row),
                        (struct bytes){0});
+        categories_flush(w, t);
         move_due(w, t);
         t->dirty = false;
     }

@@ -39,6 +39,10 @@ struct topic_row {
     struct counts counts;
     uint64_t seen_upto;  /* all up to there were seen */
     uint64_t categories; /* that have an item */
+    uint64_t aside;      /* items that are archived or snoozed */
+    uint64_t snoozed;    /* items that are snoozed */
+    uint64_t moved;      /* items whose pos is not that of their id */
+    uint64_t unread_set; /* items that their user marked as unread, and that are */
 
     /* broadcast.h */
     uint64_t merged; /* an inbox has those up to here */
@@ -55,8 +59,9 @@ static inline uint64_t topic_known(const struct topic_row *row, uint64_t head)
 struct topic {
     struct bytes name;
     struct topic_row row; /* all zero: nothing ever happened */
-    uint64_t due_ms;      /* where it stands in TABLE_due; 0: nowhere */
-    uint64_t action;      /* the last one that named it */
+    struct category *categories;
+    uint64_t due_ms; /* where it stands in TABLE_due; 0: nowhere */
+    uint64_t action; /* the last one that named it */
     bool dirty;
 };
 

@@ -2,7 +2,7 @@
 #include "store/trim.h"
 
 #include "store/broadcast.h"
-#include "store/inbox.h"
+#include "store/items.h"
 #include "store/log.h"
 #include "store/record.h"
 #include "store/schedule.h"
@@ -27,7 +27,7 @@ static bool needed(struct work *w, const struct topic_row *row, const struct msg
         return schedule_waits(w->txn, e) != ERR_NOT_FOUND;
     if (e->kind == ENTRY_broadcast)
         return broadcast_load(w->txn, e->seq, &broadcast, NULL) != ERR_NOT_FOUND;
-    return inbox_has_body(w->txn, row->no, e) != ERR_NOT_FOUND;
+    return item_has_body(w->txn, row, e) != ERR_NOT_FOUND;
 }
 
 /* The first entry from `seq` on that can be read; false: there is none. */

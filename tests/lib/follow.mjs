@@ -7,7 +7,6 @@
 import { EVENTS, InboxState, PASSING } from '../../web/client/src/inbox-state.js';
 
 const PAGE = 50;
-const AGAIN_MS = 100;
 
 /**
  * socket   a connected phoenix Socket
@@ -19,7 +18,7 @@ export function followInbox(socket, user, tell = () => {}) {
   const channel = socket.channel(`user:${user}:notifications`, () => inbox.since());
   let asking = false;
   let pulling = false;
-  let more = false; // more changed while we pulled
+  let stale = false; // more changed while we pulled
 
   function heal() {
     if (asking) return;
@@ -35,34 +34,31 @@ export function followInbox(socket, user, tell = () => {}) {
       .receive('timeout', done);
   }
 
-  /* One page at a time: many changes at once must not become many pages, which the server bounds.
-   * After a sync also what is below its page, until as much is true as is shown. */
-  function pull(before) {
-    if (pulling) return (more = true);
+  /* One at a time: many changes at once must not become many pages, which the server bounds. */
+  function pull() {
+    stale = pulling;
+    if (pulling) return;
     pulling = true;
-    more = false;
-    const failed = () => {
+    const done = () => {
       pulling = false;
-      if (channel.state === 'joined') setTimeout(() => pull(before), AGAIN_MS);
+      if (stale) pull();
     };
     channel
-      .push('list', { limit: PAGE, before })
+      .push('list', { limit: PAGE })
       .receive('ok', (answer) => {
-        inbox.merge(answer, before);
+        inbox.merge(answer);
         tell('merged', 'list', answer);
-        pulling = false;
-        if (more) pull();
-        else if (inbox.stale !== null) pull(inbox.stale);
+        done();
       })
-      .receive('error', failed)
-      .receive('timeout', failed);
+      .receive('error', done)
+      .receive('timeout', done);
   }
 
   for (const event of [...EVENTS, ...PASSING])
     channel.on(event, (payload) => {
       const what = inbox.receive(event, payload);
       if (what === 'gap') heal();
-      if (what === 'sync' || (what === 'applied' && event === 'notifications:changes')) pull(inbox.stale ?? undefined);
+      if (what === 'applied' && event === 'notifications:changes') pull();
       tell(what, event, payload);
     });
 

@@ -65,6 +65,8 @@ static const struct golden goldens[] = {
                            {B("\x94\x13\xa5" "alert\x02\x01"), 1}, {B("\x94\x13\xa4work\x03\x02"), 1}}},
      "9d150b002c0263cf0000018bcfe56800cf000001a208de0e5b00919b02010203040506a27b7d07080901"
      "919413a5616c6572740201919413a4776f726b0302"},
+    {{MSG_get, .get = {11, 5000, B("ann"), B(ID)}},
+     "951c0bcd1388a3616e6ec410019ab2c3d4e50000000000000000002a"},
     {{MSG_since, .since = {12, 5000, B("room:7"), 41, 1700000000000, B("ann")}},
      "97160ccd1388a6726f6f6d3a3729cf0000018bcfe56800a3616e6e"},
     {{MSG_changes, .changes = {12, ERR_TOO_OLD, B("user:ann:notifications"), 44, 1700000000000,

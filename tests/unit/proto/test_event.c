@@ -5,6 +5,7 @@
 #include "lib/json.h"
 #include "proto/event.h"
 #include "proto/id.h"
+#include "proto/items.h"
 #include "proto/types.h"
 
 #define B(literal)                                                                                 \
@@ -17,6 +18,8 @@
 #define CONTENT(type) "{\"type\":\"" type "\",\"title\":\"Hi\",\"data\":{\"n\":1}}"
 
 /* Two ids: positions 42 and 43, made at AT. */
+#define FRESH "\"seen\":false,\"archived\":false,\"snoozed_until\":null,"
+
 static struct bytes two_ids(void)
 {
     static uint8_t ids[2 * ID_SIZE];
@@ -49,7 +52,7 @@ static void created_of_each_type(void **state)
     e.content = BYTES(CONTENT("activity"));
     check(&e, "notification:new",
           "{\"notification\":{\"id\":\"" ID_42 "\",\"pos\":42,\"rev\":42,\"inserted_at\":\"" AT_TEXT
-          "\",\"read_at\":null,\"expires_at\":null,\"type\":\"activity\",\"title\":\"Hi\","
+          "\",\"read_at\":null,\"expires_at\":null," FRESH "\"type\":\"activity\",\"title\":\"Hi\","
           "\"data\":{\"n\":1}},\"unread_count\":3,\"unseen_count\":0,\"seq\":42,\"prev\":41}");
     e.type = TYPE_alert;
     e.content = BYTES(CONTENT("alert"));
@@ -57,7 +60,8 @@ static void created_of_each_type(void **state)
     e.prev = 0;
     check(&e, "notification:new",
           "{\"notification\":{\"id\":\"" ID_42 "\",\"pos\":42,\"rev\":42,\"inserted_at\":\"" AT_TEXT
-          "\",\"read_at\":null,\"expires_at\":\"2026-11-23T14:46:00.123Z\",\"type\":\"alert\","
+          "\",\"read_at\":null,\"expires_at\":\"2026-11-23T14:46:00.123Z\"," FRESH
+          "\"type\":\"alert\","
           "\"title\":\"Hi\",\"data\":{\"n\":1}},\"unread_count\":3,\"unseen_count\":0,\"seq\":42,"
           "\"prev\":0}");
     e.type = TYPE_system; /* pull only: that there is something, and not what */
@@ -116,9 +120,103 @@ static void items(void **state)
     item_write(&out, &item);
     assert_bytes("read", buf_all(&out),
                  BYTES("{\"id\":\"" ID_42 "\",\"pos\":42,\"rev\":44,\"inserted_at\":\"" AT_TEXT
-                       "\",\"read_at\":\"2026-11-23T14:45:01.123Z\",\"expires_at\":null,"
+                       "\",\"read_at\":\"2026-11-23T14:45:01.123Z\",\"expires_at\":null," FRESH
                        "\"type\":\"activity\",\"title\":\"Hi\",\"data\":{\"n\":1}}"));
     buf_fini(&out);
+}
+
+/* An item on its own, in a list of one. */
+static struct mp_list list_of_item(const struct msg_item *item)
+{
+    static char room[1000];
+    struct buf list = {.p = room, .cap = sizeof room, .max = sizeof room};
+    msg_write(&list, &(struct msg){.id = MSG_item, .item = *item});
+    return list_of(&list, 1);
+}
+
+/* Whatever became of it since, its id is the one that it was born with. */
+static void an_item_that_moved(void **state)
+{
+    (void)state;
+    struct msg_item item = {.pos = 50,
+                            .at_ms = AT,
+                            .rev = 50,
+                            .type = TYPE_activity,
+                            .birth = 42,
+                            .flags = ITEM_seen | ITEM_archived,
+                            .until_ms = AT + 1000,
+                            .content = B(CONTENT("activity"))};
+    struct msg_entry e = {.seq = 50,
+                          .prev = 44,
+                          .kind = ENTRY_resurfaced,
+                          .at_ms = AT,
+                          .unread = 3,
+                          .unseen = 1,
+                          .type = TYPE_activity,
+                          .pos = 50,
+                          .items = list_of_item(&item)};
+#define MOVED                                                                                      \
+    "{\"notification\":{\"id\":\"" ID_42 "\",\"pos\":50,\"rev\":50,\"inserted_at\":\"" AT_TEXT     \
+    "\",\"read_at\":null,\"expires_at\":null,\"seen\":true,\"archived\":true,\"snoozed_until\":"   \
+    "\"2026-11-23T14:45:01.123Z\",\"type\":\"activity\",\"title\":\"Hi\",\"data\":{\"n\":1}}"
+#define STATE "\"unread_count\":3,\"unseen_count\":1,\"seq\":50,\"prev\":44}"
+    check(&e, "notification:new", MOVED ",\"resurfaced\":true," STATE);
+    e.kind = ENTRY_updated;
+    check(&e, "notification:updated", MOVED ",\"fields\":[]," STATE);
+    e.what = 1 << FIELD_NO_title | 1 << FIELD_NO_pos;
+    check(&e, "notification:updated", MOVED ",\"fields\":[\"title\",\"pos\"]," STATE);
+    e.type = TYPE_system;
+    check(&e, "notifications:changes",
+          "{\"changes\":[{\"op\":\"updated\",\"id\":\"" ID_42 "\",\"type\":\"system\"}]," STATE);
+    e.kind = ENTRY_resurfaced;
+    check(&e, "notifications:changes",
+          "{\"changes\":[{\"op\":\"resurfaced\",\"id\":\"" ID_42 "\",\"type\":\"system\"}]," STATE);
+}
+
+/* What is done to items, in as many words as it takes. */
+static void marks(void **state)
+{
+    (void)state;
+    static char tallies[200];
+    struct buf list = {.p = tallies, .cap = sizeof tallies, .max = sizeof tallies};
+    struct msg_entry e = {.seq = 50, .prev = 44, .at_ms = AT, .unread = 3, .unseen = 1, .pos = 42};
+    e.ids = (struct bytes){two_ids().p, ID_SIZE};
+#define IDS "{\"ids\":[\"" ID_42 "\"],\"at\":\"" AT_TEXT "\","
+#define UP_TO "{\"up_to\":42,\"at\":\"" AT_TEXT "\","
+    static const struct {
+        enum entry_kind kind;
+        const char *event;
+    } rows[] = {
+        {ENTRY_unread, "notification:unread"},
+        {ENTRY_seen, "notification:seen"},
+        {ENTRY_archived, "notification:archived"},
+        {ENTRY_unarchived, "notification:unarchived"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        e.kind = rows[i].kind;
+        check(&e, rows[i].event, IDS STATE);
+    }
+    e.kind = ENTRY_removed;
+    check(&e, "notification:removed", IDS "\"reason\":\"deleted\"," STATE);
+    e.what = REMOVED_retracted;
+    check(&e, "notification:removed", IDS "\"reason\":\"retracted\"," STATE);
+    e.kind = ENTRY_snoozed;
+    e.until_ms = AT + 1000;
+    check(&e, "notification:snoozed", IDS "\"until\":\"2026-11-23T14:45:01.123Z\"," STATE);
+    e.kind = ENTRY_all_seen;
+    check(&e, "notifications:all_seen", UP_TO STATE);
+    e.kind = ENTRY_all_archived;
+    check(&e, "notifications:all_archived", UP_TO "\"only_read\":true," STATE);
+    e.what = 0;
+    check(&e, "notifications:all_archived", UP_TO "\"only_read\":false," STATE);
+    e.kind = ENTRY_all_read;
+    e.category = BYTES("a\"b");
+    msg_write(&list, &(struct msg){.id = MSG_tally, .tally = {B("a\"b"), 0, 0}});
+    msg_write(&list, &(struct msg){.id = MSG_tally, .tally = {B("work"), 2, 1}});
+    e.tallies = list_of(&list, 2);
+    check(&e, "notifications:all_read",
+          UP_TO "\"category\":\"a\\\"b\",\"by_category\":{\"a\\\"b\":{\"unread\":0,\"unseen\":0},"
+                "\"work\":{\"unread\":2,\"unseen\":1}}," STATE);
 }
 
 /* The item of a created entry: what the snapshot has of it, too. */
@@ -205,6 +303,8 @@ int main(void)
         cmocka_unit_test(read_and_expired),
         cmocka_unit_test(all_read),
         cmocka_unit_test(items),
+        cmocka_unit_test(an_item_that_moved),
+        cmocka_unit_test(marks),
         cmocka_unit_test(an_entry_is_the_item_that_it_brought),
         cmocka_unit_test(the_longest_entries_fit),
         cmocka_unit_test(times_and_lists),

@@ -75,13 +75,14 @@ static struct msg_inbox inbox_of(uint32_t items, uint64_t next)
                               .items = list_of(&list, items)};
 }
 
+#define FRESH "'seen':false,'archived':false,'snoozed_until':null,"
 #define ITEM_5                                                                                     \
     "{'id':'01M84DWR330000000000000005','pos':5,'rev':6,'inserted_at':'2026-11-23T14:45:21.123Z'," \
-    "'read_at':'2026-11-23T14:45:22.123Z','expires_at':'2026-11-23T14:45:23.123Z',"                \
+    "'read_at':'2026-11-23T14:45:22.123Z','expires_at':'2026-11-23T14:45:23.123Z'," FRESH          \
     "'type':'activity','title':'Hello','body':null,'data':{}}"
 #define ITEM_3                                                                                     \
     "{'id':'01M84DWR330000000000000003','pos':3,'rev':4,'inserted_at':'2026-11-23T14:45:21.123Z'," \
-    "'read_at':null,'expires_at':null,"                                                            \
+    "'read_at':null,'expires_at':null," FRESH                                                      \
     "'type':'activity','title':'Hello','body':null,'data':{}}"
 #define STAMP "'seq':9,'epoch':7,'server_time':'2026-11-23T14:45:22.123Z'}"
 
@@ -170,7 +171,7 @@ static void what_was_missed(void **state)
         "{'resumed':true,'changes':["
         "{'event':'notification:new','payload':{'notification':{'id':'01M84DWR33000000000000000A',"
         "'pos':10,'rev':10,'inserted_at':'2026-11-23T14:45:21.123Z','read_at':null,"
-        "'expires_at':null,'type':'activity','title':'Hello','body':null,'data':{}},"
+        "'expires_at':null," FRESH "'type':'activity','title':'Hello','body':null,'data':{}},"
         "'unread_count':1,'unseen_count':0,'seq':10,'prev':9}},"
         "{'event':'notification:read','payload':{'ids':['01M84DWR330000000000000003'],"
         "'at':'2026-11-23T14:45:21.123Z','by':{'op_id':'o\\'1'},'unread_count':2,'unseen_count':0,'"

@@ -2,21 +2,29 @@
 /* Random actions against a model that is too simple to be wrong: per user an array of items, per topic
  * one of all messages that ever were, looked through from end to end for every answer. Actions share commits, the process is started again,
  * the clock steps; SEED=n replays a run. */
+#include "tests/unit/store/items.h"
 #include "tests/unit/store/topics.h"
 
-enum { USERS = 5, ITEMS = 400, ROUNDS = 3000, TOPICS = 3, MESSAGES_MAX = 2000 };
+enum { USERS = 5, ITEMS = 400, ROUNDS = 3000, TOPICS = 3, MESSAGES_MAX = 2000, CATEGORIES = 4 };
+
+static const char *const category_names[CATEGORIES] = {"", "work", "home", "a\"b"};
 
 struct model_item {
-    uint64_t pos, at_ms, expires_ms, read_ms;
+    uint64_t pos, birth, at_ms, expires_ms, read_ms, until_ms;
     enum notification_type type;
-    bool gone;
+    unsigned category; /* 0: none */
+    bool gone, seen, archived;
+    bool unread;         /* because its user said so */
+    uint64_t unread_seq; /* when */
 };
 
 struct model_user {
     char name[16];
     struct model_item items[ITEMS];
     unsigned count;
-    uint64_t head, chain[4 * ITEMS];
+    uint64_t newest;
+    uint64_t read_upto[CATEGORIES], seen_upto; /* marks: of all at 0 */
+    uint64_t head, chain[8 * ITEMS];
     unsigned changes;
 };
 
@@ -60,18 +68,74 @@ static uint64_t grow(struct model *m)
 
 static void changed(struct model *m, struct model_user *u)
 {
+    assert_true(u->changes < 8 * ITEMS);
     u->chain[u->changes++] = u->head = grow(m);
 }
 
-static uint64_t unread(const struct model_user *u)
+static bool snoozed(const struct model_item *i)
 {
-    uint64_t n = 0;
-    for (unsigned i = 0; i < u->count; i++)
-        n += !u->items[i].gone && u->items[i].read_ms == 0 && type_row(u->items[i].type)->counted;
-    return n;
+    return i->until_ms != 0;
 }
 
-/* An inbox is told or changed: what is due goes first. */
+static bool aside(const struct model_item *i)
+{
+    return i->archived || snoozed(i);
+}
+
+static bool is_counted(const struct model_item *i)
+{
+    return !i->gone && !aside(i) && i->read_ms == 0 && type_row(i->type)->counted;
+}
+
+/* Of all, or of one category. */
+static struct msg_tally count(const struct model_user *u, unsigned category)
+{
+    struct msg_tally t = {.name = bytes_of(category_names[category])};
+    for (unsigned i = 0; i < u->count; i++) {
+        const struct model_item *item = &u->items[i];
+        bool its = category == 0 || item->category == category;
+        t.unread += its && is_counted(item);
+        t.unseen += its && is_counted(item) && !item->seen;
+    }
+    return t;
+}
+
+/* A category is there while an item has it, and so is its mark. */
+static void tidy(struct model_user *u)
+{
+    bool there[CATEGORIES] = {true};
+    for (unsigned i = 0; i < u->count; i++)
+        there[u->items[i].category] |= !u->items[i].gone;
+    for (unsigned c = 0; c < CATEGORIES; c++)
+        if (!there[c])
+            u->read_upto[c] = 0;
+}
+
+static void wake(struct model *m, struct model_user *u, struct model_item *i)
+{
+    changed(m, u);
+    i->pos = i->unread_seq = u->newest = u->head;
+    i->read_ms = i->until_ms = 0;
+    i->seen = i->unread = false;
+}
+
+/* The one that is to wake first. */
+static struct model_item *first_due(struct model *m, struct model_user *u)
+{
+    struct model_item *first = NULL;
+    for (unsigned i = 0; i < u->count; i++) {
+        struct model_item *item = &u->items[i];
+        bool due = !item->gone && snoozed(item) && item->until_ms <= m->d->now.wall_ms;
+        bool before = due && first &&
+                      (item->until_ms < first->until_ms ||
+                       (item->until_ms == first->until_ms && item->pos < first->pos));
+        if (due && (!first || before))
+            first = item;
+    }
+    return first;
+}
+
+/* An inbox is told or changed: what is due goes first, then what wakes comes. */
 static void touch(struct model *m, struct model_user *u)
 {
     bool any = false;
@@ -84,6 +148,9 @@ static void touch(struct model *m, struct model_user *u)
     }
     if (any)
         changed(m, u);
+    for (struct model_item *item; (item = first_due(m, u));)
+        wake(m, u, item);
+    tidy(u);
 }
 
 static void play_create(struct model *m)
@@ -102,6 +169,8 @@ static void play_create(struct model *m)
     a.create.type = types[roll(m, 3)];
     a.create.expires_ms = roll(m, 3) ? 0 : m->d->now.wall_ms + 1 + roll(m, 20000);
     a.create.content = CONTENT;
+    unsigned category = (unsigned)roll(m, CATEGORIES);
+    a.create.category = bytes_of(category_names[category]);
     for (unsigned i = 0; i < n; i++) {
         mp_put_str(&users, bytes_of(to[i]->name));
         touch(m, to[i]);
@@ -112,9 +181,12 @@ static void play_create(struct model *m)
         changed(m, to[i]);
         to[i]->items[to[i]->count++] = (struct model_item){
             .pos = m->head,
+            .birth = m->head,
             .at_ms = m->at_ms,
+            .category = category,
             .type = (enum notification_type)a.create.type,
             .expires_ms = a.create.expires_ms};
+        to[i]->newest = m->head;
     }
     struct msg answer = ask(m->d, a);
     assert_int_equal(answer.created.status, ERR_OK);
@@ -123,88 +195,284 @@ static void play_create(struct model *m)
     buf_fini(&users);
 }
 
-static void play_mark_read(struct model *m, struct model_user *u)
+/* What one id does. False: nothing. */
+static bool do_mark(struct model *m, struct model_user *u, const struct msg_mark *a,
+                    struct model_item *i)
+{
+    switch ((enum mark)a->what) {
+    case MARK_read:
+        if (i->read_ms != 0 || i->unread_seq > a->observed_seq)
+            return false;
+        i->read_ms = m->at_ms;
+        i->seen = true;
+        i->unread = false;
+        return true;
+    case MARK_unread:
+        if (i->read_ms == 0)
+            return false;
+        i->read_ms = 0;
+        i->unread_seq = u->head;
+        return i->unread = true;
+    case MARK_seen:
+        if (i->seen || i->read_ms != 0 || !type_row(i->type)->counted)
+            return false;
+        return i->seen = true;
+    case MARK_archive:
+        if (i->archived)
+            return false;
+        i->until_ms = 0;
+        return i->archived = true;
+    case MARK_unarchive:
+        if (!i->archived)
+            return false;
+        i->archived = false;
+        return true;
+    case MARK_snooze:
+        if (i->until_ms == a->until_ms)
+            return false;
+        i->archived = false;
+        i->until_ms = a->until_ms;
+        return true;
+    case MARK_unsnooze:
+        if (!snoozed(i))
+            return false;
+        wake(m, u, i);
+        return true;
+    case MARK_delete:
+        return i->gone = true;
+    case MARK_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Its time and seq are those of the commit, so whether there is one is known first: on a copy. */
+static bool does_anything(struct model *m, const struct model_user *u, const struct msg_mark *a,
+                          struct model_item *const *picked, unsigned n)
+{
+    static struct model copy;
+    static struct model_user user;
+    copy = *m;
+    user = *u;
+    for (unsigned i = 0; i < n; i++) {
+        struct model_item item = *picked[i];
+        if (do_mark(&copy, &user, a, &item))
+            return true;
+    }
+    return false;
+}
+
+static void play_mark(struct model *m, struct model_user *u)
 {
     char ids[20 * ID_SIZE];
-    size_t n = 0;
-    uint64_t reads = 0, unknown = 0, want = 1 + roll(m, 20);
+    struct msg_mark a = {.user = bytes_of(u->name), .body_hash = HASH_A};
+    a.what = roll(m, 3) ? roll(m, MARK_COUNT) : MARK_read;
     touch(m, u);
+    a.observed_seq = roll(m, 3) ? UINT64_MAX : u->head - roll(m, u->head + 1);
+    a.until_ms = a.what == MARK_snooze ? m->d->now.wall_ms + 1 + roll(m, 20000) : 0;
+    unsigned want = 1 + (unsigned)roll(m, a.what == MARK_delete ? 2 : 20), n = 0;
+    uint64_t changes = 0, unknown = 0;
     struct model_item *picked[20];
-    uint64_t pick[20];
-    for (uint64_t i = 0; i < want; i++)
-        pick[i] = roll(m, u->count + 2u);
-    /* Its time is that of the commit, so it is known only when something changes. */
-    for (uint64_t i = 0; i < want; i++) {
-        struct model_item *item = pick[i] < u->count ? &u->items[pick[i]] : NULL;
+    for (unsigned i = 0; i < want; i++) {
+        uint64_t pick = roll(m, u->count + 2u);
+        struct model_item *item = pick < u->count ? &u->items[pick] : NULL;
         bool wrong = roll(m, 10) == 0;
-        id_at(item ? item->at_ms + wrong : 1, item ? item->pos : 1, ids + n);
-        n += ID_SIZE;
-        if (!item || item->gone || wrong) {
+        id_at(item ? item->at_ms + wrong : 1, item ? item->birth : 1, ids + i * ID_SIZE);
+        if (item && !item->gone && !wrong)
+            picked[n++] = item;
+        else
             unknown++;
-        } else if (item->read_ms == 0) {
-            item->read_ms = 1;
-            picked[reads++] = item;
-        }
     }
-    if (reads > 0)
+    if (a.what != MARK_unsnooze && does_anything(m, u, &a, picked, n))
         changed(m, u);
-    for (uint64_t i = 0; i < reads; i++)
-        picked[i]->read_ms = m->at_ms;
-    struct msg_changed c = mark_read(m->d, u->name, (struct bytes){ids, n}, "", HASH_A);
-    assert_int_equal(c.status, ERR_OK);
-    assert_int_equal(c.changed.n, reads * ID_SIZE);
-    assert_int_equal(c.unknown.n, unknown * ID_SIZE);
-    assert_int_equal(c.unread, unread(u));
-    assert_int_equal(c.seq, u->head);
+    for (unsigned i = 0; i < n; i++) {
+        unknown += picked[i]->gone; /* by this very request */
+        changes += !picked[i]->gone && do_mark(m, u, &a, picked[i]);
+    }
+    tidy(u);
+    a.ids = (struct bytes){ids, want * ID_SIZE};
+    struct msg answer = ask(m->d, (struct msg){.id = MSG_mark, .mark = a});
+    assert_int_equal(answer.changed.status, ERR_OK);
+    assert_int_equal(answer.changed.changed.n, changes * ID_SIZE);
+    assert_int_equal(answer.changed.unknown.n, unknown * ID_SIZE);
+    assert_int_equal(answer.changed.unread, count(u, 0).unread);
+    assert_int_equal(answer.changed.unseen, count(u, 0).unseen);
+    assert_int_equal(answer.changed.seq, u->head);
+}
+
+/* Does a mark of all that is up to here concern it? */
+static bool concerns(const struct msg_mark_all *a, const struct model_item *i, unsigned category)
+{
+    if (i->gone || i->pos > a->up_to || (category && i->category != category))
+        return false;
+    switch ((enum mark)a->what) {
+    case MARK_read:
+        return i->read_ms == 0 && !(i->unread && i->unread_seq > a->observed_seq);
+    case MARK_archive:
+        return !aside(i) && (a->only_read == 0 || i->read_ms != 0);
+    default:
+        return !i->seen && i->read_ms == 0;
+    }
+}
+
+static bool mark_rises(const struct model_user *u, const struct msg_mark_all *a, unsigned category)
+{
+    uint64_t own = u->read_upto[category], all = u->read_upto[0];
+    if (a->what == MARK_archive)
+        return false;
+    return a->up_to > (a->what == MARK_seen ? u->seen_upto : own > all ? own : all);
+}
+
+static void do_mark_all(struct model *m, struct model_user *u, const struct msg_mark_all *a,
+                        unsigned category)
+{
+    bool rises = mark_rises(u, a, category), any = rises;
+    for (unsigned i = 0; i < u->count; i++)
+        any = any || (a->what != MARK_seen && concerns(a, &u->items[i], category));
+    if (!any || a->up_to == 0)
+        return;
+    changed(m, u);
+    for (unsigned i = 0; i < u->count; i++) {
+        struct model_item *item = &u->items[i];
+        if (!concerns(a, item, category))
+            continue;
+        item->seen |= a->what != MARK_archive;
+        item->archived |= a->what == MARK_archive;
+        if (a->what != MARK_read)
+            continue;
+        item->read_ms = m->at_ms;
+        item->unread = false;
+    }
+    if (rises)
+        *(a->what == MARK_seen ? &u->seen_upto : &u->read_upto[category]) = a->up_to;
 }
 
 static void play_mark_all(struct model *m, struct model_user *u)
 {
+    static const enum mark whats[] = {MARK_read, MARK_read, MARK_seen, MARK_archive};
     touch(m, u);
-    uint64_t newest = u->count ? u->items[u->count - 1].pos : 0;
     uint64_t up_to = u->count && roll(m, 2) ? u->items[roll(m, u->count)].pos + roll(m, 2)
                                             : UINT64_MAX;
-    uint64_t applied = up_to > newest ? newest : up_to;
-    bool any = false;
+    struct msg_mark_all a = {.user = bytes_of(u->name),
+                             .what = whats[roll(m, 4)],
+                             .observed_seq = UINT64_MAX,
+                             .up_to = up_to > u->newest ? u->newest : up_to,
+                             .body_hash = HASH_A};
+    unsigned category = a.what == MARK_read && roll(m, 3) == 0 ? (unsigned)roll(m, CATEGORIES) : 0;
+    bool there = category == 0;
+    if (roll(m, 3) == 0)
+        a.observed_seq = u->head - roll(m, u->head + 1);
+    a.only_read = a.what == MARK_archive && roll(m, 3);
+    a.category = bytes_of(category_names[category]);
     for (unsigned i = 0; i < u->count; i++)
-        any = any || (!u->items[i].gone && u->items[i].read_ms == 0 && u->items[i].pos <= applied);
-    if (any)
-        changed(m, u);
-    for (unsigned i = 0; any && i < u->count; i++)
-        if (!u->items[i].gone && u->items[i].read_ms == 0 && u->items[i].pos <= applied)
-            u->items[i].read_ms = m->at_ms;
-    struct msg_changed c = mark_all(m->d, u->name, up_to, "");
-    assert_int_equal(c.up_to, applied);
-    assert_int_equal(c.unread, unread(u));
-    assert_int_equal(c.seq, u->head);
+        there = there || (!u->items[i].gone && u->items[i].category == category);
+    if (there)
+        do_mark_all(m, u, &a, category);
+    uint64_t applied = a.up_to;
+    a.up_to = up_to;
+    struct msg answer = ask(m->d, (struct msg){.id = MSG_mark_all, .mark_all = a});
+    assert_int_equal(answer.changed.status, ERR_OK);
+    assert_int_equal(answer.changed.up_to, applied);
+    assert_int_equal(answer.changed.unread, count(u, 0).unread);
+    assert_int_equal(answer.changed.unseen, count(u, 0).unseen);
+    assert_int_equal(answer.changed.seq, u->head);
+}
+
+static void compare_item(const struct model_item *want, const struct msg_item *item)
+{
+    assert_int_equal(item->pos, want->pos);
+    assert_int_equal(item->birth ? item->birth : item->pos, want->birth);
+    assert_int_equal(item->at_ms, want->at_ms);
+    assert_int_equal(item->read_ms, want->read_ms);
+    assert_int_equal(item->until_ms, want->until_ms);
+    assert_int_equal(item->type, want->type);
+    assert_int_equal((item->flags & ITEM_archived) != 0, want->archived);
+    assert_int_equal((item->flags & ITEM_snoozed) != 0, snoozed(want));
+    assert_int_equal((item->flags & ITEM_unread) != 0, want->unread);
+    if (type_row(want->type)->counted)
+        assert_int_equal((item->flags & ITEM_seen) != 0, want->seen);
+}
+
+static bool is_shown(const struct model_item *i, const struct msg_snapshot *s)
+{
+    if (i->gone || (s->place == PLACE_inbox && aside(i)))
+        return false;
+    if ((s->place == PLACE_archive && !i->archived) || (s->place == PLACE_snoozed && !snoozed(i)))
+        return false;
+    if (s->status != 0 && (i->read_ms != 0) != (s->status == 2))
+        return false;
+    if (s->type != 0 && i->type != s->type - 1)
+        return false;
+    return s->category.n == 0 || bytes_is(s->category, category_names[i->category]);
+}
+
+/* The next one below `before`: they are not in order, as some have moved. */
+static const struct model_item *below(const struct model_user *u, const struct msg_snapshot *s,
+                                      uint64_t before)
+{
+    const struct model_item *next = NULL;
+    for (unsigned i = 0; i < u->count; i++) {
+        const struct model_item *item = &u->items[i];
+        if (is_shown(item, s) && item->pos < before && (!next || item->pos > next->pos))
+            next = item;
+    }
+    return next;
+}
+
+static void compare_counts(const struct model_user *u, const struct msg_inbox *in)
+{
+    assert_int_equal(in->unread, count(u, 0).unread);
+    assert_int_equal(in->unseen, count(u, 0).unseen);
+    for (unsigned c = 1; c < CATEGORIES; c++) {
+        struct msg_tally want = count(u, c), got = tally_in(in->by_category, category_names[c]);
+        assert_int_equal(got.unread, want.unread);
+        assert_int_equal(got.unseen, want.unseen);
+    }
 }
 
 static void compare_inbox(struct model *m, struct model_user *u)
 {
     touch(m, u);
-    unsigned at = u->count;
-    uint64_t before = 0, limit = 1 + roll(m, 30);
+    struct msg_snapshot s = {.user = bytes_of(u->name),
+                             .limit = 1 + roll(m, 30),
+                             .place = roll(m, 2) ? PLACE_inbox : roll(m, PLACE_COUNT)};
+    if (roll(m, 2)) {
+        s.status = roll(m, 3);
+        s.type = roll(m, 3) ? 0 : TYPE_alert + 1;
+        s.category = bytes_of(category_names[roll(m, CATEGORIES)]);
+    }
+    uint64_t at = UINT64_MAX;
     do {
         struct msg_item items[PAGE_MAX];
-        struct msg_inbox in = snapshot(m->d, u->name, before, limit);
-        assert_int_equal(in.status, ERR_OK);
-        assert_int_equal(in.unread, unread(u));
+        struct msg_inbox in = page_of(m->d, s);
+        compare_counts(u, &in);
         assert_int_equal(in.seq, u->head);
         assert_int_equal(in.log_seq, m->head);
         unsigned n = items_of(&in, items, PAGE_MAX);
         for (unsigned i = 0; i < n; i++) {
-            do
-                assert_true(at-- > 0);
-            while (u->items[at].gone);
-            assert_int_equal(items[i].pos, u->items[at].pos);
-            assert_int_equal(items[i].at_ms, u->items[at].at_ms);
-            assert_int_equal(items[i].read_ms, u->items[at].read_ms);
-            assert_int_equal(items[i].type, u->items[at].type);
+            const struct model_item *want = below(u, &s, at);
+            assert_non_null(want);
+            compare_item(want, &items[i]);
+            at = want->pos;
         }
-        before = in.next;
-    } while (before != 0);
-    while (at > 0)
-        assert_true(u->items[--at].gone);
+        s.before = in.next;
+    } while (s.before != 0);
+    assert_null(below(u, &s, at));
+}
+
+static void compare_one(struct model *m, struct model_user *u)
+{
+    char id[ID_SIZE];
+    struct msg_item got;
+    touch(m, u);
+    if (u->count == 0)
+        return;
+    const struct model_item *item = &u->items[roll(m, u->count)];
+    id_at(item->at_ms, item->birth, id);
+    enum err e = get_item(m->d, u->name, id, &got);
+    assert_int_equal(e, item->gone ? ERR_NOT_FOUND : ERR_OK);
+    if (!e)
+        compare_item(item, &got);
 }
 
 static void compare_chain(struct model *m, struct model_user *u)
@@ -381,13 +649,14 @@ static void step(struct model *m)
         play_create(m);
         break;
     case 5 ... 6:
-        play_mark_read(m, u);
+        play_mark(m, u);
         break;
     case 7:
         play_mark_all(m, u);
         break;
     case 8:
         compare_inbox(m, u);
+        compare_one(m, u);
         break;
     case 9:
         compare_chain(m, u);

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/marks.h"
+
+#include "lib/ensure.h"
+#include "proto/types.h"
+#include "store/categories.h"
+#include "store/record.h"
+
+/* -- by ids ----------------------------------------------------------------------------------- */
+
+static void mark_read(const struct work *w, const struct msg_mark *m, struct item *i)
+{
+    if (i->row.unread_seq > m->observed_seq)
+        return; /* who asks did not know yet that its user wants it unread */
+    i->row.read_ms = w->at_ms;
+    i->row.flags &= ~(uint64_t)ITEM_unread;
+}
+
+static void mark_unread(const struct work *w, struct item *i)
+{
+    i->row.read_ms = 0;
+    i->row.unread_seq = w->state.head + 1;
+    i->row.flags |= ITEM_unread | ITEM_seen; /* it was read once: it is not news */
+}
+
+static void put_aside(struct item *i, uint64_t flag, uint64_t until_ms)
+{
+    i->row.flags &= ~(uint64_t)(ITEM_archived | ITEM_snoozed);
+    i->row.flags |= flag;
+    i->row.until_ms = until_ms;
+}
+
+/* What the item is afterwards. False: it is so already. */
+static bool becomes(const struct work *w, const struct topic *in, const struct msg_mark *m,
+                    struct item *i)
+{
+    struct item_row before = i->row;
+    bool archived = (i->row.flags & ITEM_archived) != 0;
+    switch ((enum mark)m->what) {
+    case MARK_read:
+        if (!item_is_read(in, i))
+            mark_read(w, m, i);
+        break;
+    case MARK_unread:
+        if (item_is_read(in, i))
+            mark_unread(w, i);
+        break;
+    case MARK_seen:
+        if (item_is_unseen(in, i))
+            i->row.flags |= ITEM_seen;
+        break;
+    case MARK_archive:
+        if (!archived)
+            put_aside(i, ITEM_archived, 0);
+        break;
+    case MARK_unarchive:
+        if (archived)
+            put_aside(i, 0, 0);
+        break;
+    case MARK_snooze:
+        put_aside(i, ITEM_snoozed, m->until_ms);
+        break;
+    case MARK_delete:
+    case MARK_unsnooze:
+    case MARK_COUNT:
+        break; /* not by a change of the row */
+    }
+    return memcmp(&before, &i->row, sizeof before) != 0;
+}
+
+static struct msg_entry entry_of(const struct msg_mark *m)
+{
+    static const enum entry_kind kinds[MARK_COUNT] = {
+        [MARK_read] = ENTRY_read,
+        [MARK_unread] = ENTRY_unread,
+        [MARK_seen] = ENTRY_seen,
+        [MARK_archive] = ENTRY_archived,
+        [MARK_unarchive] = ENTRY_unarchived,
+        [MARK_delete] = ENTRY_removed,
+        [MARK_snooze] = ENTRY_snoozed,
+        [MARK_unsnooze] = ENTRY_resurfaced,
+    };
+    return (struct msg_entry){.kind = kinds[m->what],
+                              .op_id = m->op_id,
+                              .what = REMOVED_deleted,
+                              .until_ms = m->what == MARK_snooze ? m->until_ms : 0};
+}
+
+/* One id. True: it is another one now. Rows are rewritten under the entry that follows; a waking has
+ * an entry of its own. */
+static bool mark_one(struct work *w, struct topic *in, const struct msg_mark *m,
+                     const struct item *item)
+{
+    struct item after = *item;
+    if (m->what == MARK_unsnooze) {
+        if (item->row.flags & ITEM_snoozed)
+            inbox_wake(w, in, item, m->op_id);
+        return (item->row.flags & ITEM_snoozed) != 0;
+    }
+    bool gone = m->what == MARK_delete;
+    if (!gone && !becomes(w, in, m, &after))
+        return false;
+    after.row.rev = w->state.head + 1;
+    item_recount(in, item, gone ? NULL : &after);
+    item_rewrite(w, in, item, gone ? NULL : &after);
+    return true;
+}
+
+static bool has_room(const struct topic *in, const struct msg_mark *m)
+{
+    uint64_t n = m->ids.n / ID_SIZE;
+    return !(m->what == MARK_snooze && in->row.snoozed + n > MARK_SNOOZED_MAX) &&
+           !(m->what == MARK_unread && in->row.unread_set + n > MARK_UNREAD_MAX);
+}
+
+static enum err may_mark(struct work *w, const struct topic *in, const struct msg_mark *m)
+{
+    const uint8_t *ids = (const uint8_t *)m->ids.p;
+    struct item item;
+    struct bytes body;
+    bool wrong = m->what >= MARK_COUNT || m->ids.n % ID_SIZE != 0 ||
+                 (m->what == MARK_snooze && m->until_ms <= w->now_ms);
+    if (wrong)
+        return ERR_INVALID;
+    if (!has_room(in, m))
+        return ERR_FULL;
+    for (size_t at = 0; at < m->ids.n; at += ID_SIZE) {
+        enum err e = item_of_id(w->txn, &in->row, ids + at, &item);
+        if (!e && m->what == MARK_unsnooze)
+            e = item_body(w->txn, &item, &body);
+        if (e && e != ERR_NOT_FOUND)
+            return e;
+    }
+    return ERR_OK;
+}
+
+static void add_id(struct bytes *to, char *room, const uint8_t *id)
+{
+    memcpy(room + to->n, id, ID_SIZE);
+    to->p = room;
+    to->n += ID_SIZE;
+}
+
+enum err inbox_mark(struct work *w, struct topic *in, const struct msg_mark *m,
+                    struct bytes *changed, struct bytes *unknown)
+{
+    const uint8_t *ids = (const uint8_t *)m->ids.p;
+    struct item item;
+    *changed = (struct bytes){w->ids[0], 0};
+    *unknown = (struct bytes){w->ids[1], 0};
+    enum err e = may_mark(w, in, m);
+    if (e)
+        return e;
+    for (size_t at = 0; at < m->ids.n; at += ID_SIZE) { /* read again: an id may be there twice */
+        if (item_of_id(w->txn, &in->row, ids + at, &item))
+            add_id(unknown, w->ids[1], ids + at);
+        else if (mark_one(w, in, m, &item))
+            add_id(changed, w->ids[0], ids + at);
+    }
+    struct msg_entry entry = entry_of(m);
+    entry.ids = *changed;
+    if (changed->n > 0 && m->what != MARK_unsnooze)
+        topic_append(w, in, &entry);
+    return ERR_OK;
+}
+
+/* -- reading all ------------------------------------------------------------------------------ */
+
+/* What a mark of all takes out of the counts: of the inbox at 0, of a category at its number. */
+struct taken {
+    struct counts of[CATEGORIES_MAX + 1];
+    uint64_t up_to, category; /* 0: of all */
+    uint64_t observed_seq;
+    uint64_t goes[MARK_UNREAD_MAX]; /* positions of items marked as unread that it takes back */
+    unsigned go;
+};
+
+static bool concerns(const struct taken *t, const struct item *i)
+{
+    return t->category == 0 || i->row.category == t->category;
+}
+
+static void add(struct counts *c, const struct item *i, bool unseen, int64_t by)
+{
+    c->unread[i->row.type] += (uint64_t)by;
+    c->unseen += unseen ? (uint64_t)by : 0;
+}
+
+/* One item more that it takes, or one that is in the counts and stays. */
+static void take(struct taken *t, const struct topic *in, const struct item *i, int64_t by)
+{
+    bool unseen = item_is_unseen(in, i);
+    add(&t->of[0], i, unseen, by);
+    if (category_of(in, i->row.category))
+        add(&t->of[i->row.category], i, unseen, by);
+}
+
+/* Those that their user marked as unread stand in a table of their own. Some stay so; those that do
+ * not are changed one by one, and are no more in what the mark takes. */
+static enum err take_back(struct work *w, const struct topic *in, struct taken *t, bool whole)
+{
+    struct key from = key2(in->row.no, 0);
+    struct bytes key, value;
+    struct walk walk;
+    enum err e = ERR_OK;
+    if (in->row.unread_set == 0)
+        return ERR_OK;
+    walk_open(&walk, w->txn, TABLE_unread, WALK_up, key_bytes(&from));
+    while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no &&
+           key_number(key, 1) <= t->up_to) {
+        struct item i;
+        e = item_at(w->txn, &in->row, key_number(key, 1), &i);
+        if (e == ERR_NOT_FOUND)
+            e = record_damaged(w->txn, TABLE_unread, key);
+        if (e || !concerns(t, &i))
+            continue;
+        if (whole && item_counts(&i))
+            take(t, in, &i, -1);
+        if (i.row.unread_seq <= t->observed_seq && t->go < MARK_UNREAD_MAX)
+            t->goes[t->go++] = i.pos;
+    }
+    walk_close(&walk);
+    return e ? e : w->txn->failed;
+}
+
+/* All of the inbox, or of a category, is in the counts. */
+static void take_whole(const struct topic *in, struct taken *t)
+{
+    if (t->category == 0)
+        t->of[0] = in->row.counts;
+    for (const struct category *c = in->categories; c; c = c->next)
+        if (t->category == 0 || t->category == c->no)
+            t->of[c->no] = c->row.counts;
+    if (t->category != 0)
+        t->of[0] = t->of[t->category];
+}
+
+/* What lies below the highest mark is read already. */
+static enum err take_some(struct work *w, const struct topic *in, struct taken *t, uint64_t above)
+{
+    struct key from = key2(in->row.no, above + 1);
+    struct bytes key, value;
+    struct item i;
+    struct walk walk;
+    enum err e = ERR_OK;
+    walk_open(&walk, w->txn, TABLE_index, WALK_up, key_bytes(&from));
+    while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no &&
+           key_number(key, 1) <= t->up_to) {
+        e = item_read(w->txn, TABLE_index, key, value, &i);
+        bool its = !e && concerns(t, &i) && (i.row.flags & ITEM_unread) == 0;
+        if (its && item_counts(&i) && !item_is_read(in, &i))
+            take(t, in, &i, 1);
+    }
+    walk_close(&walk);
+    return e ? e : w->txn->failed;
+}
+
+static bool any(const struct counts *c)
+{
+    static const struct counts none;
+    return memcmp(c, &none, sizeof none) != 0;
+}
+
+static void subtract(struct counts *from, const struct counts *c)
+{
+    uint64_t *n = (uint64_t *)(void *)from;
+    const uint64_t *by = (const uint64_t *)(const void *)c;
+    for (unsigned i = 0; i < FIELDS_OF(*c); i++)
+        n[i] = n[i] > by[i] ? n[i] - by[i] : 0; /* as in items.c: never below zero */
+}
+
+static void taken_away(struct topic *in, const struct taken *t)
+{
+    subtract(&in->row.counts, &t->of[0]);
+    for (struct category *c = in->categories; c; c = c->next) {
+        if (!any(&t->of[c->no]))
+            continue;
+        subtract(&c->row.counts, &t->of[c->no]);
+        c->dirty = c->untold = true;
+    }
+    in->dirty = true;
+}
+
+/* What was marked as unread becomes read by itself: its mark may lie below it. */
+static void read_back(struct work *w, struct topic *in, const struct taken *t)
+{
+    for (unsigned n = 0; n < t->go; n++) {
+        struct item item, after;
+        if (item_at(w->txn, &in->row, t->goes[n], &item))
+            continue; /* it was read a moment ago, from the same moment */
+        after = item;
+        after.row.read_ms = w->at_ms;
+        after.row.rev = w->state.head + 1;
+        after.row.flags &= ~(uint64_t)ITEM_unread;
+        item_recount(in, &item, &after);
+        item_rewrite(w, in, &item, &after);
+    }
+}
+
+/* The mark itself, under the entry that tells of it. */
+static void put_mark(struct work *w, struct topic *in, struct category *c, uint64_t up_to)
+{
+    struct mark_row mark = {.at_ms = w->at_ms, .seq = in->row.head};
+    struct key key = c ? key3(in->row.no, c->no, up_to) : key2(in->row.no, up_to);
+    record_put(w->txn, c ? TABLE_category_marks : TABLE_marks, key_bytes(&key), &mark,
+               FIELDS_OF(mark), (struct bytes){0});
+}
+
+static enum err find_taken(struct work *w, const struct topic *in, struct taken *t, uint64_t above)
+{
+    bool whole = t->up_to >= in->row.newest_pos;
+    memset(t->of, 0, sizeof t->of);
+    t->go = 0;
+    enum err e = ERR_OK;
+    if (whole)
+        take_whole(in, t);
+    else if (t->up_to > above)
+        e = take_some(w, in, t, above);
+    return e ? e : take_back(w, in, t, whole);
+}
+
+static enum err read_all(struct work *w, struct topic *in, const struct msg_mark_all *m,
+                         uint64_t up_to)
+{
+    static _Thread_local struct taken t; /* 80 KB that need not be on the stack */
+    struct category *c = m->category.n > 0 ? category_named(in, m->category) : NULL;
+    if (m->category.n > 0 && !c)
+        return ERR_OK; /* no item has it */
+    t.up_to = up_to;
+    t.category = c ? c->no : 0;
+    t.observed_seq = m->observed_seq;
+    uint64_t above = in->row.read_upto;
+    if (c && c->row.read_upto > above)
+        above = c->row.read_upto;
+    enum err e = find_taken(w, in, &t, above);
+    bool rises = up_to > above; /* which tells of what is aside, too, though it is in no count */
+    if (e || (t.go == 0 && !rises))
+        return e; /* everything below is read already */
+    read_back(w, in, &t);
+    taken_away(in, &t);
+    if (rises && c)
+        c->row.read_upto = up_to;
+    else if (rises)
+        in->row.read_upto = up_to;
+    if (c)
+        c->dirty = true;
+    topic_append(
+        w, in,
+        &(struct msg_entry){
+            .kind = ENTRY_all_read, .pos = up_to, .op_id = m->op_id, .category = m->category});
+    if (rises)
+        put_mark(w, in, c, up_to);
+    return ERR_OK;
+}
+
+/* -- seeing all ------------------------------------------------------------------------------- */
+
+static enum err see_some(struct work *w, const struct topic *in, struct taken *t)
+{
+    struct key from = key2(in->row.no, in->row.seen_upto + 1);
+    struct bytes key, value;
+    struct item i;
+    struct walk walk;
+    enum err e = ERR_OK;
+    walk_open(&walk, w->txn, TABLE_index, WALK_up, key_bytes(&from));
+    while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no &&
+           key_number(key, 1) <= t->up_to) {
+        e = item_read(w->txn, TABLE_index, key, value, &i);
+        if (e || !item_counts(&i) || !item_is_unseen(in, &i))
+            continue;
+        t->of[0].unseen++;
+        if (category_of(in, i.row.category))
+            t->of[i.row.category].unseen++;
+    }
+    walk_close(&walk);
+    return e ? e : w->txn->failed;
+}
+
+static void see_whole(const struct topic *in, struct taken *t)
+{
+    t->of[0].unseen = in->row.counts.unseen;
+    for (const struct category *c = in->categories; c; c = c->next)
+        t->of[c->no].unseen = c->row.counts.unseen;
+}
+
+static enum err see_all(struct work *w, struct topic *in, const struct msg_mark_all *m,
+                        uint64_t up_to)
+{
+    static _Thread_local struct taken t;
+    enum err e = ERR_OK;
+    if (up_to <= in->row.seen_upto)
+        return ERR_OK;
+    memset(t.of, 0, sizeof t.of);
+    t.up_to = up_to;
+    if (up_to >= in->row.newest_pos)
+        see_whole(in, &t);
+    else
+        e = see_some(w, in, &t);
+    if (e)
+        return e;
+    taken_away(in, &t);
+    in->row.seen_upto = up_to;
+    topic_append(w, in,
+                 &(struct msg_entry){.kind = ENTRY_all_seen, .pos = up_to, .op_id = m->op_id});
+    return ERR_OK;
+}
+
+/* -- archiving all ---------------------------------------------------------------------------- */
+
+enum { SLICE = 256 };
+
+/* Items of the inbox from `*from` on, up to `up_to`, that are to be archived. `*from`: where the next
+ * slice begins; 0: that was all. */
+static enum err find_slice(struct work *w, const struct topic *in, const struct msg_mark_all *m,
+                           uint64_t up_to, uint64_t *from, struct item items[SLICE], unsigned *n)
+{
+    struct key at = key2(in->row.no, *from);
+    struct bytes key, value;
+    struct walk walk;
+    enum err e = ERR_OK;
+    *n = 0;
+    walk_open(&walk, w->txn, TABLE_index, WALK_up, key_bytes(&at));
+    *from = 0;
+    while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no &&
+           key_number(key, 1) <= up_to) {
+        if (*n == SLICE) {
+            *from = key_number(key, 1);
+            break;
+        }
+        e = item_read(w->txn, TABLE_index, key, value, &items[*n]);
+        *n += !e && (m->only_read == 0 || item_is_read(in, &items[*n]));
+    }
+    walk_close(&walk);
+    return e ? e : w->txn->failed;
+}
+
+static enum err archive_all(struct work *w, struct topic *in, const struct msg_mark_all *m,
+                            uint64_t up_to)
+{
+    struct item items[SLICE];
+    unsigned n;
+    uint64_t from = 1, some = 0;
+    do { /* all of it can be read */
+        enum err e = find_slice(w, in, m, up_to, &from, items, &n);
+        if (e)
+            return e;
+        some += n;
+    } while (from > 0);
+    if (some == 0)
+        return ERR_OK;
+    from = 1;
+    do {
+        if (find_slice(w, in, m, up_to, &from, items, &n))
+            break;
+        for (unsigned i = 0; i < n; i++) {
+            struct item after = items[i];
+            after.row.flags |= ITEM_archived;
+            after.row.rev = w->state.head + 1;
+            item_recount(in, &items[i], &after);
+            item_rewrite(w, in, &items[i], &after);
+        }
+    } while (from > 0);
+    topic_append(
+        w, in,
+        &(struct msg_entry){
+            .kind = ENTRY_all_archived, .pos = up_to, .op_id = m->op_id, .what = m->only_read});
+    return ERR_OK;
+}
+
+enum err inbox_mark_all(struct work *w, struct topic *in, const struct msg_mark_all *m,
+                        uint64_t *up_to)
+{
+    *up_to = m->up_to > in->row.newest_pos ? in->row.newest_pos : m->up_to;
+    if (*up_to == 0)
+        return ERR_OK;
+    switch (m->what) {
+    case MARK_read:
+        return read_all(w, in, m, *up_to);
+    case MARK_seen:
+        return see_all(w, in, m, *up_to);
+    case MARK_archive:
+        return archive_all(w, in, m, *up_to);
+    default:
+        return ERR_INVALID;
+    }
+}
