@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/loop.h"
 
+#include "lib/clock.h"
 #include "lib/ensure.h"
 #include "lib/log.h"
+#include "lib/sock.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,20 +29,68 @@ int signals_take(void)
     return fd;
 }
 
+static int timeout_of(uint64_t deadline_ms, uint64_t now_ms)
+{
+    if (deadline_ms <= now_ms)
+        return 0;
+    if (deadline_ms == LOOP_NEVER)
+        return -1;
+    return deadline_ms - now_ms < INT_MAX ? (int)(deadline_ms - now_ms) : INT_MAX;
+}
+
+/* Its descriptor. */
+static int socket_fd(void *socket)
+{
+    int fd = -1;
+    size_t n = sizeof fd;
+    ENSURE(zmq_getsockopt(socket, ZMQ_FD, &fd, &n) == 0);
+    return fd;
+}
+
+/* A message waits in it. Asking takes from the descriptor what it has to say. */
+static short socket_has(void *socket)
+{
+    int events = 0;
+    size_t n = sizeof events;
+    ENSURE(zmq_getsockopt(socket, ZMQ_EVENTS, &events, &n) == 0);
+    return events & ZMQ_POLLIN;
+}
+
+static short descriptor_has(short revents)
+{
+    bool in = (revents & POLLIN) != 0, wrong = (revents & ~POLLIN) != 0;
+    return (short)((in ? ZMQ_POLLIN : 0) | (wrong ? ZMQ_POLLERR : 0));
+}
+
+/* One poll(). False: a descriptor spoke, but its socket has no message. */
+static bool look(zmq_pollitem_t *on, int n, int timeout_ms)
+{
+    struct pollfd fds[LOOP_MAX];
+    bool has = false, used = sock_used;
+    for (int i = 0; i < n; i++) {
+        void *socket = on[i].socket;
+        fds[i] = (struct pollfd){.fd = socket ? socket_fd(socket) : on[i].fd, .events = POLLIN};
+        on[i].revents = socket && used ? socket_has(socket) : 0;
+        has = has || on[i].revents;
+    }
+    int got = poll(fds, (nfds_t)n, has ? 0 : timeout_ms);
+    ENSURE(got >= 0 || errno == EINTR);
+    sock_used = has || got <= 0; /* what was found is asked again, and all are now and then */
+    for (int i = 0; got > 0 && i < n; i++) {
+        if (!fds[i].revents)
+            continue;
+        on[i].revents = on[i].socket ? socket_has(on[i].socket) : descriptor_has(fds[i].revents);
+        sock_used = sock_used || on[i].socket;
+        has = has || on[i].revents;
+    }
+    return has || got <= 0;
+}
+
 void loop_wait(zmq_pollitem_t *on, int n, uint64_t deadline_ms, uint64_t now_ms)
 {
-    long timeout_ms = -1;
-    if (deadline_ms <= now_ms)
-        timeout_ms = 0;
-    else if (deadline_ms - now_ms <= INT32_MAX)
-        timeout_ms = (long)(deadline_ms - now_ms);
-    else if (deadline_ms != LOOP_NEVER)
-        timeout_ms = INT32_MAX;
-    int got = zmq_poll(on, n, timeout_ms);
-    ENSURE(got >= 0 || errno == EINTR);
-    if (got < 0)
-        for (int i = 0; i < n; i++)
-            on[i].revents = 0;
+    ENSURE(n <= LOOP_MAX);
+    while (!look(on, n, timeout_of(deadline_ms, now_ms)))
+        now_ms = clock_ms();
 }
 
 void ready_tell(int fd)

@@ -11,8 +11,11 @@
 
 enum { RECONNECT_MS = 10, RECONNECT_MAX_MS = 250 };
 
+_Thread_local bool sock_used = true;
+
 void sock_set(void *sock, int option, int value)
 {
+    sock_used = true;
     ENSURE(zmq_setsockopt(sock, option, &value, sizeof value) == 0);
 }
 
@@ -64,6 +67,7 @@ void sock_bind(void *sock, const char *endpoint)
 
 bool sock_read(void *sock, zmq_msg_t *part)
 {
+    sock_used = true;
     int n = zmq_msg_recv(part, sock, ZMQ_DONTWAIT);
     ENSURE(n >= 0 || errno == EAGAIN || errno == EINTR || errno == EFSM);
     return n >= 0;
@@ -71,7 +75,14 @@ bool sock_read(void *sock, zmq_msg_t *part)
 
 bool sock_send(void *sock, struct bytes bytes, int flags)
 {
+    sock_used = true;
     int n = zmq_send(sock, bytes.p, bytes.n, flags | ZMQ_DONTWAIT);
     ENSURE(n >= 0 || errno == EAGAIN || errno == EINTR || errno == EHOSTUNREACH);
     return n >= 0;
+}
+
+void sock_subscribe(void *sock, struct bytes key, bool on)
+{
+    sock_used = true;
+    ENSURE(zmq_setsockopt(sock, on ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE, key.p, key.n) == 0);
 }

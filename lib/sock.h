@@ -31,3 +31,10 @@ bool sock_read(void *sock, zmq_msg_t *part);
 
 /* Send a copy of `bytes`; false when the high-water mark is reached or nobody is there. */
 bool sock_send(void *sock, struct bytes bytes, int flags);
+
+/* A SUB hears what begins with `key`, or not any more. */
+void sock_subscribe(void *sock, struct bytes key, bool on);
+
+/* Whether this thread used a socket since the last wait: only then may something wait in one whose
+ * descriptor says nothing (lib/loop.h). Set by everything above; who calls libzmq itself sets it. */
+extern _Thread_local bool sock_used;

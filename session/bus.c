@@ -36,7 +36,7 @@ struct bus *bus_new(struct session *s, void *zmq, const struct paths *paths)
     sock_set(b->sub, ZMQ_SNDHWM, 0); /* else subscriptions are cut at it (libzmq issue 2258) */
     static const char always[] = {BUS_HEADS, BUS_PRESENCE};
     for (size_t i = 0; i < sizeof always; i++)
-        ENSURE(zmq_setsockopt(b->sub, ZMQ_SUBSCRIBE, always + i, 1) == 0);
+        sock_subscribe(b->sub, (struct bytes){always + i, 1}, true);
     sock_connect(b->sub, paths->broker_out);
     b->pub = sock_new(zmq, ZMQ_PUB, BUS_HIGH_WATER);
     sock_connect(b->pub, paths->broker_in);
@@ -60,11 +60,11 @@ void bus_free(struct bus **slot)
     free(b);
 }
 
-static void subscribe(struct bus *b, uint16_t bucket, int option)
+static void subscribe(struct bus *b, uint16_t bucket, bool on)
 {
     char key[BUS_KEY];
     bus_key(bucket, key);
-    ENSURE(zmq_setsockopt(b->sub, option, key, sizeof key) == 0);
+    sock_subscribe(b->sub, (struct bytes){key, sizeof key}, on);
 }
 
 uint64_t bus_want(struct session *s, uint16_t bucket)
@@ -72,7 +72,7 @@ uint64_t bus_want(struct session *s, uint16_t bucket)
     struct bus *b = s->bus;
     struct bucket *it = &b->buckets[bucket];
     if (it->wanted++ == 0) {
-        subscribe(b, bucket, ZMQ_SUBSCRIBE);
+        subscribe(b, bucket, true);
         it->confirm = b->asked + 1;
         b->unconfirmed = true;
     }
@@ -90,7 +90,7 @@ void bus_unwant(struct session *s, uint16_t bucket)
     struct bucket *it = &s->bus->buckets[bucket];
     ENSURE(it->wanted > 0);
     if (--it->wanted == 0)
-        subscribe(s->bus, bucket, ZMQ_UNSUBSCRIBE);
+        subscribe(s->bus, bucket, false);
 }
 
 bool bus_say(struct session *s, struct bytes key, const struct msg *m)
@@ -121,12 +121,13 @@ const char *bus_name(const struct session *s)
     return s->bus->name;
 }
 
-static void confirmation(struct bus *b, uint64_t number, int option)
+static void confirmation(struct bus *b, uint64_t number, bool on)
 {
     char key[80];
     int n = snprintf(key, sizeof key, "%c%s.%llu", BUS_CONFIRM, b->name,
                      (unsigned long long)number);
-    ENSURE(zmq_setsockopt(b->sub, option, key, (size_t)n) == 0);
+    ENSURE(n > 0 && (size_t)n < sizeof key);
+    sock_subscribe(b->sub, (struct bytes){key, (size_t)n}, on);
 }
 
 /* `name` is ours and a number: everything up to it holds. */
@@ -142,7 +143,7 @@ static void confirmed(struct session *s, struct bytes name)
     if (number <= b->confirmed || number > b->asked)
         return; /* said again after the broker came back */
     for (uint64_t old = b->confirmed + 1; old <= number; old++)
-        confirmation(b, old, ZMQ_UNSUBSCRIBE);
+        confirmation(b, old, false);
     b->confirmed = number;
     live_confirmed(s, number);
 }
@@ -201,10 +202,10 @@ void bus_flush(struct session *s)
     if (!b->unconfirmed && !lost)
         return;
     for (uint64_t old = b->confirmed + 1; lost && old <= b->asked; old++)
-        confirmation(b, old, ZMQ_UNSUBSCRIBE); /* the next one covers them */
+        confirmation(b, old, false); /* the next one covers them */
     b->unconfirmed = false;
     b->again_ms = s->now_ms + BUS_AGAIN_MS;
-    confirmation(b, ++b->asked, ZMQ_SUBSCRIBE);
+    confirmation(b, ++b->asked, true);
 }
 
 void bus_poll(const struct session *s, zmq_pollitem_t on[BUS_POLL])

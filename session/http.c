@@ -451,9 +451,11 @@ void http_ready(struct session *s, enum wake kind, uint32_t id, uint32_t generat
 void http_run(struct session *s)
 {
     struct http *h = s->http;
-    for (int i = 0; i < RUNS_PER_TURN && (h->dirty || i == 0); i++) {
+    bool due = http_deadline_ms(s) <= s->now_ms;
+    for (int i = 0; due && i < RUNS_PER_TURN; i++) {
         h->dirty = false;
         MHD_run(h->daemon);
+        due = h->dirty;
     }
     door_turn(s, h->door);
 }

@@ -74,6 +74,13 @@ static void ready(struct process *p)
     p->ready_fd = -1;
 }
 
+static bool any(const zmq_pollitem_t *on, int from, int to)
+{
+    while (from < to && !on[from].revents)
+        from++;
+    return from < to;
+}
+
 static void run(struct process *p)
 {
     struct session *s = &p->s;
@@ -90,7 +97,7 @@ static void run(struct process *p)
         p->counters.head->beat_wall_ms = s->wall_ms;
         if (on[ON_signals].revents)
             drain_begin(s);
-        turn_run(s, on[ON_epoll].revents != 0);
+        turn_run(s, on[ON_epoll].revents != 0, any(on, ON_bus, n));
         ready(p);
     }
 }

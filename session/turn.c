@@ -126,11 +126,20 @@ static void send_all(struct session *s)
     asks_flush(s->store);
 }
 
-void turn_run(struct session *s, bool descriptors)
+/* What other processes said, and what they did not say in time. */
+static void read_sockets(struct session *s, bool sockets)
 {
-    bus_read(s);
-    asks_read(s->store, s->now_ms);
-    peers_read(s);
+    if (sockets)
+        bus_read(s);
+    if (sockets || asks_deadline_ms(s->store) <= s->now_ms)
+        asks_read(s->store, s->now_ms);
+    if (sockets || peers_deadline_ms(s) <= s->now_ms)
+        peers_read(s);
+}
+
+void turn_run(struct session *s, bool descriptors, bool sockets)
+{
+    read_sockets(s, sockets);
     if (descriptors)
         read_epoll(s);
     sweep(s);

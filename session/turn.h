@@ -12,6 +12,7 @@
 void turn_open(struct session *s, void *zmq, const struct paths *paths);
 void turn_close(struct session *s);
 
-/* `descriptors`: s->epoll has something to say. The clocks of `s` are those of this turn. */
-void turn_run(struct session *s, bool descriptors);
+/* `descriptors`: s->epoll has something to say; `sockets`: a process has. The clocks of `s` are those
+ * of this turn. */
+void turn_run(struct session *s, bool descriptors, bool sockets);
 uint64_t turn_deadline_ms(const struct session *s);

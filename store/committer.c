@@ -65,6 +65,7 @@ void committer_give(struct committer *c, struct batch *b)
 struct batch *committer_take(struct committer *c)
 {
     struct batch *b = NULL;
+    sock_used = true;
     int n = zmq_recv(c->ours, &b, sizeof b, ZMQ_DONTWAIT);
     ENSURE(n == sizeof b || errno == EAGAIN || errno == EINTR);
     return n < 0 ? NULL : b;

@@ -32,7 +32,7 @@ static bool turn(unsigned index)
 {
     struct session *s = &sessions[index];
     clocks(s);
-    turn_run(s, true);
+    turn_run(s, true, true);
     return !drained(s);
 }
 

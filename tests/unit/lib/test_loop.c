@@ -4,6 +4,7 @@
 
 #include "lib/clock.h"
 #include "lib/loop.h"
+#include "lib/sock.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -28,6 +29,45 @@ static void waits_until_something_comes(void **state)
     assert_int_equal(on.revents, ZMQ_POLLIN);
     close(ends[0]);
     close(ends[1]);
+}
+
+/* A descriptor of ZeroMQ speaks once: what waits in its socket must be seen whatever took that word. */
+static void a_message_that_waits_is_seen(void **state)
+{
+    (void)state;
+    void *ctx = zmq_ctx_new(), *ours = sock_new(ctx, ZMQ_PAIR, 0),
+         *theirs = sock_new(ctx, ZMQ_PAIR, 0);
+    zmq_pollitem_t on = {.socket = ours, .events = ZMQ_POLLIN};
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    sock_bind(ours, "inproc://test");
+    sock_connect(theirs, "inproc://test");
+    uint64_t now = clock_ms();
+    loop_wait(&on, 1, now, now);
+    loop_wait(&on, 1, now, now);
+    assert_int_equal(on.revents, 0);
+    for (int i = 0; i < 3; i++)
+        assert_true(sock_send(theirs, BYTES("x"), 0));
+    for (int i = 0; i < 4; i++) { /* not read: it is said again */
+        loop_wait(&on, 1, LOOP_NEVER, now);
+        assert_int_equal(on.revents, ZMQ_POLLIN);
+    }
+    for (int i = 0; i < 3; i++) { /* one of several is read */
+        loop_wait(&on, 1, LOOP_NEVER, now);
+        assert_int_equal(on.revents, ZMQ_POLLIN);
+        assert_true(sock_read(ours, &part));
+    }
+    loop_wait(&on, 1, now, now);
+    assert_int_equal(on.revents, 0);
+    assert_true(sock_send(theirs, BYTES("x"), 0));
+    assert_true(sock_send(ours, BYTES("y"), 0)); /* takes the word */
+    assert_true(sock_read(theirs, &part));
+    loop_wait(&on, 1, LOOP_NEVER, now);
+    assert_int_equal(on.revents, ZMQ_POLLIN);
+    zmq_msg_close(&part);
+    zmq_close(ours);
+    zmq_close(theirs);
+    zmq_ctx_term(ctx);
 }
 
 static void signals_become_readable(void **state)
@@ -95,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waits_until_something_comes),
+        cmocka_unit_test(a_message_that_waits_is_seen),
         cmocka_unit_test(signals_become_readable),
         cmocka_unit_test(readiness_is_one_newline),
         cmocka_unit_test(exit_codes),
