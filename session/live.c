@@ -180,6 +180,14 @@ static bool sheds(const struct session *s, const struct conn *c, struct bytes ev
     return slow && c->out_bytes > s->settings->output_bytes / 4 * (toast ? 3 : 2);
 }
 
+/* Of an event without a number: nothing will tell it later, but where a sync does. */
+static void lost(struct session *s, struct member *m)
+{
+    count_one(s, COUNT_lost);
+    if (m->conn->poll && m->conn->kind == CONN_longpoll && !m->topic->kind->write_sync)
+        longpoll_lost(m->conn);
+}
+
 static void send_broadcast(struct session *s, struct member *m, struct news *news)
 {
     char self[CONN_NAME];
@@ -188,6 +196,7 @@ static void send_broadcast(struct session *s, struct member *m, struct news *new
         return;
     if (news->broadcast->seq == 0 && sheds(s, m->conn, news->broadcast->event)) {
         count_one(s, COUNT_shed);
+        lost(s, m);
         return;
     }
     struct frame *f = broadcast_frame(m, news);
@@ -319,9 +328,7 @@ static void carry_out(struct session *s, struct member *m, struct view_effect fx
         send_broadcast(s, m, news);
         break;
     case FX_lost:
-        count_one(s, COUNT_lost);
-        if (m->conn->poll && !kind->write_sync) /* nothing will tell it later */
-            longpoll_lost(m->conn);
+        lost(s, m);
         break;
     case FX_send_changes:
         send_changes(s, m, &answer->changes, fx.seq);
