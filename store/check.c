@@ -2,11 +2,14 @@
 /* The recount: everything that a topic's row says, found again from the other tables. */
 #include "store/check.h"
 
+#include "lib/ensure.h"
 #include "store/broadcast.h"
+#include "store/checker.h"
 #include "store/history.h"
 #include "store/log.h"
 #include "store/members.h"
 #include "store/record.h"
+#include "store/refuse.h"
 #include "store/schedule.h"
 
 #include "proto/topic.h"
@@ -238,4 +241,40 @@ void read_check(const struct reads *r, const struct msg_check *m)
     a.checked.items = c.items;
     a.checked.drifts = list_of(r->list, c.drifts);
     msg_write(r->out, &a);
+}
+
+/* ---- checker.h: what the thread does ---- */
+
+void check_job_init(struct check_job *j)
+{
+    *j = (struct check_job){0};
+    buf_init(&j->request, FRAME_MAX);
+    buf_init(&j->answer, FRAME_MAX);
+    buf_init(&j->list, READ_BYTES);
+}
+
+void check_job_fini(struct check_job *j)
+{
+    buf_fini(&j->request);
+    buf_fini(&j->answer);
+    buf_fini(&j->list);
+}
+
+void check_job_run(struct check_job *j, struct engine *engine)
+{
+    struct txn *txn = NULL;
+    struct mp_in in = mp_over(buf_all(&j->request));
+    struct msg m;
+    ENSURE(msg_read(&in, &m)); /* it was read once before it came here */
+    buf_reset(&j->answer);
+    j->damaged = 0;
+    enum err e = engine_read(engine, &txn);
+    if (e) {
+        answer_refused(&j->answer, &m, e);
+        return;
+    }
+    struct reads reads = {.txn = txn, .list = &j->list, .out = &j->answer};
+    read_check(&reads, &m.check);
+    j->damaged = txn->damaged;
+    txn_abort(&txn);
 }

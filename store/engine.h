@@ -4,8 +4,8 @@
  * The idea: the rules of the store (log, inbox, idem, ...) are written over these few calls, so
  * that the same rules run over LMDB, over memory in tests, and over a database server one day.
  *
- * Shape   a transaction sees one moment of all tables. One writes at a time, one reads at a time;
- *         the two may be in different threads and do not wait for each other. Keys are 1 to
+ * Shape   a transaction sees one moment of all tables. One writes at a time, ENGINE_READERS read at a
+ *         time; all may be in different threads and do not wait for each other. Keys are 1 to
  *         KEY_BYTES_MAX bytes, in the order of their bytes.
  * Owner   a key or value that is read is borrowed: until the next write in the same transaction,
  *         or its end.
@@ -44,7 +44,7 @@
     X(prefs, "user -> what they want to be told: prefs.h")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */
-enum { KEY_BYTES_MAX = 340 };
+enum { KEY_BYTES_MAX = 340, ENGINE_READERS = 2 };
 
 #define AS_TABLE(name, doc) TABLE_##name,
 enum table { TABLES(AS_TABLE) TABLE_COUNT };

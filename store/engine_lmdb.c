@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
@@ -25,14 +26,15 @@ struct lmdb_txn {
     struct lmdb *db;
     MDB_txn *txn;
     bool write;
+    atomic_bool used; /* a reader, by a thread */
 };
 
 struct lmdb {
     struct engine base;
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
-    pthread_mutex_t reading; /* held while `reader` is in use, and while the map moves */
-    struct lmdb_txn reader, writer;
+    pthread_rwlock_t reading; /* shared while a reader is in use; alone while the map moves */
+    struct lmdb_txn readers[ENGINE_READERS], writer;
     char *folder;
     _Atomic uint64_t map_bytes, sync_us_total;
 };
@@ -75,18 +77,33 @@ static struct lmdb_txn *own(struct txn *t)
     return (struct lmdb_txn *)t;
 }
 
+static struct lmdb_txn *free_reader(struct lmdb *db)
+{
+    for (unsigned i = 0; i < ENGINE_READERS; i++)
+        if (!atomic_exchange(&db->readers[i].used, true))
+            return &db->readers[i];
+    ensure_failed("no more than ENGINE_READERS read", __FILE__, __LINE__);
+}
+
+static void let_go(struct lmdb_txn *reader)
+{
+    reader->used = false;
+    pthread_rwlock_unlock(&reader->db->reading);
+}
+
 static enum err lmdb_begin(struct engine *e, bool write, struct txn **out)
 {
     struct lmdb *db = (struct lmdb *)e;
-    struct lmdb_txn *t = write ? &db->writer : &db->reader;
+    struct lmdb_txn *t = &db->writer;
     int rc;
     if (write) {
         rc = mdb_txn_begin(db->env, NULL, 0, &t->txn);
     } else {
-        pthread_mutex_lock(&db->reading);
+        pthread_rwlock_rdlock(&db->reading);
+        t = free_reader(db);
         rc = t->txn ? mdb_txn_renew(t->txn) : mdb_txn_begin(db->env, NULL, MDB_RDONLY, &t->txn);
         if (rc)
-            pthread_mutex_unlock(&db->reading);
+            let_go(t);
     }
     if (rc)
         return failed("begin", rc);
@@ -102,7 +119,7 @@ static void lmdb_abort(struct txn *base)
         t->txn = NULL;
     } else {
         mdb_txn_reset(t->txn); /* kept for the next one */
-        pthread_mutex_unlock(&t->db->reading);
+        let_go(t);
     }
 }
 
@@ -140,10 +157,10 @@ static enum err lmdb_commit(struct txn *base)
 static enum err lmdb_grow(struct engine *e)
 {
     struct lmdb *db = (struct lmdb *)e;
-    pthread_mutex_lock(&db->reading);
+    pthread_rwlock_wrlock(&db->reading);
     uint64_t map_bytes = db->map_bytes * 2;
     int rc = mdb_env_set_mapsize(db->env, map_bytes);
-    pthread_mutex_unlock(&db->reading);
+    pthread_rwlock_unlock(&db->reading);
     if (rc)
         return failed("grow", rc);
     db->map_bytes = map_bytes;
@@ -232,11 +249,13 @@ static void lmdb_walk_end(struct walk *w)
 static void lmdb_close(struct engine *e)
 {
     struct lmdb *db = (struct lmdb *)e;
-    if (db->reader.txn)
-        mdb_txn_abort(db->reader.txn);
+    for (unsigned i = 0; i < ENGINE_READERS; i++) {
+        if (db->readers[i].txn)
+            mdb_txn_abort(db->readers[i].txn);
+        buf_fini(&db->readers[i].base.scratch);
+    }
     mdb_env_close(db->env);
-    pthread_mutex_destroy(&db->reading);
-    buf_fini(&db->reader.base.scratch);
+    pthread_rwlock_destroy(&db->reading);
     buf_fini(&db->writer.base.scratch);
     free(db->folder);
     free(db);
@@ -334,8 +353,9 @@ struct engine *engine_lmdb_open(const char *folder, uint64_t map_bytes)
     db->base.ops = &lmdb_ops;
     db->folder = strdup(folder);
     ENSURE(db->folder != NULL);
-    pthread_mutex_init(&db->reading, NULL);
-    db->reader = (struct lmdb_txn){.base.ops = &lmdb_ops, .db = db};
+    pthread_rwlock_init(&db->reading, NULL);
+    for (unsigned i = 0; i < ENGINE_READERS; i++)
+        db->readers[i] = (struct lmdb_txn){.base.ops = &lmdb_ops, .db = db};
     db->writer = (struct lmdb_txn){.base.ops = &lmdb_ops, .db = db, .write = true};
     int rc = mdb_env_create(&db->env);
     ENSURE(rc == 0);

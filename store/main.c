@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store: every durable byte, and the log. One thread reads and answers; one commits.
+/* store: every durable byte, and the log. One thread reads and answers; one commits; one recounts.
  *
  * Opens   ROUTER DATA/run/store; LMDB in DATA/store; DATA/run/store.count. */
 #include "lib/clock.h"
@@ -166,11 +166,12 @@ int main(int argc, char **argv)
              (unsigned long long)s->requests.state.meta.epoch);
     ready_tell(start.ready_fd);
 
-    enum { SIGNALS, REQUESTS, COMMITTED, COUNT };
+    enum { SIGNALS, REQUESTS, COMMITTED, CHECKED, COUNT };
     zmq_pollitem_t on[COUNT] = {
         [SIGNALS] = {.fd = signals, .events = ZMQ_POLLIN},
         [REQUESTS] = {.socket = s->hub.router, .events = ZMQ_POLLIN},
         [COMMITTED] = {.socket = s->committer.ours, .events = ZMQ_POLLIN},
+        [CHECKED] = {.socket = s->checker.ours, .events = ZMQ_POLLIN},
     };
     bool more = false;
     for (struct instant now = clocks();;) {

@@ -14,6 +14,7 @@ void requests_init(struct requests *r, uint64_t seed)
     r->counts[COUNT_log_head].value = r->state.head;
     r->counts[COUNT_notifier_seq].value = r->state.meta.notifier;
     buf_init(&r->list, READ_BYTES);
+    check_job_init(&r->check);
     map_init(&r->seen, head_name, seed);
 }
 
@@ -23,6 +24,7 @@ void requests_fini(struct requests *r)
     batch_fini(&r->batches[0]);
     batch_fini(&r->batches[1]);
     buf_fini(&r->list);
+    check_job_fini(&r->check);
     zones_fini(&r->zones);
     map_fini(&r->seen);
 }
@@ -66,7 +68,6 @@ static bool is_read(enum msg_id id)
     case MSG_get:
     case MSG_since:
     case MSG_heads_since:
-    case MSG_check:
     case MSG_history:
     case MSG_members:
     case MSG_fanouts:
@@ -93,9 +94,6 @@ static bool read_one(const struct reads *reads, const struct msg *m)
         return read_since(reads, &m->since);
     case MSG_heads_since:
         read_heads(reads, &m->heads_since);
-        return true;
-    case MSG_check:
-        read_check(reads, &m->check);
         return true;
     case MSG_history:
         read_history(reads, &m->history);
@@ -181,12 +179,45 @@ static void followed(struct requests *r, const struct hub_peer *from, const stru
         wait_for_commit(r, from, m, request, UINT64_MAX);
 }
 
+/* One at a time: who asks while another page is being counted asks again. */
+static void wait_for_check(struct requests *r, const struct hub_peer *from, const struct msg *m,
+                           struct bytes request)
+{
+    if (r->check.busy) {
+        answer_refused(r->out(r->world, from), m, ERR_LATER);
+        return;
+    }
+    r->check.busy = true;
+    r->check.peer = *from;
+    buf_reset(&r->check.request);
+    buf_bytes(&r->check.request, request);
+    r->to_check = &r->check;
+}
+
+struct check_job *requests_to_check(struct requests *r)
+{
+    struct check_job *j = r->to_check;
+    r->to_check = NULL;
+    return j;
+}
+
+void requests_checked(struct requests *r)
+{
+    ENSURE(r->check.busy);
+    r->check.busy = false;
+    count(r, COUNT_reads, 1);
+    count(r, COUNT_damaged, r->check.damaged);
+    buf_bytes(r->out(r->world, &r->check.peer), buf_all(&r->check.answer));
+}
+
 static enum err take_one(struct requests *r, const struct hub_peer *from, const struct msg *m,
                          struct bytes request, struct instant now)
 {
     if (is_read(m->id))
         return answer_read(r, from, m, request, deadline_of(m, now.ms), now.wall_ms);
-    if (action_known(m->id))
+    if (m->id == MSG_check)
+        wait_for_check(r, from, m, request);
+    else if (action_known(m->id))
         wait_for_commit(r, from, m, request, deadline_of(m, now.ms));
     else if (m->id == MSG_follow)
         follow(r, from, &m->follow);

@@ -9,11 +9,13 @@
  *
  * Shape   a turn: requests_take() for each message, requests_committed() if a batch came back,
  *         requests_to_commit(), requests_push(); requests_rest() before anything is waited for.
+ *         A recount is the same: requests_to_check(), requests_checked().
  * Limits  `queue` requests waiting, and BATCH_REQUESTS bytes: what is beyond is answered LATER.
  * Owner   one thread. Pure over the engine and `out`: time comes in as data. */
 #pragma once
 
 #include "store/batch.h"
+#include "store/checker.h"
 #include "store/counts.h"
 #include "store/follower.h"
 #include "store/reads.h"
@@ -27,6 +29,7 @@ struct requests {
     struct state state;                       /* as far as we were told of commits */
     struct txn *txn;                          /* for the reads of this turn */
     struct batch batches[2], *filling, *busy; /* busy: NULL while none is being committed */
+    struct check_job check, *to_check;        /* to_check: NULL while none waits to be taken */
     struct follower follower;
     struct buf list;
     struct map seen;
@@ -47,6 +50,11 @@ struct batch *requests_to_commit(struct requests *r);
 
 /* It is on disk (or refused): its answers leave. WORLD: the process must end. */
 enum err requests_committed(struct requests *r, struct instant now);
+
+/* The page of a recount to be counted now, by check_job_run() in whatever thread; NULL: none. And
+ * when that is done, its answer leaves. */
+struct check_job *requests_to_check(struct requests *r);
+void requests_checked(struct requests *r);
 
 /* Push the log to its follower, as far as its window goes. WORLD: the process must end. */
 enum err requests_push(struct requests *r);

@@ -29,6 +29,7 @@ void store_open(struct store *s, const struct state *state, struct counter *coun
     struct limits limits = limits_of(s->settings);
     commit_init(&s->commit, s->engine, state, &limits, seed);
     committer_start(&s->committer, s->ctx, &s->commit);
+    checker_start(&s->checker, s->ctx, s->engine);
     s->requests = (struct requests){.engine = s->engine,
                                     .queue = s->settings->queue,
                                     .out = out,
@@ -42,6 +43,7 @@ void store_open(struct store *s, const struct state *state, struct counter *coun
 void store_close(struct store *s)
 {
     zmq_msg_close(&s->part);
+    checker_stop(&s->checker);
     requests_fini(&s->requests);
     committer_stop(&s->committer);
     commit_fini(&s->commit);
@@ -50,6 +52,15 @@ void store_close(struct store *s)
 static enum err take_committed(struct store *s, struct instant now)
 {
     return committer_take(&s->committer) ? requests_committed(&s->requests, now) : ERR_OK;
+}
+
+static void count_pages(struct store *s)
+{
+    if (checker_take(&s->checker))
+        requests_checked(&s->requests);
+    struct check_job *j = requests_to_check(&s->requests);
+    if (j)
+        checker_give(&s->checker, j);
 }
 
 static enum err read_requests(struct store *s, struct instant now, bool *more)
@@ -97,6 +108,7 @@ enum err store_turn(struct store *s, struct instant now, bool *more)
     if (e)
         return e;
     give_to_commit(s);
+    count_pages(s);
     return end_turn(s);
 }
 

@@ -16,6 +16,7 @@ struct store {
     struct engine *engine; /* opened, and its state read, by whoever opens the store */
     struct commit commit;
     struct committer committer;
+    struct checker checker;
     struct requests requests;
     zmq_msg_t part; /* what is being taken, from `in` on, and who sent it */
     struct hub_peer from;

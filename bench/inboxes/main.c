@@ -269,12 +269,38 @@ static void broadcasts(void)
     report_times(&b.report, "first_read_after_it", &merged);
 }
 
+/* Counts that are read while the deep inboxes are recounted. */
+static void reads_amid_check(void)
+{
+    static struct histogram h;
+    char room[32], topic[TOPIC_MAX + 1];
+    struct bytes after = {topic, topic_of_user(deep_name(room, 0), topic)};
+    uint64_t from_ns = clock_ns();
+    struct msg check = {.id = MSG_check, .check = {.after = after, .limit = 1}}; /* the next one */
+    send_one(&check);
+    for (bool done = false; !done;) {
+        uint64_t asked_ns = clock_ns();
+        struct msg m = {.id = MSG_snapshot, .snapshot = {.user = user_name(room, any_user())}};
+        send_one(&m);
+        struct msg a = receive();
+        done = a.id == MSG_checked;
+        if (done)
+            report_add(&b.report, (double)(clock_ns() - from_ns) / 1e6, 1, "recount_of_100000_ms");
+        if (done)
+            receive();
+        else
+            histogram_add(&h, clock_ns() - asked_ns);
+    }
+    report_times(&b.report, "count_amid_it", &h);
+}
+
 static void measure(void)
 {
     uint64_t since = fill_deep();
     reads("count", 0, false);
     reads("snapshot_of_50", 50, true);
     resumes(since);
+    reads_amid_check();
     marks();
     broadcasts();
 }

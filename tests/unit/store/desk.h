@@ -168,6 +168,11 @@ static inline void desk_commit(struct desk *d)
         assert_int_equal(requests_committed(&d->requests, d->now), ERR_OK);
         requests_rest(&d->requests);
     }
+    struct check_job *j = requests_to_check(&d->requests);
+    if (j) {
+        check_job_run(j, d->engine);
+        requests_checked(&d->requests);
+    }
     assert_int_equal(requests_push(&d->requests), ERR_OK);
     requests_rest(&d->requests);
 }

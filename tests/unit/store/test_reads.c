@@ -365,6 +365,38 @@ static void a_row_in_the_wrong_place_is_damaged(void **state)
     assert_int_equal(snapshot(d, "bob", 0, 0).status, ERR_WORLD);
 }
 
+/* While a page of the recount is being counted, by whoever has it, others are answered. */
+static void nobody_waits_for_a_recount(void **state)
+{
+    struct desk *d = *state;
+    struct msg m, check = {.id = MSG_check, .check = {.req = 7, .limit = 10}};
+    create_one(d, "ann", TYPE_activity, 0);
+    desk_clear(d);
+    desk_send(d, 0, &check);
+    struct check_job *j = requests_to_check(&d->requests);
+    assert_non_null(j);
+    struct msg read = {.id = MSG_snapshot, .snapshot = {.req = 8, .user = BYTES("ann")}};
+    desk_send(d, 1, &read);
+    assert_true(desk_next(d, 1, &m));
+    assert_int_equal(m.inbox.unread, 1);
+    desk_send(d, 2, &check); /* one page at a time */
+    assert_true(desk_next(d, 2, &m));
+    assert_int_equal(m.checked.status, ERR_LATER);
+    assert_null(requests_to_check(&d->requests));
+
+    create_one(d, "bob", TYPE_activity, 0); /* and others write */
+    requests_rest(&d->requests);
+    check_job_run(j, d->engine);
+    requests_checked(&d->requests);
+    desk_clear(d);
+    desk_send(d, 2, &check);
+    desk_commit(d);
+    assert_true(desk_next(d, 2, &m));
+    assert_int_equal(m.checked.status, ERR_OK);
+    assert_int_equal(m.checked.inboxes, 2);
+    assert_int_equal(m.checked.drifts.count, 0);
+}
+
 static void without_its_first_record_it_does_not_start(void **state)
 {
     struct desk *d = *state;
@@ -396,6 +428,7 @@ int main(void)
         OVER_BOTH(the_recount_finds_what_is_planted),
         OVER_BOTH(a_damaged_record_refuses_what_needs_it),
         OVER_BOTH(a_row_in_the_wrong_place_is_damaged),
+        OVER_BOTH(nobody_waits_for_a_recount),
         OVER_BOTH(without_its_first_record_it_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
