@@ -2,7 +2,9 @@
 #include "proto/token.h"
 
 #include "cli/commands.h"
+#include "lib/base64.h"
 #include "lib/clock.h"
+#include "lib/ensure.h"
 #include "lib/loop.h"
 #include "lib/secret.h"
 #include "proto/topic.h"
@@ -13,12 +15,23 @@
 
 enum { TTL_S = 86400, TTL_MAX_S = 10 * 366 * 86400 };
 
+/* So that it can be revoked. */
+static void name_it(struct token *t)
+{
+    uint8_t random[15];
+    struct buf out = {.p = t->jti, .cap = JTI_MAX, .max = JTI_MAX};
+    secret_random(random, sizeof random);
+    base64url_write(&out, (struct bytes){(char *)random, sizeof random});
+    ENSURE(!out.overflowed);
+}
+
 int token_command(const struct args *a)
 {
     const char *user = args_get(a, "--user"), *topics = args_get(a, "--topics");
     bool service = args_get(a, "--service") != NULL;
     struct token t = {.role = service ? ROLE_service : ROLE_user};
     t.iat_s = clock_wall_ms() / 1000;
+    name_it(&t);
     t.exp_s = t.iat_s + args_number(a, "--ttl", 1, TTL_MAX_S, TTL_S);
     if (service == (user != NULL))
         refuse("belfry token: either --user ID or --service is needed");
@@ -34,6 +47,9 @@ int token_command(const struct args *a)
         snprintf(t.topics, sizeof t.topics, "%s", topics);
 
     struct settings s = args_settings(a);
+    if (t.exp_s - t.iat_s > s.lifetime_days * 86400)
+        refuse("belfry token: --ttl: auth/lifetime_days allows %llu seconds",
+               (unsigned long long)s.lifetime_days * 86400);
     struct paths paths = paths_of(&s);
     char key[SECRET_TEXT];
     /* Not made here: a token signed with the key of a mistyped folder opens nothing. */

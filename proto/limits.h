@@ -7,6 +7,7 @@ enum {
     TOPIC_MAX = 200,            /* a topic name */
     EVENT_MAX = 64,             /* an event name */
     KEY_MAX = 255,              /* an Idempotency-Key, an op_id, a collapse_key or a dedupe_key */
+    JTI_MAX = 64,               /* the jti of a token */
     TYPES_MAX = 8,              /* of notifications, where counts are kept by type (a count) */
     CATEGORY_MAX = 64,          /* the name of a category */
     CATEGORIES_MAX = 32,        /* of one inbox, that have items (a count) */

@@ -172,6 +172,29 @@ struct mp_list {
     F(list, topics, USERS_MAX, "str: a member of these")                                           \
     F(str, next, TOPIC_MAX, "`after` of the next page; empty: none")                               \
     F(u64, now_ms, 0, "the store's wall clock")
+/* Of a revocation: one of the two is empty. */
+#define REVOKED_WHAT(F)                                                                            \
+    F(str, jti, JTI_MAX, "the token of this jti")                                                  \
+    F(str, user, USER_MAX, "or this user's tokens from before `before_s`")                         \
+    F(u64, before_s, 0, "seconds since 1970")                                                      \
+    F(u64, until_s, 0, "when it may be forgotten: no such token is good any more")
+#define REVOKE_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    REVOKED_WHAT(F)
+#define REVOKED_FIELDS(F)                                                                          \
+    ANSWER(F)                                                                                      \
+    F(u64, number, 0, "of the revocation: rising")
+#define REVOCATIONS_FIELDS(F)                                                                      \
+    ASK(F)                                                                                         \
+    F(u64, since, 0, "those after this number")                                                    \
+    F(u64, epoch, 0, "that `since` belongs to; another one: from the first")
+#define REVOCATION_LIST_FIELDS(F)                                                                  \
+    ANSWER(F)                                                                                      \
+    F(u64, epoch, 0, "of the store")                                                               \
+    F(u64, to, 0, "the asker knows those up to here")                                              \
+    F(u64, more, 0, "1: there are more after `to`")                                                \
+    F(list, revocations, CHANGES_MAX, "revocation: oldest first")
+#define REVOCATION_FIELDS(F) REVOKED_WHAT(F)
 
 #define MARK_FIELDS(F)                                                                             \
     ASK(F)                                                                                         \
@@ -529,7 +552,12 @@ struct mp_list {
     M(84, presence_ask, PRESENCE_ASK_FIELDS, "session -> session: what you have of topics")        \
     M(85, presence_parts, PRESENCE_PARTS_FIELDS, "session -> session")                             \
     M(86, presence_user, PRESENCE_USER_FIELDS, "session -> session: is this user connected?")      \
-    M(87, presence_user_info, PRESENCE_USER_INFO_FIELDS, "session -> session")
+    M(87, presence_user_info, PRESENCE_USER_INFO_FIELDS, "session -> session")                     \
+    M(120, revoke, REVOKE_FIELDS, "session -> store: tokens are good no more")                     \
+    M(121, revoked, REVOKED_FIELDS, "store -> session")                                            \
+    M(122, revocations, REVOCATIONS_FIELDS, "session -> store, all the time: what is new?")        \
+    M(123, revocation_list, REVOCATION_LIST_FIELDS, "store -> session")                            \
+    M(124, revocation, REVOCATION_FIELDS, "one, in lists")
 
 /* What happened to an inbox. Kept in the log: append only. */
 #define ENTRY_KINDS(X)                                                                             \

@@ -49,6 +49,8 @@
       "tokens must name this audience (aud); empty: any")                                          \
     S(u64, leeway_s, "auth/leeway_s", 0, 300, "5",                                                 \
       "seconds that the clocks of who signs tokens and of this machine may differ")                \
+    S(u64, lifetime_days, "auth/lifetime_days", 1, 3660, "400",                                    \
+      "tokens that are good for longer are refused; a revocation is remembered for so long")       \
     S(u64, map_mb, "store/map_mb", 1, 1048576, "1024",                                             \
       "first size of the map; it grows by itself")                                                 \
     S(u64, reserve_mb, "store/reserve_mb", 0, 1048576, "16",                                       \
@@ -66,6 +68,8 @@
       "broadcasts that wait for users who are away; the oldest gives way")                         \
     S(flag, drop_muted, "store/drop_muted", 0, 1, "0",                                             \
       "what a user muted is not kept; 0: it is kept, in no count and not shown live")              \
+    S(u64, revocations, "store/revocations", 100, 1000000, "100000",                               \
+      "tokens and users that are revoked at a time")                                               \
     S(u64, broker_queue, "broker/queue", 1000, 1000000, "50000",                                   \
       "messages that wait for a slow session; what is over is dropped and healed from the log")    \
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \
@@ -94,7 +98,7 @@ struct settings settings_load(const char *config, const char *data);
 /* What is asked of tokens. Borrows from the settings. */
 static inline struct token_rules token_rules_of(const struct settings *s)
 {
-    return (struct token_rules){s->issuer, s->audience, s->leeway_s};
+    return (struct token_rules){s->issuer, s->audience, s->leeway_s, s->lifetime_days * 86400};
 }
 
 /* For the programs of single processes: reads `--config FILE`, `--data DIR`, `--ready-fd N`,

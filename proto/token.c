@@ -223,6 +223,9 @@ static const char *judge(struct reading *r, uint64_t now_s)
         return "audience";
     if (r->nbf_s > later(now_s, r->rules->leeway_s))
         return "early";
+    uint64_t from_s = r->t->iat_s > 0 && r->t->iat_s < now_s ? r->t->iat_s : now_s;
+    if (r->t->exp_s > later(from_s, r->rules->lifetime_s))
+        return "lifetime";
     r->t->exp_s = later(r->t->exp_s, r->t->exp_s > 0 ? r->rules->leeway_s : 0);
     return r->t->exp_s <= now_s ? "expired" : NULL;
 }

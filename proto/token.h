@@ -14,14 +14,14 @@
 
 enum token_role { ROLE_user, ROLE_service, ROLE_admin };
 
-enum { TOKEN_TOPICS = 512, TOKEN_MAX = 4096, TOKEN_JTI = 64 };
+enum { TOKEN_TOPICS = 512, TOKEN_MAX = 4096 };
 
 struct token {
     char sub[USER_MAX + 1]; /* empty for a service or an admin */
     enum token_role role;
     uint64_t exp_s;             /* it is good until then; when it was read, with the leeway */
     uint64_t iat_s;             /* when it was made; 0: it does not say */
-    char jti[TOKEN_JTI + 1];    /* its own name, by which it may be revoked; or empty */
+    char jti[JTI_MAX + 1];      /* its own name, by which it may be revoked; or empty */
     char topics[TOKEN_TOPICS];  /* comma between */
     char publish[TOKEN_TOPICS]; /* the same */
 };
@@ -30,6 +30,7 @@ struct token {
 struct token_rules {
     const char *issuer, *audience; /* empty: any, or none */
     uint64_t leeway_s;
+    uint64_t lifetime_s; /* it may be good for so long at most */
 };
 
 /* Signed with HS256; names the rules' issuer and audience. */
@@ -37,6 +38,6 @@ void token_write(struct buf *out, struct bytes secret, const struct token *t,
                  const struct token_rules *rules);
 
 /* NULL, or a word why not: malformed, algorithm, signature, claims, issuer, audience, early,
- * expired. */
+ * expired, lifetime. */
 const char *token_read(struct token *t, struct bytes text, const struct keyset *keys,
                        const struct token_rules *rules, uint64_t now_s, struct arena *scratch);

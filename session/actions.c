@@ -341,8 +341,8 @@ static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, st
     return count > 0 || problem_set(why, "to", "must name 1 to 1000 users");
 }
 
-static bool read_time(struct bytes value, uint64_t *ms, const char *field, struct arena *scratch,
-                      struct problem *why)
+bool action_time(struct bytes value, uint64_t *ms, const char *field, struct arena *scratch,
+                 struct problem *why)
 {
     struct bytes text;
     return (json_string(value, scratch, &text) && clock_read(text, ms)) ||
@@ -365,7 +365,7 @@ static bool read_delivery(struct msg_create *a, struct bytes at, uint64_t wall_m
     if (!type_row(a->type)->stored)
         return problem_set(why, "deliver_at",
                            "is for types that are kept: activity, alert, system");
-    if (!read_time(at, &a->deliver_ms, "deliver_at", scratch, why))
+    if (!action_time(at, &a->deliver_ms, "deliver_at", scratch, why))
         return false;
     bool sane = a->deliver_ms + DELIVER_LATE_S * 1000 >= wall_ms &&
                 a->deliver_ms <= wall_ms + DELIVER_MAX_S * 1000;
@@ -380,7 +380,7 @@ static bool read_expiry(struct msg_create *a, const struct draft *d, uint64_t wa
     if (d->expires_at.n > 0 && d->expires_in.n > 0)
         return problem_set(why, "expires_in", "and expires_at exclude each other");
     if (d->expires_at.n > 0) {
-        if (!read_time(d->expires_at, &a->expires_ms, "expires_at", scratch, why))
+        if (!action_time(d->expires_at, &a->expires_ms, "expires_at", scratch, why))
             return false;
         /* With a key it may be a repetition, whose answer stands: the store looks. */
         uint64_t least_ms = a->key.n > 0 ? a->deliver_ms : from_ms;

@@ -37,6 +37,10 @@ bool action_list(struct msg *m, struct bytes user, struct bytes json, struct are
  * (or with a 0 of no epoch) it is VIEW_NOTHING. */
 bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why);
 
+/* A time of RFC 3339. */
+bool action_time(struct bytes value, uint64_t *ms, const char *field, struct arena *scratch,
+                 struct problem *why);
+
 /* The back end's notification, for a stored or a pushed type: m->create; `users` is the list's
  * memory. */
 bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t wall_ms,

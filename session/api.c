@@ -31,7 +31,7 @@ bool api_authorised(struct session *s, struct request *r, struct who *who)
 {
     auth_request(s, r, who);
     if (who->kind == WHO_nobody)
-        http_problem(s, r, who->barred ? 403 : 401, "", who->why);
+        http_problem(s, r, auth_status(who), "", who->why);
     return who->kind != WHO_nobody;
 }
 

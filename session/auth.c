@@ -3,6 +3,7 @@
 
 #include "lib/secret.h"
 #include "session/keys.h"
+#include "session/revoked.h"
 
 #include <strings.h>
 
@@ -17,16 +18,34 @@ void auth_token(struct session *s, struct bytes text, struct who *who)
         count_one(s, COUNT_refused_auth);
         return;
     }
+    if (!revoked_known(s)) {
+        who->why = "not now: which tokens are revoked is not known yet";
+        who->later = true;
+        return;
+    }
+    if (revoked_has(s, &who->token)) {
+        who->why = "revoked";
+        count_one(s, COUNT_refused_auth);
+        count_one(s, COUNT_refused_revoked);
+        return;
+    }
     who->kind = who->token.role == ROLE_user ? WHO_user : WHO_service;
     who->scopes = who->token.role == ROLE_admin ? SCOPE_all : SCOPE_all & ~(unsigned)SCOPE_admin;
 }
 
-struct hello auth_hello(const struct token *t, uint8_t vsn)
+unsigned auth_status(const struct who *who)
+{
+    return who->later ? 503 : who->barred ? 403 : 401;
+}
+
+struct hello auth_hello(const struct session *s, const struct token *t, uint8_t vsn)
 {
     return (struct hello){.user = bytes_of(t->sub),
                           .topics = bytes_of(t->topics),
                           .publish = bytes_of(t->publish),
                           .token_exp_s = t->exp_s,
+                          .token_iat_s = t->iat_s,
+                          .token_name = revoked_hash(s, bytes_of(t->jti)),
                           .vsn = vsn};
 }
 

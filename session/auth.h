@@ -20,7 +20,11 @@ struct who {
     unsigned scopes;    /* of a service: enum scope */
     const char *why;    /* nobody: the reason, for the answer */
     bool barred;        /* nobody: known, but its scopes do not reach what the request asks for */
+    bool later;         /* nobody: whether the token is revoked is not known yet */
 };
+
+/* What nobody is answered: 401, 403 or 503. */
+unsigned auth_status(const struct who *who);
 
 /* Of an API request: its Authorization header, or dev mode. */
 void auth_request(struct session *s, const struct request *r, struct who *who);
@@ -30,7 +34,7 @@ void auth_request(struct session *s, const struct request *r, struct who *who);
 void auth_socket(struct session *s, struct bytes text, struct who *who);
 
 /* What a connection takes of its token. Borrows from it. */
-struct hello auth_hello(const struct token *t, uint8_t vsn);
+struct hello auth_hello(const struct session *s, const struct token *t, uint8_t vsn);
 
 /* Of a text that must be a token. */
 void auth_token(struct session *s, struct bytes text, struct who *who);

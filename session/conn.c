@@ -101,6 +101,8 @@ void conn_token(struct conn *c, const struct hello *hello)
     c->topics = claim(hello->topics);
     c->publish = claim(hello->publish);
     c->token_exp_s = hello->token_exp_s;
+    c->token_iat_s = hello->token_iat_s;
+    c->token_name = hello->token_name;
     c->warned = false;
 }
 
@@ -129,6 +131,11 @@ struct conn *conn_at(struct session *s, uint32_t id)
 {
     bool taken = id < s->conns->fresh && s->conns->slots[id].kind != CONN_free;
     return taken ? &s->conns->slots[id] : NULL;
+}
+
+uint32_t conns_end(const struct session *s)
+{
+    return s->conns->fresh;
 }
 
 struct conn *conn_find(struct session *s, uint32_t id, uint32_t generation)

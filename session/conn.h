@@ -22,6 +22,7 @@
     X(idle, 1001, "nothing came for too long")                                                     \
     X(kicked, 1001, "the back end closed it")                                                      \
     X(expired, 1008, "its token has come to its end: come back with a fresh one")                  \
+    X(revoked, 1008, "its token is good no more: come back with another one")                      \
     X(protocol, 1008, "the client broke the protocol")                                             \
     X(slow_reader, 1013, "the client did not read: it may come back and resume")
 
@@ -57,6 +58,8 @@ struct conn {
     bool shut;            /* the goodbye is written: waiting for the client's end */
     bool warned;          /* that its token comes to its end */
     uint64_t token_exp_s; /* wall clock */
+    uint64_t token_iat_s; /* when it was made; 0: it does not say */
+    uint64_t token_name;  /* token_hash() of its jti; 0: it has none */
 };
 
 struct conns;
@@ -66,8 +69,8 @@ void conns_free(struct conns **slot);
 
 /* Who connected, from its handshake. */
 struct hello {
-    struct bytes user, topics, publish; /* of its token */
-    uint64_t token_exp_s;
+    struct bytes user, topics, publish;            /* of its token */
+    uint64_t token_exp_s, token_iat_s, token_name; /* as in struct conn */
     uint8_t vsn;
 };
 
@@ -85,6 +88,9 @@ bool conns_full(const struct session *s);
 
 /* Whoever has this slot now, or NULL. */
 struct conn *conn_at(struct session *s, uint32_t id);
+
+/* All slots are below this. */
+uint32_t conns_end(const struct session *s);
 
 /* A name of the connection that no other one has, in any process; borrows from `out`. */
 enum { CONN_NAME = 64 };

@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "session/revoked.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -119,7 +120,7 @@ void door_free(struct door **slot)
 static bool room(const struct session *s, const struct door *d)
 {
     uint64_t sockets = s->counts[COUNT_http_open].value + s->counts[COUNT_websockets].value;
-    return !d->shut && sockets < d->sockets_max;
+    return !d->shut && revoked_open(s) && sockets < d->sockets_max;
 }
 
 void door_turn(struct session *s, struct door *d)

@@ -3,6 +3,7 @@
  *
  * The idea    nobody is accepted to be thrown out: who has no place waits in the backlog. libmicrohttpd
  *             would spin when descriptors run out, so that we stay below what we may open.
+ *             So it is at the start, too, until it is known which tokens are revoked (revoked.h).
  * Limits      the descriptors of the process (RLIMIT_NOFILE, raised to the hard limit) less DOOR_RESERVE.
  * Source      sd_listen_fds(3) for LISTEN_FDS and LISTEN_FDNAMES; socket(7) SO_REUSEPORT and
  *             SO_ATTACH_REUSEPORT_CBPF. */

@@ -10,6 +10,7 @@
 #include "session/drain.h"
 #include "session/heads.h"
 #include "session/peers.h"
+#include "session/revoked.h"
 #include "session/turn.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ static void open_all(struct process *p, int argc, char **argv)
 
 static void ready(struct process *p)
 {
-    if (p->ready_fd < 0 || !heads_known(&p->s))
+    if (p->ready_fd < 0 || !heads_known(&p->s) || !revoked_known(&p->s))
         return;
     ready_tell(p->ready_fd);
     p->ready_fd = -1;

@@ -41,7 +41,7 @@ const char *refresh_token(struct session *s, struct conn *c, struct bytes payloa
         return who.why;
     if (who.kind != WHO_user || !bytes_equal(bytes_of(who.token.sub), user_name(c->user)))
         return "the token is another user's";
-    struct hello hello = auth_hello(&who.token, c->vsn);
+    struct hello hello = auth_hello(s, &who.token, c->vsn);
     conn_token(c, &hello);
     leave_forbidden(s, c, &who.token);
     return NULL;

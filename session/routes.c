@@ -15,6 +15,8 @@
 #include "session/preferences.h"
 #include "session/presence_http.h"
 #include "session/publishes.h"
+#include "session/revoke.h"
+#include "session/revoked.h"
 #include "session/topics.h"
 #include "session/upgrade.h"
 
@@ -31,7 +33,7 @@ static void readyz(struct session *s, struct request *r)
 {
     char room[300];
     struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
-    bool store = asks_up(s->store) && heads_known(s);
+    bool store = asks_up(s->store) && heads_known(s) && revoked_known(s);
     bool writable = metrics_store_writable(s);
     bool heads = heads_fresh(s, HEADS_LATE_MS);
     bool ready = store && writable && heads && !s->draining;
@@ -46,7 +48,7 @@ static void metrics(struct session *s, struct request *r)
     struct who who;
     auth_request(s, r, &who);
     if (who.kind != WHO_service) {
-        http_problem(s, r, who.kind == WHO_nobody && !who.barred ? 401 : 403, "",
+        http_problem(s, r, who.kind == WHO_nobody ? auth_status(&who) : 403, "",
                      "metrics need an API key or a token with the scope admin");
         return;
     }
@@ -69,7 +71,8 @@ static void dev_token(struct session *s, struct request *r)
         http_problem(s, r, 400, "user", "must be a user id");
         return;
     }
-    struct token t = {.exp_s = s->wall_ms / 1000 + DEV_TOKEN_S};
+    uint64_t now_s = s->wall_ms / 1000;
+    struct token t = {.iat_s = now_s, .exp_s = now_s + DEV_TOKEN_S};
     memcpy(t.sub, user.p, user.n);
     struct buf out;
     buf_init(&out, 2 * TOKEN_MAX);
@@ -118,6 +121,7 @@ static const struct route {
     {"/api/users/{}", HTTP_DELETE, users_erase, NULL, SCOPE_admin},
     {"/api/erasures/{}", HTTP_GET, erasures_one, NULL, SCOPE_admin},
     {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit, SCOPE_admin},
+    {"/api/tokens/revoke", HTTP_POST, tokens_revoke, api_admit, SCOPE_admin},
     {"/healthz", HTTP_GET, healthz, NULL, 0},
     {"/readyz", HTTP_GET, readyz, NULL, 0},
     {"/metrics", HTTP_GET, metrics, NULL, SCOPE_admin},

@@ -26,6 +26,8 @@
     X(polls_forwarded, total, "long-poll requests handed to the owning process")                   \
     X(requests, total, "HTTP requests")                                                            \
     X(refused_auth, total, "connects and requests without a good token or key")                    \
+    X(refused_revoked, total, "of them, those with a token that is revoked")                       \
+    X(revocations, gauge, "tokens and users that are known to be revoked")                         \
     X(keys_failed, total,                                                                          \
       "times that a changed file of keys could not be read: the old ones hold")                    \
     X(refused_origin, total, "connects from a page of another origin")                             \
@@ -59,6 +61,7 @@
     X(close_idle, total, "closed because nothing came for too long")                               \
     X(close_kicked, total, "closed by the back end")                                               \
     X(close_expired, total, "closed because their token had come to its end")                      \
+    X(close_revoked, total, "closed because their token was revoked")                              \
     X(close_protocol, total, "closed because the client broke the protocol")                       \
     X(close_slow_reader, total, "closed because the client did not read")
 
@@ -81,6 +84,7 @@ struct session {
     } drain;                /* drain.h */
     char token_key[SECRET_TEXT], api_key[SECRET_TEXT];
     struct keys *keys; /* that tokens are checked with */
+    struct revoked *revoked;
 
     struct map users; /* by name: users.h */
     struct conns *conns;

@@ -16,6 +16,7 @@
 #include "session/pages.h"
 #include "session/peers.h"
 #include "session/presence_live.h"
+#include "session/revoked.h"
 #include "session/websocket.h"
 
 #include <sys/epoll.h>
@@ -45,6 +46,7 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
     s->keys = keys_open(s);
     s->store = asks_new(zmq, paths->store, &s->counts[COUNT_asks].value,
                         &s->counts[COUNT_asks_failed].value);
+    revoked_new(s);
     bus_new(s, zmq, paths);
     users_init(&s->users, s->seed);
     live_new(s);
@@ -77,6 +79,7 @@ void turn_close(struct session *s)
     bus_free(&s->bus);
     conns_free(&s->conns);
     users_fini(&s->users);
+    revoked_free(&s->revoked);
     keys_close(&s->keys);
     close(s->epoll);
     arena_fini(&s->scratch);
@@ -117,6 +120,7 @@ static void send_all(struct session *s)
     presence_live_tick(s);
     live_tick(s);
     heads_tick(s);
+    revoked_tick(s);
     conns_flush(s);
     http_run(s); /* takes polls and upgrades, which may have produced more */
     conns_flush(s);
@@ -154,6 +158,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 uint64_t turn_deadline_ms(const struct session *s)
 {
     uint64_t first = s->sweep_ms;
+    first = sooner(first, revoked_deadline_ms(s));
     first = sooner(first, live_deadline_ms(s));
     first = sooner(first, presence_live_deadline_ms(s));
     first = sooner(first, asks_deadline_ms(s->store));

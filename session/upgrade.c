@@ -92,7 +92,7 @@ static void taken(void *cls, struct MHD_Connection *mhd, void *req, const char *
     (void)mhd;
     (void)req;
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
-    struct hello hello = auth_hello(&u->token, u->vsn);
+    struct hello hello = auth_hello(s, &u->token, u->vsn);
     if (fd < 0)
         log_line("session.upgrade error=\"%s\"", strerror(errno));
     else
@@ -146,7 +146,8 @@ void upgrade_websocket(struct session *s, struct request *r)
         count_one(s, COUNT_refused_auth);
         refuse_websocket(s, r, 403, "the token is not base64");
     } else if (auth_socket(s, token, &who), who.kind != WHO_user) {
-        refuse_websocket(s, r, 403, who.why ? who.why : "a socket needs a user's token");
+        refuse_websocket(s, r, who.later ? 503 : 403,
+                         who.why ? who.why : "a socket needs a user's token");
     } else if (conns_full(s)) {
         count_one(s, COUNT_refused_full);
         refuse_websocket(s, r, 503, "this process takes no more connections now");
@@ -226,11 +227,12 @@ static void open_session(struct session *s, struct request *r, struct bytes toke
     uint8_t vsn = vsn_of(r);
     struct who who;
     auth_socket(s, token, &who);
-    if (vsn == 0 || who.kind != WHO_user || s->draining) {
-        http_answer_poll(s, r, s->draining ? BYTES("{\"status\":500}") : BYTES("{\"status\":403}"));
+    bool later = s->draining || who.later;
+    if (vsn == 0 || who.kind != WHO_user || later) {
+        http_answer_poll(s, r, later ? BYTES("{\"status\":500}") : BYTES("{\"status\":403}"));
         return;
     }
-    struct hello hello = auth_hello(&who.token, vsn);
+    struct hello hello = auth_hello(s, &who.token, vsn);
     longpoll_open(s, r, &hello);
 }
 

@@ -12,6 +12,7 @@
 #include "store/marks.h"
 #include "store/prefs.h"
 #include "store/refuse.h"
+#include "store/revoke.h"
 #include "store/schedule.h"
 #include "store/topic_actions.h"
 
@@ -30,6 +31,7 @@ bool action_known(enum msg_id id)
     case MSG_unpublish:
     case MSG_erase:
     case MSG_prefs_put:
+    case MSG_revoke:
         return true;
     default:
         return false;
@@ -38,7 +40,8 @@ bool action_known(enum msg_id id)
 
 bool action_tidies(enum msg_id id)
 {
-    return !action_known(id) || id == MSG_expire || id == MSG_unpublish || id == MSG_erase;
+    return !action_known(id) || id == MSG_expire || id == MSG_unpublish || id == MSG_erase ||
+           id == MSG_revoke;
 }
 
 uint64_t action_weight(const struct msg *m)
@@ -276,6 +279,15 @@ static enum err erase(struct work *w, const struct msg_erase *m, struct buf *ans
     return e;
 }
 
+static enum err do_revoke(struct work *w, const struct msg_revoke *m, struct buf *answer)
+{
+    struct msg done = {.id = MSG_revoked, .revoked = {.req = m->req}};
+    enum err e = revoke_tokens(w, m, &done.revoked.number);
+    if (!e)
+        msg_write(answer, &done);
+    return e;
+}
+
 /* A read whose inbox was to be put right first. */
 static enum err look(struct work *w, struct topic *in)
 {
@@ -312,6 +324,8 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return put_preferences(w, &m->prefs_put, answer);
     case MSG_erase:
         return erase(w, &m->erase, answer);
+    case MSG_revoke:
+        return do_revoke(w, &m->revoke, answer);
     case MSG_followed:
         return keep_position(w, &m->followed);
     case MSG_snapshot:

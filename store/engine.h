@@ -41,7 +41,9 @@
     X(unread, "topic no, pos -> nothing: an item that its user marked as unread")                  \
     X(categories, "topic no, number -> a category's counts, its mark, its name")                   \
     X(category_marks, "topic no, number, up_to -> a mark_all of one category")                     \
-    X(prefs, "user -> what they want to be told: prefs.h")
+    X(prefs, "user -> what they want to be told: prefs.h")                                         \
+    X(revoked, "`j` and a jti, or `u` and a user -> until when which tokens are good no more")     \
+    X(revoked_at, "number of a revocation -> its key in `revoked`")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */
 enum { KEY_BYTES_MAX = 340, ENGINE_READERS = 2 };

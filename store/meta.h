@@ -8,10 +8,13 @@
 #include "store/engine.h"
 
 struct meta {
-    uint64_t format;   /* of all tables */
-    uint64_t epoch;    /* wall clock when it was made: another epoch, another history */
-    uint64_t notifier; /* the notifier has published everything up to here */
-    uint64_t trimmed;  /* up to here the log has only what is still needed: trim.h */
+    uint64_t format;      /* of all tables */
+    uint64_t epoch;       /* wall clock when it was made: another epoch, another history */
+    uint64_t notifier;    /* the notifier has published everything up to here */
+    uint64_t trimmed;     /* up to here the log has only what is still needed: trim.h */
+    uint64_t revoked;     /* number of the newest revocation: revoke.h */
+    uint64_t revocations; /* that are kept */
+    uint64_t forgot_s;    /* when those that are over were looked for last */
 };
 
 /* What a store goes on from. */

@@ -50,6 +50,8 @@ void read_user(const struct reads *r, const struct msg_user *m);
 
 /* Append the answer that refuses it. */
 void refuse_read(const struct reads *r, const struct msg *m, enum err e);
+/* In revoke.c. */
+void read_revocations(const struct reads *r, const struct msg_revocations *m);
 
 /* May this be read of a topic? `member` must be one, if given. */
 enum err read_allowed(const struct reads *r, struct bytes topic, struct bytes member);

@@ -94,7 +94,8 @@ void record_put(struct txn *t, enum table table, struct bytes key, const void *n
 static const char *key_text(enum table table, struct bytes key, char out[80])
 {
     if (table == TABLE_topics || table == TABLE_meta || table == TABLE_members ||
-        table == TABLE_users || table == TABLE_joined || table == TABLE_prefs)
+        table == TABLE_users || table == TABLE_joined || table == TABLE_prefs ||
+        table == TABLE_revoked)
         return log_safe(key);
     size_t at = 0;
     out[0] = '\0';

@@ -27,6 +27,8 @@ static const enum msg_id answers[] = {
     [MSG_prefs_get] = MSG_prefs,
     [MSG_assess] = MSG_assessed,
     [MSG_about] = MSG_about_user,
+    [MSG_revoke] = MSG_revoked,
+    [MSG_revocations] = MSG_revocation_list,
 };
 
 /* Every request begins with req, and every answer with req and status, so that those of any one of

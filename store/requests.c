@@ -76,6 +76,7 @@ static bool is_read(enum msg_id id)
     case MSG_prefs_get:
     case MSG_assess:
     case MSG_about:
+    case MSG_revocations:
         return true;
     default:
         return false;
@@ -118,6 +119,9 @@ static bool read_one(const struct reads *reads, const struct msg *m)
         return true;
     case MSG_erasure:
         read_erasure(reads, &m->erasure);
+        return true;
+    case MSG_revocations:
+        read_revocations(reads, &m->revocations);
         return true;
     default:
         ensure_failed("a read", __FILE__, __LINE__);

@@ -21,7 +21,8 @@ static struct limits limits_of(const struct settings *s)
                            .log_ms = s->log_days * 24 * 3600 * 1000,
                            .scheduled = s->scheduled,
                            .broadcasts = s->broadcasts,
-                           .drop_muted = s->drop_muted};
+                           .drop_muted = s->drop_muted,
+                           .revocations = s->revocations};
 }
 
 void store_open(struct store *s, const struct state *state, struct counter *counts, uint64_t seed)

@@ -24,6 +24,7 @@ struct limits {
     uint64_t scheduled;     /* creates that may wait for their time */
     uint64_t broadcasts;    /* kept for who has not merged them */
     uint64_t drop_muted;    /* 1: what is muted is not kept */
+    uint64_t revocations;   /* kept until they are over */
 };
 
 /* What one commit did, for the counters. */

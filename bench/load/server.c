@@ -41,7 +41,7 @@ void server_token(const struct server *s, struct buf *out, const char *user)
     struct token t = {.role = user ? ROLE_user : ROLE_service,
                       .exp_s = clock_wall_ms() / 1000 + 24 * 3600};
     snprintf(t.sub, sizeof t.sub, "%s", user ? user : "");
-    token_write(out, bytes_of(s->secret), &t, &(struct token_rules){"", "", 0});
+    token_write(out, bytes_of(s->secret), &t, &(struct token_rules){"", "", 0, 0});
 }
 
 /* The number behind `key` in a file of /proc, whose lines are "key: number kB"; in bytes. */

@@ -32,6 +32,7 @@ before(async () => {
     nobody: undefined,
     expired: token({ sub: 'ann', exp: soon(-60), ...patterns }),
     foreign: signed('another installation, another key', { sub: 'ann', exp: soon(), ...patterns }),
+    revoked: token({ sub: 'ann', jti: 'revoked', ...patterns }),
     ann: token({ sub: 'ann', ...patterns }),
     bob: token({ sub: 'bob' }),
     service: token({ role: 'service' }),
@@ -43,6 +44,11 @@ before(async () => {
     visitors[`key ${scope}`] = stdout.trim();
   }
   await belfry.command('members', 'channel:7', 'add', 'ann');
+  await belfry.command('revoke', '--jti', 'revoked');
+  await until('the revocation is known', async () => {
+    for (let i = 0; i < 16; i++) if ((await belfry.get('/api/notifications/count', visitors.revoked)).status !== 401) return false;
+    return true;
+  });
   await until('the keys are known', async () => {
     for (let i = 0; i < 16; i++) if ((await belfry.get('/api/users/ann', visitors['key read'])).status !== 200) return false;
     return true;
@@ -51,12 +57,12 @@ before(async () => {
 after(() => belfry?.stop());
 
 /** Who is let in; all others are 403, or 401 if nobody knows them. */
-const everyone = ['nobody', 'expired', 'foreign', 'ann', 'bob', 'service', 'admin', 'root', 'key create', 'key publish', 'key read'];
+const everyone = ['nobody', 'expired', 'foreign', 'revoked', 'ann', 'bob', 'service', 'admin', 'root', 'key create', 'key publish', 'key read'];
 const operators = ['admin', 'root'];
 const create = ['service', ...operators, 'key create'];
 const publish = ['service', ...operators, 'key publish'];
 const read = ['service', ...operators, 'key read'];
-const unknown = ['nobody', 'expired', 'foreign'];
+const unknown = ['nobody', 'expired', 'foreign', 'revoked'];
 
 /** [method and path as in session/routes.c, what is asked, body, who is let in]. The inbox is ann's. */
 const topic = '/api/topics/channel%3A7';
@@ -81,6 +87,7 @@ const calls = [
   ['DELETE /api/users/{}', '/api/users/nemo', null, operators],
   ['GET /api/erasures/{}', '/api/erasures/1', null, operators],
   ['POST /api/users/{}/disconnect', '/api/users/nemo/disconnect', {}, operators],
+  ['POST /api/tokens/revoke', '/api/tokens/revoke', { jti: 'nobody has it' }, operators],
   ['GET /healthz', '/healthz', null, everyone],
   ['GET /readyz', '/readyz', null, everyone],
   ['GET /metrics', '/metrics', null, operators],

@@ -10,7 +10,7 @@
 #include <openssl/hmac.h>
 
 #define SECRET BYTES("0123456789012345678901234567890123456789abc")
-static const struct token_rules rules = {"", "", 5};
+static const struct token_rules rules = {"", "", 5, UINT64_MAX};
 
 static const char *reads(struct bytes text, const struct keyset *keys, struct token *t)
 {

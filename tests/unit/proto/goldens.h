@@ -186,6 +186,13 @@ static const struct golden goldens[] = {
      "945611cd03e8a3616e6e"},
     {{MSG_presence_user_info, .presence_user_info = {17, ERR_OK, 2, 1795445100123}},
      "9557110002cf000001a208de0e5b"},
+    {{MSG_revoke, .revoke = {18, 5000, B("t-1"), B(""), 0, 90}}, "977812cd1388a3742d31a0005a"},
+    {{MSG_revoked, .revoked = {18, ERR_OK, 3}}, "9479120003"},
+    {{MSG_revocations, .revocations = {19, 5000, 2, 7}}, "957a13cd13880207"},
+    {{MSG_revocation_list, .revocation_list = {19, ERR_OK, 7, 3, 0,
+                                               {B("\x95\x7c\xa0\xa1" "u\x1e\x5a"), 1}}},
+     "977b130007030091957ca0a1751e5a"},
+    {{MSG_revocation, .revocation = {B(""), B("u"), 30, 90}}, "957ca0a1751e5a"},
 };
 /* clang-format on */
 enum { GOLDENS = sizeof goldens / sizeof *goldens };

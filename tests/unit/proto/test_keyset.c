@@ -42,7 +42,7 @@ enum { NOW = 1795445100 };
 
 static struct arena scratch;
 static struct keyset *keys;
-static const struct token_rules anyone = {"", "", 0};
+static const struct token_rules anyone = {"", "", 0, UINT64_MAX};
 
 static int make(void **state)
 {

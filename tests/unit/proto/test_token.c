@@ -45,7 +45,7 @@ static struct bytes sign(struct buf *out, struct bytes header, struct bytes clai
     return buf_all(out);
 }
 
-static const struct token_rules anyone = {"", "", 0};
+static const struct token_rules anyone = {"", "", 0, UINT64_MAX};
 
 static const char *read_by(struct token *t, struct bytes text, const struct token_rules *rules,
                            uint64_t now_s)
@@ -297,8 +297,8 @@ static void names_and_topics_have_a_most(void **state)
 static void rules_table(void **state)
 {
     (void)state;
-    static const struct token_rules ours = {"https://id.example", "belfry", 0};
-    static const struct token_rules lenient = {"", "", 30};
+    static const struct token_rules ours = {"https://id.example", "belfry", 0, UINT64_MAX};
+    static const struct token_rules lenient = {"", "", 30, 3600};
     static const struct {
         const struct token_rules *rules;
         struct bytes claims;
@@ -328,6 +328,11 @@ static void rules_table(void **state)
         {&lenient, BYTES("{\"sub\":\"ann\",\"exp\":1795445070}"), "expired"},
         {&lenient, BYTES("{\"sub\":\"ann\",\"exp\":0}"), "expired"},
         {&lenient, BYTES("{\"sub\":\"ann\"}"), "expired"},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"exp\":1795448700}"), ""},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"exp\":1795448701}"), "lifetime"},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1795445000,\"exp\":1795448600}"), ""},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1795445000,\"exp\":1795448601}"), "lifetime"},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1895445000,\"exp\":1895448600}"), "lifetime"},
     };
     struct buf out;
     buf_init(&out, TOKEN_MAX);

@@ -84,6 +84,7 @@ static inline struct desk *desk_open(bool lmdb)
     d->limits.remember_ms = 24 * 3600 * 1000;
     d->limits.scheduled = 1000;
     d->limits.broadcasts = 1000;
+    d->limits.revocations = 1000;
     for (int i = 0; i < DESK_PEERS; i++)
         buf_init(&d->out[i], FRAME_MAX);
     buf_init(&d->request, FRAME_MAX);

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* revoke.h -- tokens are revoked, over HTTP. Source: docs/api.md "Revoking". */
+#pragma once
+
+#include "session/http.h"
+
+void tokens_revoke(struct session *s, struct request *r);
