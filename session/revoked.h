@@ -14,7 +14,7 @@
 #include "proto/token.h"
 #include "session/session.h"
 
-enum { REVOKED_MS = 300, REVOKED_OPEN_MS = 1000 };
+enum { REVOKED_MS = 500, REVOKED_OPEN_MS = 1000 };
 
 struct revoked;
 struct revoked *revoked_new(struct session *s);
