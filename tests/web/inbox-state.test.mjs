@@ -84,8 +84,13 @@ test('an older page does not make anything unread again', () => {
 test('an answer ahead of the frames gives the count; the frames behind it do not take it back', () => {
   const inbox = joined();
   inbox.count({ seq: 7, unread_count: 0 });
+  assert.deepEqual(inbox.list().map((n) => n.read_at), [null, null]);
   assert.equal(inbox.receive('notification:read', { ids: ['n5'], at: 'T', seq: 6, prev: 5, unread_count: 1 }), 'applied');
   assert.equal(inbox.unread, 0);
+  assert.deepEqual(inbox.list().map((n) => n.read_at), ['T', null], 'the list shows the frame all the same');
+  inbox.count({ seq: 20, unread_count: 3 });
+  inbox.receive('notifications:sync', { recent: [note(9)], seq: 9, unread_count: 1, epoch: 1 });
+  assert.deepEqual([inbox.list().map((n) => n.id), inbox.unread], [['n9'], 3]);
 });
 
 test('a sync replaces everything, but never by something older', () => {

@@ -65,7 +65,6 @@ export class InboxState {
   stale = null;
   more = null; // null: not known whether there are older ones; 0: there are none
   serverTime = null;
-  version = 0; // of what is shown: rises with each change
   #items = new Map(); // id -> notification
   #changed = new Map(); // id -> {rev, ...} | {gone}, newest last
   #marks = []; // of the last mark-alls
@@ -103,6 +102,7 @@ export class InboxState {
     if (payload.seq <= this.seq) return 'old';
     if (payload.prev !== this.seq) return 'gap';
     this.#apply(event, payload);
+    this.#sorted = null;
     this.seq = payload.seq;
     this.count(payload);
     return 'applied';
@@ -112,7 +112,6 @@ export class InboxState {
   count(answer) {
     this.serverTime = answer.server_time ?? this.serverTime;
     if (answer.seq < this.unreadAt) return;
-    this.#touch();
     this.unread = answer.unread_count;
     this.unseen = answer.unseen_count ?? this.unseen;
     this.unreadAt = answer.seq;
@@ -135,7 +134,7 @@ export class InboxState {
     if (this.stale !== null && before >= this.stale) this.stale = bottom > (this.list().at(-1)?.pos ?? 0) ? bottom : null;
     if (answer.next !== undefined && bottom <= (this.list().at(-1)?.pos ?? Infinity)) this.more = answer.next ?? 0;
     this.count(answer);
-    this.#touch();
+    this.#sorted = null;
   }
 
   /** Whether everything up to this pos was marked already. */
@@ -151,7 +150,7 @@ export class InboxState {
   /** What another tab's dump() gave; false when it is older than what we have. */
   load(dump) {
     if (dump.seq === null || (dump.epoch === this.epoch && dump.seq < this.seq)) return false;
-    const { items, marks, changed, version, ...rest } = dump;
+    const { items, marks, changed, ...rest } = dump;
     const last = items.at(-1)?.pos ?? 0;
     const older = dump.epoch === this.epoch ? this.list().filter((one) => one.pos < last) : [];
     if (older.length) Object.assign(rest, { more: this.more, stale: last });
@@ -159,13 +158,8 @@ export class InboxState {
     this.#marks = [...marks];
     this.#changed = new Map(changed);
     this.#items = new Map([...items, ...older].map((one) => [one.id, one]));
-    this.#touch();
-    return true;
-  }
-
-  #touch() {
-    this.version++;
     this.#sorted = null;
+    return true;
   }
 
   #apply(event, payload) {
@@ -212,6 +206,7 @@ export class InboxState {
     this.#items.clear();
     this.#changed.clear();
     this.#marks = [];
+    this.#sorted = null;
     for (const one of [...items, ...older]) this.#items.set(one.id, { ...one });
     this.count(answer);
     return true;

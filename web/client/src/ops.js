@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What an operation on an inbox is called, as a push of the socket and as a call of the API. */
 
-const PUSHES = {
-  read: 'mark_read',
-  unread: 'mark_unread',
-  seen: 'mark_seen',
-  archive: 'archive',
-  unarchive: 'unarchive',
-  snooze: 'snooze',
-  unsnooze: 'unsnooze',
-  delete: 'delete',
-};
+const MARKS = ['read', 'unread', 'seen'];
 const ALL = { read: 'mark_all_read', seen: 'mark_seen', archive: 'archive_all' };
 
 /** {event, payload} of the push. */
 export function pushOf({ what, at, seq, ...payload }) {
-  return { event: (payload.ids ? PUSHES : ALL)[what], payload };
+  return { event: !payload.ids ? ALL[what] : MARKS.includes(what) ? `mark_${what}` : what, payload };
 }
 
 /** {path, body} of the call that does the same. */

@@ -9,7 +9,6 @@ export class TopicState {
   epoch = null;
   seq = null; // null: never joined, or a topic without history
   joined = false;
-  version = 0;
   more = 0; // `before` of the page behind the oldest message; 0: there is none
   messages = []; // oldest first
   present = null; // user -> {metas}; null: no state yet. During a rejoin the last one stays
@@ -25,7 +24,6 @@ export class TopicState {
     this.joined = true;
     this.#early = [];
     this.#told = false;
-    this.version++;
     if (answer.seq === undefined || answer.recovered) return 'joined';
     return this.#replace(answer) ? 'joined' : 'old';
   }
@@ -36,7 +34,6 @@ export class TopicState {
       this.#told = true;
       this.present = {};
       this.count = payload.count;
-      this.version++;
       return 'applied';
     }
     if (event === 'topic:sync') return this.#replace(payload) ? 'sync' : 'old';
@@ -46,7 +43,6 @@ export class TopicState {
     if (payload.prev !== this.seq) return 'gap';
     this.seq = payload.seq;
     this.messages = [...this.messages, { event, payload }].slice(-HELD);
-    this.version++;
     return 'applied';
   }
 
@@ -56,7 +52,6 @@ export class TopicState {
     const older = answer.messages.filter((one) => one.payload.seq < first).reverse();
     this.messages = [...older, ...this.messages].slice(0, HELD);
     this.more = answer.next ?? 0;
-    this.version++;
   }
 
   dump() {
@@ -69,7 +64,6 @@ export class TopicState {
     const older = dump.epoch === this.epoch ? this.messages.filter((one) => one.payload.seq < first) : [];
     this.#told = true;
     Object.assign(this, dump, older.length ? { messages: [...older, ...dump.messages], more: this.more } : {});
-    this.version++;
     return true;
   }
 
@@ -84,7 +78,6 @@ export class TopicState {
     if (!touching) this.more = answer.next ?? 0;
     this.epoch = answer.epoch;
     this.seq = answer.seq;
-    this.version++;
     return true;
   }
 
@@ -98,7 +91,6 @@ export class TopicState {
       return 'applied';
     } else this.#diff(payload);
     this.count = Object.keys(this.present).length;
-    this.version++;
     return 'applied';
   }
 
