@@ -53,6 +53,16 @@ async function readTwo(page) {
   await badgeIs(page, 3);
 }
 
+/** What a page that opens next without a network would show. */
+const kept = (page, user, unread) => until('what is shown is kept', () => page.evaluate(([who, wanted]) => new Promise((done) => {
+  indexedDB.open('belfry').onsuccess = ({ target }) => {
+    target.result.transaction('shown').objectStore('shown').get(who).onsuccess = (event) => {
+      target.result.close();
+      done(event.target.result?.picture.unread === wanted);
+    };
+  };
+}), [user, unread]));
+
 const unreadIs = (user, n) => until(`${user} has ${n} unread`, async () => (await belfry.count(user)).unread_count === n, 10000);
 
 check('reads made offline, the browser closed, the server restarted: done at the next load, without a service worker', async (t) => {
@@ -103,7 +113,7 @@ check('the service worker sends what waits with no page of ours open', async (t)
   await unreadIs(one.user, 3);
 });
 
-check('the shell opens without a network, and shows what the network brings later', async (t) => {
+check('opened again without a network: what was there is shown, with what was done; and nothing of it is taken for news', async (t) => {
   const one = await device(t);
   const page = await one.page();
   await worker(page);
@@ -111,12 +121,27 @@ check('the shell opens without a network, and shows what the network brings late
     const names = await caches.keys();
     return names.length === 1 && (await (await caches.open(names[0])).keys()).length >= 4;
   }));
-  await page.close();
+  await badgeIs(page, 5);
+  await one.context.setOffline(true);
+  await readTwo(page);
+  await kept(page, one.user, 3);
+  await one.context.close();
+  for (let i = 0; i < 2; i++) await belfry.create(one.user, `later${i}`);
+  await one.open();
   await one.context.setOffline(true);
   const offline = await one.page(false);
-  await offline.locator('.person h2', { hasText: one.user }).waitFor();
+  await badgeIs(offline, 3);
+  await offline.locator('.belfry-bell > button').click();
+  assert.deepEqual(await offline.locator('article').evaluateAll((all) => all.map((each) => each.classList.contains('read'))), [true, true, false, false, false]);
+  assert.match(await offline.locator('.connection').textContent(), /2 waiting/);
+  await offline.locator('article:not(.read) .belfry-actions button').first().click();
+  await badgeIs(offline, 2);
   await one.context.setOffline(false);
-  await badgeIs(offline, 5);
+  await unreadIs(one.user, 4);
+  await badgeIs(offline, 4);
+  await until('the list is the server\'s', async () => (await offline.locator('article').count()) === 7);
+  assert.equal(await offline.locator('.belfry-said').textContent(), '');
+  assert.equal(await offline.locator('.belfry-toast').count(), 0);
 });
 
 check('it can be installed: the manifest has what it takes', async (t) => {

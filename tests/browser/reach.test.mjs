@@ -99,6 +99,24 @@ check('a token that is refused is asked for again', async (t) => {
   await shows(page, () => window.live.connection.get().status === 'connected', 'connected', 20000);
 });
 
+check('a page that cannot get a token when it opens gets one later', async (t) => {
+  const { open } = await behind(t);
+  const page = await open('later', {}, { ready: false });
+  await page.exposeFunction('goodToken', () => belfry.token('later'));
+  await belfry.create('later', 'there');
+  await page.evaluate(async () => {
+    const { connect, createInbox } = await import('/belfry.js');
+    window.live.close();
+    let asked = 0;
+    window.troubles = [];
+    window.live = connect({ token: async () => { if (asked++ < 2) throw new Error('no network'); return window.goodToken(); }, tabs: false });
+    window.live.on('trouble', (error) => window.troubles.push(error.message));
+    window.inbox = createInbox(window.live);
+  });
+  await unread(page, 1);
+  assert.deepEqual(await page.evaluate(() => window.troubles), ['no network', 'no network']);
+});
+
 check('a follower\'s presence ends with its tab, and not with the leader\'s', async (t) => {
   const conf = 'topic\n    pattern = "presence:{room}"\n    join = "authenticated"\n    presence = 1\n';
   const other = await Belfry.start({ conf });

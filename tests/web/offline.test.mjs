@@ -2,11 +2,14 @@
 /* The queue that outlives the page: what leaves it, and what does not. */
 import 'fake-indexeddb/auto';
 import assert from 'node:assert/strict';
-import { beforeEach, test } from 'vitest';
+import { beforeEach, test, vi } from 'vitest';
 
+import { InboxState } from '../../web/client/src/inbox-state.js';
 import { flush, offlineQueue } from '../../web/client/src/offline.js';
+import { overlay } from '../../web/client/src/overlay.js';
 
 globalThis.location ??= { href: 'http://belfry.test/' };
+globalThis.document ??= Object.assign(new EventTarget(), { visibilityState: 'visible' });
 
 let queue;
 let users = 0;
@@ -83,6 +86,43 @@ test('what the page heard is done leaves; twice is no harm', async () => {
   await queue.done(user, 'a');
   await queue.done(user, 'a');
   assert.deepEqual(await ids(), []);
+});
+
+test('what is done before it is on the disk does not stay there', async () => {
+  const adding = queue.put(user, read('a', 'n1'));
+  await queue.done(user, 'a');
+  await adding;
+  assert.deepEqual(await ids(), []);
+});
+
+/** As a page that opens without a network has it. */
+async function reopened() {
+  const { ops, shown } = await queue.open(user);
+  const inbox = new InboxState();
+  assert.equal(inbox.load(shown), true);
+  return { inbox, ops, ...overlay(inbox, ops) };
+}
+
+test('what was shown last: with what waits, once; older than any answer', async () => {
+  const note = (pos) => ({ id: `n${pos}`, pos, rev: pos, type: 'activity', read_at: null });
+  const inbox = new InboxState();
+  inbox.join({ seq: 90, epoch: 7, unread_count: 80, next: 31, notifications: Array.from({ length: 60 }, (_, i) => note(90 - i)) });
+  const ops = [read('a', 'n90'), { op_id: 'b', what: 'delete', ids: ['n89'], at: Date.now() }];
+  for (const op of ops) await queue.put(user, op);
+  queue.keep(user, inbox, ops);
+  await vi.waitFor(async () => assert.ok((await queue.open(user)).shown));
+  for (let again = 0; again < 2; again++) {
+    const now = await reopened();
+    assert.deepEqual([now.unread, now.items.length, now.inbox.more, now.items[0].id, now.items[1].id], [78, 50, 40, 'n90', 'n88']);
+    queue.keep(user, now.inbox, now.ops);
+    globalThis.document.visibilityState = 'hidden'; // perhaps for ever: at once
+    globalThis.document.dispatchEvent(new Event('visibilitychange'));
+  }
+  const { inbox: old } = await reopened();
+  assert.equal(old.join({ seq: 5, epoch: 7, unread_count: 1, next: null, notifications: [note(5)] }), 'joined');
+  assert.deepEqual([old.list().map((one) => one.id), old.unread, old.more], [['n5'], 1, 0]);
+  await queue.forget(user);
+  assert.equal((await queue.open(user)).shown, undefined);
 });
 
 test('the same operation is kept once', async () => {

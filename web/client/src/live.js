@@ -20,7 +20,11 @@ const INBOX = /^user:(.+):notifications$/;
 const PAGE = 100;
 const TRIES = 5;
 const TRY_MS = 200;
+const TRY_MOST_MS = 5000;
 const OPS_MAX = 1000;
+
+/** Before the next try. */
+const pause = (tries) => new Promise((done) => setTimeout(done, Math.min(TRY_MS * 2 ** tries, TRY_MOST_MS) * (0.5 + Math.random() / 2)));
 
 export class Live {
   /** The state of a topic that is no inbox: topics.js says which, where the page uses it. */
@@ -54,7 +58,6 @@ export class Live {
       tokenIs: (now) => this.#queue?.remember({ user: this.user, token: now, base: this.base }).catch(() => {}),
     });
     this.#ready = this.#begin();
-    this.#ready.catch(this.#trouble);
   }
 
   /** Where the API is. */
@@ -69,7 +72,14 @@ export class Live {
   }
 
   async #begin() {
-    const user = this.#options.user ?? claims(await this.token()).sub ?? null;
+    let { user } = this.#options;
+    for (let tries = 0; user === undefined && !this.#closed; tries++)
+      try {
+        user = claims(await this.token()).sub ?? null;
+      } catch (error) {
+        this.#trouble(error); // no network, or who gives the token is away: asked again
+        await pause(tries);
+      }
     if (this.#closed) return;
     this.user = user;
     this.#tabs = new Tabs(`belfry ${this.#options.url} ${user ?? ''}`, this.#options.tabs, {
@@ -158,7 +168,7 @@ export class Live {
 
   /** Shown at once in every tab, and done at the server once; the promise has the answer. */
   act(op) {
-    if (this.#ops.length >= OPS_MAX) return Promise.reject(new Error(`more than ${OPS_MAX} operations wait`));
+    if (this.#ops.length >= OPS_MAX) return quiet(Promise.reject(new Error(`more than ${OPS_MAX} operations wait`)));
     const whole = { op_id: newId(), at: Date.now(), ...op };
     const done = new Promise((resolve, reject) => this.#promises.set(whole.op_id, { resolve, reject }));
     this.#add(whole);
@@ -183,7 +193,6 @@ export class Live {
       if (!outcome) break; // not connected: again after the next join
       this.#done(op.op_id, outcome);
       this.#tabs.post({ k: 'done', op_id: op.op_id, outcome });
-      await this.#queue?.done(this.user, op.op_id).catch(this.#trouble);
     }
     this.#sending = false;
     if (this.#joined() && this.#ops.some((one) => one.seq === undefined)) this.#send();
@@ -193,7 +202,8 @@ export class Live {
     return this.#wire.connected && this.#topics.get(this.inboxTopic)?.joined;
   }
 
-  /** {answer} or {error}; nothing when the connection went. */
+  /** {answer} or {error}; nothing when the connection went. What is kept on the disk is tried until it is done or
+   *  refused for good. */
   async #try(op) {
     const { event, payload } = pushOf(op);
     for (let tries = 1; ; tries++) {
@@ -201,8 +211,8 @@ export class Live {
         return { answer: await this.#wire.push(this.inboxTopic, event, payload) };
       } catch ({ reason, field, retry }) {
         if (!this.#joined()) return null;
-        if (!retry || tries === TRIES) return { error: { reason, field } };
-        await new Promise((done) => setTimeout(done, TRY_MS * 2 ** tries * (0.5 + Math.random() / 2)));
+        if (!retry || (tries >= TRIES && !this.#queue)) return { error: { reason, field } };
+        await pause(tries);
       }
     }
   }
@@ -210,12 +220,12 @@ export class Live {
   #done(op_id, { answer, error }) {
     const promise = this.#promises.get(op_id);
     this.#promises.delete(op_id);
+    this.#queue?.done(this.user, op_id).catch(this.#trouble); // in the tab that keeps it, and in the one that did it
     if (error) {
       const op = this.#ops.find((one) => one.op_id === op_id);
       this.#remove((one) => one.op_id === op_id);
-      if (!promise) return; // another tab's
       const failed = failure(error);
-      promise.reject(failed);
+      promise?.reject(failed);
       this.#events.emit('failed', failed, op);
     } else {
       promise?.resolve(answer);
@@ -327,7 +337,7 @@ export class Live {
     }
     this.#tell(entry, event, payload);
     if (what === 'applied') this.#tell(entry, 'change');
-    if (entry.inbox && what === 'applied' && needsPull(event)) this.#pull(entry);
+    if (entry.inbox && what === 'applied' && needsPull(event)) this.#refill(entry, true);
   }
 
   /** A change that is known to be an operation's. */
@@ -346,24 +356,32 @@ export class Live {
     if (answer && answer.seq > entry.state.seq) this.#heal(entry);
   }
 
-  /** The newest page again; after a sync also what is below it, until as much is true as is shown. */
-  async #pull(entry, before) {
-    const answer = await this.push(entry.topic, 'list', { limit: PAGE, before }).catch(() => null);
-    if (answer) entry.state.merge(answer, before);
-    if (answer) this.#tell(entry, 'change');
-    return answer;
-  }
-
-  async #refill(entry) {
+  /** The newest page again, where a frame says so; after a sync what is below it, until as much is true as is shown. */
+  async #refill(entry, newest) {
+    entry.pull ||= newest;
     if (entry.filling) return;
     entry.filling = true;
-    while (entry.state.stale && (await this.#pull(entry, entry.state.stale)));
+    for (let tries = 0; (entry.pull || entry.state.stale) && !this.#closed;) {
+      const before = entry.pull ? undefined : entry.state.stale;
+      entry.pull = false;
+      try {
+        entry.state.merge(await this.push(entry.topic, 'list', { limit: PAGE, before }), before);
+        tries = 0;
+        this.#tell(entry, 'change');
+      } catch ({ retry }) {
+        if (!retry) break;
+        entry.pull ||= !before;
+        await pause(tries++);
+      }
+    }
     entry.filling = false;
   }
 
   #tell(entry, event, payload) {
     if (!entry) return;
-    if (event !== 'change' && entry.inbox) {
+    if (event === 'change') {
+      if (entry.inbox && this.#tabs?.leads) this.#queue?.keep(this.user, entry.state, this.#ops);
+    } else if (entry.inbox) {
       this.#events.emit(`inbox ${event}`, payload);
       const short = event.split(':')[1];
       if (['toast', 'transient', 'new'].includes(short)) this.#events.emit(short, payload.notification ?? payload);
@@ -375,8 +393,11 @@ export class Live {
 
   async #lead() {
     this.#interrupt();
-    for (const op of (await this.#queue?.load(this.user).catch(() => [])) ?? []) this.#add(op);
+    const { ops = [], shown } = (await this.#queue?.open(this.user).catch(this.#trouble)) ?? {};
     if (this.#closed) return;
+    const inbox = this.#topics.get(this.inboxTopic);
+    if (shown && inbox?.state.seq === null && inbox.state.load(shown)) this.#synced(inbox);
+    for (const op of ops) this.#add(op);
     if (!this.#paused) this.#wire.start();
     for (const entry of this.#topics.values()) this.#join(entry);
     this.#tabs.post({ k: 'lead', now: this.connection.get() });
@@ -456,10 +477,6 @@ export class Live {
 
   connect() {
     this.#switch(false);
-  }
-
-  get paused() {
-    return this.#paused;
   }
 
   #switch(paused) {

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What was done while there was no network, kept in IndexedDB until the server has it: the tab may be
  * killed, the browser closed. Used by the page and by the service worker; what both send the server does
- * once, by op_id. An entry leaves when it was answered with 2xx, or is a week old. */
+ * once, by op_id. An entry leaves when it was answered with 2xx, when the page has shown that it was refused
+ * for good, or after a week.
+ *
+ * Beside it what the inbox showed last, with what was under way: a page that opens without a network shows
+ * that. It has no seq: with a network everything is asked for anew, and nothing in it is taken for news. */
 import { callOf } from './ops.js';
+import { overlay } from './overlay.js';
 
 const KEPT_MS = 7 * 24 * 3600 * 1000;
 const MOST = 1000;
+const SHOWN = 50; // notifications
+const SHOWN_MS = 300; // after a change it is kept
 export const SYNC_TAG = 'belfry';
 
 const asked = (request) =>
@@ -17,12 +24,23 @@ const asked = (request) =>
 let opening = null;
 function database() {
   opening ??= new Promise((resolve, reject) => {
-    const request = indexedDB.open('belfry', 1);
-    request.onupgradeneeded = () => {
-      request.result.createObjectStore('ops', { keyPath: 'n', autoIncrement: true }).createIndex('op_id', 'op.op_id', { unique: true });
-      request.result.createObjectStore('users', { keyPath: 'user' });
+    const request = indexedDB.open('belfry', 2);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      const db = request.result;
+      if (oldVersion < 1) {
+        db.createObjectStore('ops', { keyPath: 'n', autoIncrement: true }).createIndex('op_id', 'op.op_id', { unique: true });
+        db.createObjectStore('users', { keyPath: 'user' });
+      }
+      db.createObjectStore('shown', { keyPath: 'user' });
     };
-    request.onsuccess = () => resolve(request.result);
+    request.onsuccess = () => {
+      const db = request.result;
+      db.onversionchange = () => { // a newer page waits for us to let go
+        opening = null;
+        db.close();
+      };
+      resolve(db);
+    };
     request.onerror = () => reject(request.error);
   }).catch((error) => {
     opening = null;
@@ -84,21 +102,63 @@ export function flush(fetch_ = (...args) => fetch(...args)) {
   return globalThis.navigator?.locks ? navigator.locks.request('belfry queue', act) : act();
 }
 
+async function add(user, op) {
+  if ((await asked((await database()).transaction('ops').objectStore('ops').count())) >= MOST) throw new Error(`more than ${MOST} operations wait`);
+  await change('ops', (ops) => ops.add({ user, op }));
+}
+
+/** As InboxState.load() takes it. The operations are in it, and doing them again changes nothing. */
+function picture(state, ops) {
+  const { items, unread, unseen } = overlay(state, ops);
+  const held = items.slice(0, SHOWN);
+  const more = items.length > SHOWN ? held.at(-1).pos : state.more;
+  return { items: held, unread, unseen, more, serverTime: state.serverTime, seq: 0, epoch: 0, unreadAt: -1, stale: null, marks: [], changed: [] };
+}
+
 /** For connect({offline}): what the page has not been told is done is kept. */
 export function offlineQueue() {
   let known = '';
-  const attempt = () => navigator.onLine !== false && document.visibilityState !== 'hidden' && flush().catch(() => {});
-  globalThis.addEventListener?.('online', attempt);
-  globalThis.document?.addEventListener('visibilitychange', attempt);
+  let keeping = null; // what to keep when the time has come
+  let timer;
+  const adding = new Map(); // op_id -> promise, until it is there
+  const write = () => {
+    const act = keeping;
+    clearTimeout(timer);
+    timer = undefined;
+    keeping = null;
+    return act?.().catch(() => {});
+  };
+  const look = () => {
+    if (document.visibilityState === 'hidden') write(); // perhaps for ever
+    else if (navigator.onLine !== false) flush().catch(() => {});
+  };
+  globalThis.addEventListener?.('online', look);
+  globalThis.document?.addEventListener('visibilitychange', look);
   return {
     load,
+    /** {ops, shown}: what waits, and what was shown last. */
+    async open(user) {
+      const shown = await asked((await database()).transaction('shown').objectStore('shown').get(user));
+      return { ops: await load(user), shown: shown?.picture };
+    },
+    /** What is shown now. */
+    keep(user, state, ops) {
+      if (state.seq === null) return;
+      keeping = () => change('shown', (all) => all.put({ user, picture: picture(state, ops) }));
+      timer ??= setTimeout(write, SHOWN_MS);
+    },
     async put(user, op) {
-      if ((await asked((await database()).transaction('ops').objectStore('ops').count())) >= MOST) throw new Error(`more than ${MOST} operations wait`);
-      await change('ops', (ops) => ops.add({ user, op }));
+      const added = add(user, op).finally(() => adding.delete(op.op_id));
+      adding.set(op.op_id, added);
+      await added;
       const worker = await globalThis.navigator?.serviceWorker?.getRegistration();
       await worker?.sync?.register(SYNC_TAG).catch(() => {}); // refused: the other occasions remain
     },
-    done: (user, op_id) => remove(op_id),
+    /** It may be done before it is there. */
+    async done(user, op_id) {
+      await adding.get(op_id)?.catch(() => {});
+      await remove(op_id);
+    },
     /** With this the service worker can send when no page is open. */
     async remember({ user, token, base }) {
       const now = JSON.stringify([user, token, base]);
@@ -108,8 +168,10 @@ export function offlineQueue() {
     },
     /** Somebody logs out: nothing of theirs stays on this device. */
     async forget(user) {
+      clearTimeout(timer);
+      timer = keeping = null;
       for (const op of await load(user)) await remove(op.op_id);
-      await change('users', (users) => users.delete(user));
+      for (const name of ['users', 'shown']) await change(name, (all_) => all_.delete(user));
     },
   };
 }

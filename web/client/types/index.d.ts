@@ -48,7 +48,7 @@ export interface Options {
   url?: string;
   /** A user's token, or what gets one: asked again before the old one ends, and when it is refused. */
   token?: string | (() => string | Promise<string>);
-  /** The user; what the token says when absent. */
+  /** The user; what the token says when absent. With it the page opens without a network, too. */
   user?: string;
   /** More parameters of the connect. */
   params?: Record<string, string>;
@@ -62,6 +62,9 @@ export interface OfflineQueue {
   put(user: string, op: object): Promise<void>;
   done(user: string, op_id: string): Promise<void>;
   load(user: string): Promise<object[]>;
+  /** What waits, and what the inbox showed last: a page that opens without a network shows it. */
+  open(user: string): Promise<{ ops: object[]; shown?: object }>;
+  keep(user: string, state: object, ops: object[]): void;
   remember(session: { user: string | null; token: string; base: string }): Promise<void>;
   forget(user: string): Promise<void>;
 }
