@@ -15,7 +15,10 @@ CFLAGS_fuzz    = -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
                  -fno-omit-frame-pointer -fprofile-instr-generate -fcoverage-mapping
 PKG      = libzmq libmicrohttpd lmdb libwslay libcrypto
 CFLAGS   = -std=gnu11 -D_GNU_SOURCE -g $(CFLAGS_$(V)) $(WARN) -MMD -MP -I. $(shell pkg-config --cflags $(PKG) 2>/dev/null)
-LDFLAGS  = $(CFLAGS_$(V)) -pthread
+# Static: the shared UBSan of gcc 12 beside ASan says what it finds on standard error only, and not where
+# tests/run looks for what a process of a test has found.
+LDFLAGS_asan = -static-libasan -static-libubsan
+LDFLAGS  = $(CFLAGS_$(V)) $(LDFLAGS_$(V)) -pthread
 LIBS_all      = -lzmq -lcrypto
 LIBS_store    = -llmdb
 LIBS_session  = -lmicrohttpd -lwslay

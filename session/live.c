@@ -126,12 +126,21 @@ static void fetched(struct ask_waiter w, const struct msg *answer, enum err e)
     step(s, m, ev, &news);
 }
 
+/* How long the store has for an answer: what its join has left, or as always. */
+static uint64_t fetch_ms(const struct session *s, const struct member *m)
+{
+    uint64_t end_ms = m->view.deadline_ms, most_ms = s->settings->request_ms;
+    if (end_ms <= s->now_ms)
+        return 1;
+    return end_ms - s->now_ms < most_ms ? end_ms - s->now_ms : most_ms;
+}
+
 static void fetch(struct session *s, struct member *m, struct msg *request, uint32_t asked)
 {
     if (m->fetch)
         ask_cancel(s->store, m->fetch);
     struct ask_waiter w = {fetched, s, m, asked};
-    m->fetch = ask(s->store, request, s->now_ms, s->settings->request_ms, true, w);
+    m->fetch = ask(s->store, request, s->now_ms, fetch_ms(s, m), true, w);
 }
 
 static void fetch_snapshot(struct session *s, struct member *m, uint32_t asked)

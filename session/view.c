@@ -108,7 +108,7 @@ static void mount(struct view *v, struct view_effects *fx)
         fetch_changes(v, fx);
     else
         fetch_snapshot(v, fx);
-    enter(v, VIEW_mounting, VIEW_NEVER);
+    enter(v, VIEW_mounting, v->deadline_ms);
 }
 
 static void joining(struct view *v, const struct view_event *ev, struct view_effects *fx)
@@ -175,6 +175,9 @@ static void mounting(struct view *v, const struct view_event *ev, struct view_ef
         if (ev->asked == v->asked)
             refuse_join(v, fx);
         break;
+    case EV_deadline:
+        refuse_join(v, fx);
+        break;
     case EV_broadcast:
     case EV_head:
         hear(v, ev->seq);
@@ -190,7 +193,6 @@ static void mounting(struct view *v, const struct view_event *ev, struct view_ef
     case EV_reconnect:
     case EV_congested:
     case EV_drained:
-    case EV_deadline:
     case EV_COUNT:
         break;
     }

@@ -168,6 +168,14 @@ export class Belfry {
     return this.request('POST', path_, { ...options, body, headers: { ...bearer(token), ...options.headers } });
   }
 
+  /** What /metrics says: of that process, or of all session processes together. */
+  async counter(name, role = 'session\\.\\d+') {
+    const { text } = await this.get('/metrics', this.apiKey);
+    const rows = [...text.matchAll(new RegExp(`^belfry_${name}(?:_total)?\\{[^}]*role="${role}"[^}]*\\} (\\d+)$`, 'gm'))];
+    assert.ok(rows.length > 0, `a counter ${name}`);
+    return rows.reduce((sum, row) => sum + Number(row[1]), 0);
+  }
+
   /** A notification created, as a back end does it; its {user, id, seq}. */
   async create(to, title = 'hello', more = {}, headers = {}) {
     const answer = await this.post('/api/notifications', { to, title, ...more }, this.apiKey, { headers });

@@ -7,6 +7,7 @@
 import { EVENTS, InboxState, PASSING } from '../../web/client/src/inbox-state.js';
 
 const PAGE = 50;
+const AGAIN_MS = 100;
 
 /**
  * socket   a connected phoenix Socket
@@ -18,7 +19,7 @@ export function followInbox(socket, user, tell = () => {}) {
   const channel = socket.channel(`user:${user}:notifications`, () => inbox.since());
   let asking = false;
   let pulling = false;
-  let stale = false; // more changed while we pulled
+  let more = false; // more changed while we pulled
 
   function heal() {
     if (asking) return;
@@ -34,31 +35,34 @@ export function followInbox(socket, user, tell = () => {}) {
       .receive('timeout', done);
   }
 
-  /* One at a time: many changes at once must not become many pages, which the server bounds. */
-  function pull() {
-    stale = pulling;
-    if (pulling) return;
+  /* One page at a time: many changes at once must not become many pages, which the server bounds.
+   * After a sync also what is below its page, until as much is true as is shown. */
+  function pull(before) {
+    if (pulling) return (more = true);
     pulling = true;
-    const done = () => {
+    more = false;
+    const failed = () => {
       pulling = false;
-      if (stale) pull();
+      if (channel.state === 'joined') setTimeout(() => pull(before), AGAIN_MS);
     };
     channel
-      .push('list', { limit: PAGE })
+      .push('list', { limit: PAGE, before })
       .receive('ok', (answer) => {
-        inbox.merge(answer);
+        inbox.merge(answer, before);
         tell('merged', 'list', answer);
-        done();
+        pulling = false;
+        if (more) pull();
+        else if (inbox.stale !== null) pull(inbox.stale);
       })
-      .receive('error', done)
-      .receive('timeout', done);
+      .receive('error', failed)
+      .receive('timeout', failed);
   }
 
   for (const event of [...EVENTS, ...PASSING])
     channel.on(event, (payload) => {
       const what = inbox.receive(event, payload);
       if (what === 'gap') heal();
-      if (what === 'applied' && event === 'notifications:changes') pull();
+      if (what === 'sync' || (what === 'applied' && event === 'notifications:changes')) pull(inbox.stale ?? undefined);
       tell(what, event, payload);
     });
 

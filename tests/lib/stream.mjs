@@ -171,7 +171,7 @@ export class Stream {
       let count;
       const same = async () => {
         count = await this.#get('/api/notifications/count', user); // again each time: things expire
-        return tab.inbox.seq === count.seq && tab.badge === count.unread_count;
+        return tab.inbox.seq === count.seq && tab.badge === count.unread_count && tab.inbox.stale === null;
       };
       await tab.until(() => `as the store: ${JSON.stringify(count)}`, same, Math.max(1, end - Date.now()));
     }

@@ -59,7 +59,7 @@ export class Listener {
 
 /**
  * A page's copy of a topic with history, by the rules of docs/api.md: a message is applied when its
- * `prev` is our seq. `broken` has what no page should ever see: a hole, or a message twice.
+ * `prev` is our seq. `broken` has what no page should ever see while it is joined: a hole, or a message twice.
  */
 export class Feed extends Listener {
   seq = null;
@@ -99,7 +99,10 @@ export class Feed extends Listener {
     this.epoch = epoch;
   }
 
+  /* Not joined, what comes is none of this join's: a join that was given up is still answered, and 1.7.23 hands on
+   * what a long-poll had when it ended, without what was for the join that ended with it. */
   heard(event, payload) {
+    if (this.seq !== null && this.channel.state !== 'joined') return;
     super.heard(event, payload);
     if (event === 'topic:sync') {
       this.syncs++;

@@ -41,12 +41,8 @@ class Watched {
     Object.assign(this, { belfry, agent, base: belfry.base });
   }
 
-  /** Of the session processes together, as /metrics says it. */
-  async counter(name) {
-    const { text } = await this.belfry.get('/metrics', this.belfry.apiKey);
-    const rows = [...text.matchAll(new RegExp(`^belfry_${name}(?:_total)?\\{role="session\\.\\d+"\\} (\\d+)$`, 'gm'))];
-    assert.ok(rows.length > 0, `a counter ${name}`);
-    return rows.reduce((sum, row) => sum + Number(row[1]), 0);
+  counter(name) {
+    return this.belfry.counter(name);
   }
 
   counts(name, want, ms) {
@@ -138,7 +134,7 @@ bound('a WebSocket that stops reading: one sync with the right count, and memory
   });
 
 bound('a WebSocket that never reads is closed after stall_ms, others are not',
-  { output_bytes: 8192, stall_ms: 1000 }, async (b, t) => {
+  { output_bytes: 65536, stall_ms: 1000 }, async (b, t) => {
     const tabs = await Promise.all(transports.map((transport) => openTab(b.belfry, 'stall', { transport })));
     closing(t, ...tabs);
     const idle = await b.joined('idle');
@@ -212,7 +208,7 @@ for (const [what, settings, push] of [
         return (await b.counter('close_slow_reader')) === 1;
       }, 30000);
       const grown = (await b.memory()) - before;
-      assert.ok(grown < 8 * MB, `${grown} bytes more`);
+      assert.ok(grown < 16 * MB, `${grown} bytes more`); // what is asked of the store at once, 200 kB each, may all come
       await b.counts('websockets', 1, 6000);
       assert.equal(await b.counter('close_slow_reader'), 1);
       flood.ws.terminate();

@@ -10,7 +10,7 @@ import { Belfry, checked, topicPath } from '../lib/belfry.mjs';
 import { answered, both, closing, openSocket, transports, versions } from '../lib/phoenix.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { classes } from '../lib/topics.mjs';
-import { until } from '../lib/until.mjs';
+import { randomOf, until } from '../lib/until.mjs';
 
 const GONE_MS = 5000; // a killed process's users are gone everywhere
 const REAP_MS = 1500; // a long-poll client that does not come any more
@@ -273,6 +273,59 @@ check('row 76: everyone agrees after a thousand joins and leaves', async (t) => 
   const frames = lookers[0].frames('presence_diff').length;
   t.diagnostic(`${joins} joins and ${joins - stay.size} leaves were told in ${frames} diffs`);
   assert.ok(frames < 400, `${frames} diffs: they are gathered`);
+});
+
+const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+
+check(`churn with processes killed at random: all views are equal within ${GONE_MS} ms, without ghosts`, async (t) => {
+  const topic = fresh();
+  const random = randomOf(SEED);
+  const dice = (n) => Math.floor(random() * n);
+  const there = new Map(); // the oracle: who is in the room, by the id in its meta
+  const lookers = [];
+  for (let i = 0; i < 8; i++)
+    lookers.push(...(await visitors(t, topic, [`z${i}`], { version: both[i % 2], transport: transports[(i >> 1) % 2], meta: { id: `z${i}` } })));
+  let [more, joins, rejoins, kills] = [true, 0, 0, 0];
+  for (const one of lookers) one.channel.joinPush.receive('ok', () => rejoins++);
+  t.after(() => there.forEach((raw) => raw.ws.terminate()));
+  const come = async (k) => {
+    for (let n = 0; more; n++) {
+      const id = `${k}-${n}`;
+      const raw = await RawSocket.open(belfry.base, belfry.token(`c${k}`)).catch(() => null);
+      if (!raw) continue; // a process that was killed
+      raw.closed.then(() => there.delete(id));
+      const joined = await raw.join(topic, '1', { meta: { id } }).then(() => true, () => false);
+      if (joined && raw.code === null) there.set(id, raw);
+      joins += joined;
+      const what = dice(4);
+      await pause(10 + dice(150));
+      if (what === 0) raw.ws.terminate();
+      else if (what === 1) raw.ws.close();
+      else if (what === 2) raw.send(['1', 'u', topic, 'presence:update', { meta: { id, moved: n } }]);
+      if (what > 1 && there.size > 150) raw.ws.terminate();
+    }
+  };
+  const coming = Array.from({ length: 20 }, (_, k) => come(k));
+  for (const end = Date.now() + 8000; Date.now() < end; kills++) {
+    const role = ['session.0', 'session.1', 'session.2', 'broker'][dice(4)];
+    const pid = await belfry.kill(role);
+    await belfry.back(role, pid);
+    await pause(dice(600));
+  }
+  more = false;
+  await Promise.all(coming);
+  const end = Date.now();
+  const seen = (metas) => Object.values(metas).flat().map(({ id }) => id).sort().join(' ');
+  const truth = () => [...there.keys(), ...lookers.map(({ user }) => user)].sort().join(' ');
+  const left = () => GONE_MS - (Date.now() - end);
+  for (const looker of lookers)
+    await until(() => `seed ${SEED}: ${looker.user} sees ${seen(looker.metas)}, not ${truth()}`, () => seen(looker.metas) === truth(), left());
+  t.diagnostic(`seed ${SEED}: ${kills} kills, ${joins} joins, ${rejoins} of those who look on; all equal after ${Date.now() - end} ms, ${there.size} there`);
+  for (let i = 0; i < 6; i++) {
+    const { json } = await belfry.get(topicPath(topic, 'presence'), belfry.apiKey);
+    assert.deepEqual([json.count, seen(Object.fromEntries(Object.entries(json.presences).map(([key, { metas }]) => [key, metas])))], [there.size + lookers.length, truth()]);
+  }
+  assert.ok(kills > 5 && joins > 100 && there.size > 10);
 });
 
 check('the broker and the store go and come back: nobody leaves, nobody joins', async (t) => {

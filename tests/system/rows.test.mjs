@@ -58,11 +58,6 @@ async function joined(t, topic, options) {
 }
 
 /** A counter of the session processes, summed. */
-async function gauge(name, at = belfry) {
-  const { text } = await at.get('/metrics', at.apiKey);
-  return [...text.matchAll(new RegExp(`^belfry_${name}\\{[^}]*role="session\\.\\d+"[^}]*\\} (\\d+)$`, 'gm'))].reduce((sum, row) => sum + Number(row[1]), 0);
-}
-
 check('row 10: without an Origin, as from a client that is no page, both transports open', async () => {
   const token = belfry.token('ann');
   const { status, socket } = await handshake(belfry.base, `/socket/websocket?token=${token}&vsn=2.0.0`);
@@ -101,7 +96,7 @@ for (const version of both)
     for (const role of ['store', 'broker'])
       check(`row 30: a join is answered too late because of the ${role}: at last one subscription, ${version}, ${transport}`, async (t) => {
         const topic = fresh('channel');
-        const views = await gauge('views');
+        const views = await belfry.counter('views');
         const feed = listener(t, topic, { Kind: Feed, version, transport, timeout: 400, rejoinAfterMs: () => 100 });
         await until('open', () => feed.wire.opened);
         const pid = await belfry.signal(role, 'SIGSTOP');
@@ -121,9 +116,9 @@ for (const version of both)
         await feed.told(2);
         assert.deepEqual(feed.messages.map((one) => one.payload.n), [1, 2]);
         assert.deepEqual(feed.broken, []);
-        await until('one view of it is left', async () => (await gauge('views')) <= views + 1, 8000); // those of the rows before may still go
+        await until('one view of it is left', async () => (await belfry.counter('views')) <= views + 1, 8000); // those of the rows before may still go
         await feed.close();
-        await until('and none when it has gone', async () => (await gauge('views')) <= views, 30000);
+        await until('and none when it has gone', async () => (await belfry.counter('views')) <= views, 30000);
       });
 
 for (const version of both)
@@ -139,7 +134,7 @@ for (const version of both)
       closes.push([code, reason]);
       close(code, reason);
     };
-    const connections = await gauge('connections');
+    const connections = await belfry.counter('connections');
     const from = Date.now();
     proxy.mute = true;
     const { seq } = await belfry.publish(topic, 'said', { n: 1 }); // lost on the way
@@ -150,7 +145,7 @@ for (const version of both)
     await feed.reached(seq, 8000);
     assert.deepEqual(feed.broken, []);
     assert.ok(feed.joins.length >= 2);
-    await until('one connection is left', async () => (await gauge('connections')) === connections);
+    await until('one connection is left', async () => (await belfry.counter('connections')) === connections);
   });
 
 for (const version of both)
@@ -248,6 +243,32 @@ for (const version of both)
     assert.deepEqual(feed.broken, []);
   });
 
+for (const version of both)
+  check(`what a long-poll still hands on when it has ended is no news, and the next join brings it, ${version}`, async (t) => {
+    const topic = fresh('channel');
+    const feed = await joined(t, topic, { Kind: Feed, version, transport: 'longpoll', reconnectAfterMs: () => 50 });
+    const made = [];
+    const publish = async (n) => made.push((await belfry.publish(topic, 'said', { n })).seq);
+    const joins = await gauge('joins_total');
+    let conn;
+    feed.socket.onOpen(() => {
+      conn ??= feed.socket.conn;
+      conn.poll = () => {};
+    });
+    cut(feed);
+    for (let n = 0; n < 3; n++) await publish(n);
+    await until('the join is answered', async () => (await gauge('joins_total')) > joins);
+    const broadcasts = await gauge('broadcasts_total');
+    await publish(3);
+    await until('and a broadcast waits behind it', async () => (await gauge('broadcasts_total')) > broadcasts);
+    feed.socket.onOpen(() => delete feed.socket.conn.poll);
+    conn.poll = () => cut(feed); // called when phoenix.js has the batch, and has handed on none of it
+    feed.LongPoll.prototype.poll.call(conn);
+    await feed.reached(made.at(-1));
+    assert.deepEqual(feed.broken, []);
+    assert.deepEqual(feed.seqs, made);
+  });
+
 /* ---- bounds ---- */
 
 checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounded, and its session ends; who polls stays',
@@ -286,7 +307,7 @@ checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounde
     const grown = rss() - before;
     t.diagnostic(`${grown} kB more behind the first 2,500`);
     assert.ok(grown < 10000, `${grown} kB for 20 MB of payloads`);
-    await until('those who do not poll are over', async () => (await gauge('close_slow_reader_total', own)) === 1 + paused.length);
+    await until('those who do not poll are over', async () => (await own.counter('close_slow_reader_total')) === 1 + paused.length);
     assert.deepEqual((await poll.get()).json, { status: 500 });
     assert.deepEqual((await poll.post([['1', '2', topic, 'typing', {}]])).json, { status: 410 });
     for (const { one, go } of paused) {
@@ -298,7 +319,7 @@ checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounde
     raw.send(['1', 'end', topic, 'typing', { n: 'end' }]);
     for (const one of [...polling, ...paused.map((each) => each.one)]) await one.told('end');
     for (const one of polling) assert.deepEqual([one.wire.opened, one.wire.closes], [1, []]);
-    assert.ok((await gauge('lost_total', own)) > 100);
+    assert.ok((await own.counter('lost_total')) > 100);
     await raw.close();
   });
 
@@ -314,7 +335,7 @@ for (const transport of transports)
       const made = [];
       const publish = async (text) => made.push((await own.publish(topic, 'said', { text })).seq);
       const text = 'x'.repeat(30000);
-      while ((await gauge('behind_total', own)) === 0) await publish(text); // the kernel keeps some for a socket
+      while ((await own.counter('behind_total')) === 0) await publish(text); // the kernel keeps some for a socket
       for (let i = 0; i < 60; i++) await publish('short'); // more than a page
       await other.reached(made.at(-1));
       if (transport === 'websocket') {
@@ -394,7 +415,7 @@ checkWith('rows 33, 37: who is silent is closed, with 1001; no way of closing sa
     greedy.ws._socket.pause();
     const ref = 'r'.repeat(60);
     for (let i = 0; i < 80000; i++) greedy.send(`[null,"${ref}","phoenix","heartbeat",{}]`);
-    await until('it is closed for not reading', async () => (await gauge('close_slow_reader_total', own)) > 0, 10000);
+    await until('it is closed for not reading', async () => (await own.counter('close_slow_reader_total')) > 0, 10000);
     greedy.ws._socket.resume();
     ways['does not read'] = (await within('closed', greedy.closed, 10000)).code;
 

@@ -41,7 +41,7 @@ after(() => belfry?.stop());
 
 let ids = 0;
 const fresh = (kind) => `${kind}:t${++ids}`;
-const TOPICS_OF_ANN = { topics: ['tok:{any}', 'auth:x'] };
+const TOPICS_OF_ANN = { topics: ['auth:x', 'tok:{any}'] };
 const tokenOf = (user) => (user ? belfry.token(user, user === 'ann' ? TOPICS_OF_ANN : {}) : '');
 
 /** One joined raw WebSocket; `user` null: without a token. */
@@ -57,17 +57,17 @@ async function refs(raw, topic, event, payload, ref = `p${++ids}`) {
 }
 
 /** What a join is answered, by either transport. */
-async function joinAs(user, topic, transport) {
+async function joinAs(user, topic, transport, payload = {}) {
   if (transport === 'websocket') {
     const raw = await RawSocket.open(belfry.base, tokenOf(user));
-    raw.send(['1', '1', topic, 'phx_join', {}]);
+    raw.send(['1', '1', topic, 'phx_join', payload]);
     const frame = await raw.reply('1');
     await raw.close();
     return frame;
   }
   const poll = new RawPoll(belfry.base, tokenOf(user));
   assert.equal((await poll.start()).json.status, 410);
-  await poll.post([['1', '1', topic, 'phx_join', {}]]);
+  await poll.post([['1', '1', topic, 'phx_join', payload]]);
   const frames = await poll.frames((frame) => frame[1] === '1');
   return frames.find((frame) => frame[1] === '1');
 }
@@ -136,14 +136,16 @@ const named = (who) => (who === '-' ? null : who);
 for (const transport of transports)
   check(`who may join, by the class's word, ${transport}`, async () => {
     for (const topic of ['member:1', 'club:1', 'board:1']) await belfry.member('PUT', topic, 'mem');
+    const { epoch } = await belfry.history('member:1');
     for (const [topic, may] of MAY)
-      for (const who of WHO) {
-        const [joinRef, ref, , , { status, response }] = await joinAs(named(who), topic, transport);
-        const let_in = may.includes(who);
-        assert.equal(status, let_in ? 'ok' : 'error', `${who} on ${topic}`);
-        assert.deepEqual([joinRef, ref], ['1', '1']);
-        if (!let_in) assert.deepEqual(response, { reason: 'unauthorized' }, `${who} on ${topic}`);
-      }
+      for (const who of WHO)
+        for (const payload of [{}, { since: 0, epoch }, { since: 0, epoch: epoch + 1 }]) { // also who says to come back
+          const [joinRef, ref, , , { status, response }] = await joinAs(named(who), topic, transport, payload);
+          const let_in = may.includes(who);
+          assert.equal(status, let_in ? 'ok' : 'error', `${who} on ${topic}`);
+          assert.deepEqual([joinRef, ref], ['1', '1']);
+          if (!let_in) assert.deepEqual(response, { reason: 'unauthorized' }, `${who} on ${topic}`);
+        }
   });
 
 check('who may publish, by the class\'s word', async () => {

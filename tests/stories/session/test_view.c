@@ -275,9 +275,9 @@ STORY(transient_events_pass_without_a_number,
 
 STORY(without_a_broker_the_join_is_refused,
       "[    0] join > subscribe = joining\n"
-      "[ 5000] deadline > refuse = closed\n"
-      "[ 5001] confirmed = closed\n",
-      {EV_join, 0}, {EV_deadline, 5000}, {EV_confirmed, 5001})
+      "[ 8000] deadline > refuse = closed\n"
+      "[ 8001] confirmed = closed\n",
+      {EV_join, 0}, {EV_deadline, 8000}, {EV_confirmed, 8001})
 
 STORY(without_a_store_the_join_is_refused,
       "[    0] join > subscribe = joining\n"
@@ -306,7 +306,33 @@ STORY(whatever_may_have_been_missed_is_looked_up,
       {EV_join, 0}, {EV_suspect, 1}, {EV_confirmed, 2}, {EV_suspect, 3}, {EV_snapshot, 4, 5, 0, 1},
       {EV_snapshot, 5, 6, 0, 2}, {EV_suspect, 6}, {EV_changes, 7, 6, 0, 3})
 
-/* Any event in any state: nothing asserts, and the deadline is set only while joining. */
+/* However often it is asked for again, a join has the time that it had when it began. */
+static void a_join_has_one_deadline(void **unused)
+{
+    (void)unused;
+    static const struct view_event steps[] = {
+        {.kind = EV_join, .now_ms = 7, .seq = 3},
+        {.kind = EV_confirmed, .now_ms = 4000},
+        {.kind = EV_suspect, .now_ms = 5000},
+        {.kind = EV_too_old, .now_ms = 6000, .asked = 2},
+        {.kind = EV_broadcast, .now_ms = 6001, .seq = 9},
+        {.kind = EV_snapshot, .now_ms = 7000, .seq = 8, .asked = 3}};
+    struct view v;
+    struct view_effects fx;
+    view_init(&v);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        view_step(&v, &steps[i], &fx);
+        assert_int_equal(v.deadline_ms, 7 + VIEW_JOIN_MS);
+    }
+    struct view late = v;
+    view_step(&late, &(struct view_event){.kind = EV_deadline, .now_ms = 7 + VIEW_JOIN_MS}, &fx);
+    assert_int_equal(fx.list[0].kind, FX_refuse);
+    view_step(&v, &(struct view_event){.kind = EV_snapshot, .seq = 9, .asked = 4}, &fx);
+    assert_int_equal(v.state, VIEW_live);
+    assert_true(v.deadline_ms == VIEW_NEVER);
+}
+
+/* Any event in any state: nothing asserts, and the deadline is set only until the join is answered. */
 static void every_event_in_every_state(void **unused)
 {
     (void)unused;
@@ -323,7 +349,7 @@ static void every_event_in_every_state(void **unused)
             view_step(&v, &ev, &fx);
             assert_true(v.state < VIEW_STATE_COUNT);
             assert_true(v.heard >= 5 || kind == EV_too_old);
-            assert_true((v.state == VIEW_joining) || v.deadline_ms == VIEW_NEVER);
+            assert_true(v.state == VIEW_joining || v.deadline_ms == VIEW_NEVER);
         }
     }
 }
@@ -351,6 +377,7 @@ int main(void)
         cmocka_unit_test(without_a_store_the_join_is_refused),
         cmocka_unit_test(without_a_store_a_hole_is_said_to_the_client),
         cmocka_unit_test(whatever_may_have_been_missed_is_looked_up),
+        cmocka_unit_test(a_join_has_one_deadline),
         cmocka_unit_test(every_event_in_every_state),
     };
     return cmocka_run_group_tests_name("session/view", tests, NULL, NULL);
