@@ -142,7 +142,14 @@ check('a message that overtakes the answer of a join follows it at once', async 
 
 const dir = fs.mkdtempSync('/tmp/b-clock-');
 const clock = path.join(dir, 'off');
-const later = (ms) => fs.writeFileSync(clock, String(ms));
+fs.writeFileSync(clock, Buffer.alloc(8));
+const later = (ms) => { // in place: the processes have it mapped
+  const number = Buffer.alloc(8);
+  number.writeBigInt64LE(BigInt(ms));
+  const fd = fs.openSync(clock, 'r+');
+  fs.writeSync(fd, number, 0, 8, 0);
+  fs.closeSync(fd);
+};
 process.on('exit', () => fs.rmSync(dir, { recursive: true, force: true }));
 later(0);
 
@@ -183,7 +190,7 @@ check('history_h: what is older is in no page and in no recovery, whether or not
   assert.deepEqual([feed.broken, feed.messages.map((one) => one.payload.n)], [[], [1, 2, 3, 4, 5]], 'who is there is told of all');
   await own.check();
 }, {
-  TEST_CLOCK: clock,
+  CLOCK_OFFSET: clock,
   LD_PRELOAD: path.join(bin, '../tests/preload/clock.so'),
   ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0`, // the sanitizers want to be the first
 });
