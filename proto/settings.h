@@ -22,7 +22,9 @@
     S(u64, connections, "session/connections", 0, 1000000, "0",                                    \
       "most connections of a process; 0: what its descriptors allow")                              \
     S(str, origins, "session/origins", 0, 500, "",                                                 \
-      "pages that may connect, comma between, like https://example.com; empty: the same host")     \
+      "pages of other hosts that may connect and use the API, comma between: "                     \
+      "https://example.com, "                                                                      \
+      "//example.com, //*.example.com, or * for all; empty: none")                                 \
     S(u64, idle_ms, "session/idle_ms", 1000, 3600000, "60000",                                     \
       "close a WebSocket that sent nothing for so long")                                           \
     S(u64, poll_ms, "session/poll_ms", 100, 15000, "10000", "a long-poll waits so long")           \
@@ -47,6 +49,7 @@
     S(str, issuer, "auth/issuer", 0, 200, "", "tokens must name this issuer (iss); empty: any")    \
     S(str, audience, "auth/audience", 0, 200, "",                                                  \
       "tokens must name this audience (aud); empty: any")                                          \
+    S(str, cookie, "auth/cookie", 0, 64, "", "cookie that may carry a user's token; empty: none")  \
     S(u64, leeway_s, "auth/leeway_s", 0, 300, "5",                                                 \
       "seconds that the clocks of who signs tokens and of this machine may differ")                \
     S(u64, lifetime_days, "auth/lifetime_days", 1, 3660, "400",                                    \

@@ -3,6 +3,7 @@
 
 #include "lib/secret.h"
 #include "session/keys.h"
+#include "session/origin.h"
 #include "session/revoked.h"
 
 #include <strings.h>
@@ -73,43 +74,10 @@ static struct bytes bearer(const struct request *r)
     return (struct bytes){value, n};
 }
 
-/* The host of `scheme://host:port` or `host:port`, without the port; [::1] keeps its brackets. */
-static struct bytes host_of(const char *text)
-{
-    const char *scheme = strstr(text, "://");
-    const char *from = scheme ? scheme + 3 : text;
-    size_t n = *from == '[' ? strcspn(from, "]") + 1 : strcspn(from, ":/");
-    return (struct bytes){from, n};
-}
-
-static bool same_host(struct bytes a, struct bytes b)
-{
-    return a.n == b.n && a.n > 0 && strncasecmp(a.p, b.p, a.n) == 0;
-}
-
-/* One of `list`, comma between, is exactly this origin. */
-static bool listed(const char *list, const char *origin)
-{
-    size_t n = strlen(origin);
-    while (*list) {
-        size_t here = strcspn(list, ",");
-        if (here == n && strncasecmp(list, origin, n) == 0)
-            return true;
-        list += here + (list[here] == ',');
-        list += strspn(list, " ");
-    }
-    return false;
-}
-
 bool auth_origin(const struct session *s, const struct request *r)
 {
-    const char *origin = request_header(r, "Origin");
-    const char *host = request_header(r, "Host");
-    if (!origin)
-        return true;
-    if (host && same_host(host_of(origin), host_of(host)))
-        return true;
-    return listed(s->settings->origins, origin);
+    return origin_allowed(s->settings->origins, request_header(r, "Origin"),
+                          request_header(r, "Host"));
 }
 
 /* A page of another site can make its own name point to 127.0.0.1: then Host tells. */
@@ -117,7 +85,7 @@ static bool local_name(const char *host)
 {
     if (!host)
         return false;
-    struct bytes name = host_of(host);
+    struct bytes name = origin_host(host);
     return same_host(name, BYTES("localhost")) || same_host(name, BYTES("127.0.0.1")) ||
            same_host(name, BYTES("[::1]"));
 }
@@ -128,6 +96,40 @@ bool auth_dev(const struct session *s, const struct request *r)
     const char *host = request_header(r, "Host");
     return s->settings->dev && request_loopback(r) && local_name(host) &&
            (!origin || (local_name(origin) && auth_origin(s, r)));
+}
+
+/* What a page's browser sends by itself, wherever the page is from: so it counts only for pages that may
+ * talk to us, and what changes something must bring a header that no form and no image can. */
+static bool cookie_counts(const struct session *s, const struct request *r)
+{
+    const char *site = request_header(r, "Sec-Fetch-Site");
+    if (request_header(r, "Origin"))
+        return auth_origin(s, r);
+    return r->method == HTTP_GET && (!site || strcasecmp(site, "cross-site") != 0);
+}
+
+struct bytes auth_cookie(const struct session *s, const struct request *r)
+{
+    const char *name = s->settings->cookie;
+    return name[0] && cookie_counts(s, r) ? request_cookie(r, name) : (struct bytes){0};
+}
+
+static void refuse_who(struct session *s, struct who *who, const char *why)
+{
+    who->kind = WHO_nobody;
+    who->barred = true;
+    who->why = why;
+    count_one(s, COUNT_refused_auth);
+}
+
+static void by_cookie(struct session *s, const struct request *r, struct bytes text,
+                      struct who *who)
+{
+    auth_token(s, text, who);
+    if (who->kind == WHO_service)
+        refuse_who(s, who, "a cookie may carry a user's token only");
+    else if (who->kind == WHO_user && r->method != HTTP_GET && !request_header(r, CSRF_HEADER))
+        refuse_who(s, who, "with a cookie the header " CSRF_HEADER " must be there");
 }
 
 static void by_key(struct session *s, struct bytes text, struct who *who)
@@ -147,15 +149,12 @@ static void judge(struct session *s, const struct request *r, struct who *who)
 {
     if (who->kind != WHO_service || (who->scopes & (r->scope | SCOPE_admin)))
         return;
-    who->kind = WHO_nobody;
-    who->barred = true;
-    who->why = "the scopes of this key do not reach this";
-    count_one(s, COUNT_refused_auth);
+    refuse_who(s, who, "the scopes of this key do not reach this");
 }
 
 void auth_request(struct session *s, const struct request *r, struct who *who)
 {
-    struct bytes text = bearer(r);
+    struct bytes text = bearer(r), cookie = auth_cookie(s, r);
     *who = (struct who){.kind = WHO_nobody, .scopes = SCOPE_all};
     if (text.n > 0 && secret_equal(text, bytes_of(s->api_key)))
         who->kind = WHO_service;
@@ -163,6 +162,8 @@ void auth_request(struct session *s, const struct request *r, struct who *who)
         by_key(s, text, who);
     else if (text.n > 0)
         auth_token(s, text, who);
+    else if (cookie.n > 0)
+        by_cookie(s, r, cookie, who);
     else if (auth_dev(s, r))
         who->kind = WHO_service;
     else

@@ -39,7 +39,13 @@ struct hello auth_hello(const struct session *s, const struct token *t, uint8_t 
 /* Of a text that must be a token. */
 void auth_token(struct session *s, struct bytes text, struct who *who);
 
-/* The request's page may talk to us: no Origin, our own host, or one of session/origins. */
+/* With a cookie, this must be there for what changes something; its value does not matter. */
+#define CSRF_HEADER "X-Belfry-CSRF"
+
+/* The token in the cookie auth/cookie, where it counts; else empty. */
+struct bytes auth_cookie(const struct session *s, const struct request *r);
+
+/* The request's page may talk to us: origin.h. */
 bool auth_origin(const struct session *s, const struct request *r);
 
 /* Dev mode holds for this request. */

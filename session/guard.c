@@ -19,6 +19,7 @@ static const char *const once[] = {
     "Idempotency-Key",
     "Sec-WebSocket-Version",
     "X-Phoenix-AuthToken",
+    "Cookie",
 };
 enum { ONCE = sizeof once / sizeof *once };
 

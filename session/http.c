@@ -8,6 +8,7 @@
 #include "session/door.h"
 #include "session/guard.h"
 #include "session/longpoll.h"
+#include "session/origin.h"
 #include "session/routes.h"
 
 #include <arpa/inet.h>
@@ -69,6 +70,12 @@ struct bytes request_query(const struct request *r, const char *name)
         !value)
         return (struct bytes){0};
     return (struct bytes){value, n};
+}
+
+struct bytes request_cookie(const struct request *r, const char *name)
+{
+    const char *value = MHD_lookup_connection_value(r->mhd, MHD_COOKIE_KIND, name);
+    return value ? bytes_of(value) : (struct bytes){0};
 }
 
 bool request_loopback(const struct request *r)
@@ -148,6 +155,22 @@ static void answered(struct session *s, struct request *r, unsigned status,
         http_go_on(s, r);
 }
 
+/* A page of another host may read what the API answers, if session/origins lists it. */
+static void open_to_page(const struct session *s, const struct request *r,
+                         struct MHD_Response *response)
+{
+    const char *origin = request_header(r, "Origin");
+    if (s->settings->origins[0] == '\0' || strncmp(r->path, "/api/", 5) != 0)
+        return;
+    MHD_add_response_header(response, "Vary", "Origin");
+    if (!origin || !origin_listed(s->settings->origins, origin))
+        return;
+    MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
+    MHD_add_response_header(response, "Access-Control-Expose-Headers", "Retry-After");
+    if (s->settings->cookie[0])
+        MHD_add_response_header(response, "Access-Control-Allow-Credentials", "true");
+}
+
 void http_answer(struct session *s, struct request *r, unsigned status, const char *type,
                  struct bytes body, const char *const *headers)
 {
@@ -159,6 +182,7 @@ void http_answer(struct session *s, struct request *r, unsigned status, const ch
     MHD_add_response_header(response, "Cache-Control", "no-store");
     for (; headers && headers[0]; headers += 2)
         MHD_add_response_header(response, headers[0], headers[1]);
+    open_to_page(s, r, response);
     if (s->draining) /* the next request is for the process after us */
         MHD_add_response_header(response, "Connection", "close");
     answered(s, r, status, response);
@@ -377,12 +401,26 @@ uint32_t http_sockets_max(const struct session *s)
     return door_sockets_max(s->http->door);
 }
 
+/* What no setting says alone. */
+static void settings_agree(const struct settings *set)
+{
+    struct bytes bad;
+    if (!origins_valid(set->origins, &bad))
+        refuse("session/origins: \"%.*s\": must be like https://example.com, //example.com:8443, "
+               "//*.example.com, or *",
+               (int)bad.n, bad.p);
+    if (set->cookie[0] && origin_listed(set->origins, "null"))
+        refuse("session/origins: * and auth/cookie exclude each other: any page could use the "
+               "cookie");
+}
+
 struct http *http_new(struct session *s)
 {
     struct http *h = calloc(1, sizeof *h);
     ENSURE(h != NULL);
     s->http = h;
     h->s = s;
+    settings_agree(s->settings);
     h->door = door_new(s);
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME |

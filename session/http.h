@@ -75,6 +75,7 @@ void http_sweep(struct session *s);
 /* What the request says; NULL or empty when it does not. The texts live as long as the request. */
 const char *request_header(const struct request *r, const char *name);
 struct bytes request_query(const struct request *r, const char *name);
+struct bytes request_cookie(const struct request *r, const char *name);
 bool request_loopback(const struct request *r);
 
 static inline struct bytes request_body(const struct request *r)

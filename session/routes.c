@@ -11,6 +11,7 @@
 #include "session/heads.h"
 #include "session/metrics.h"
 #include "session/node.h"
+#include "session/origin.h"
 #include "session/pages.h"
 #include "session/preferences.h"
 #include "session/presence_http.h"
@@ -186,10 +187,34 @@ bool routes_admit(struct session *s, struct request *r)
     return false;
 }
 
+/* A page of another host asks whether it may ask. */
+static void preflight(struct session *s, struct request *r)
+{
+    static const char *const may[] = {"Access-Control-Allow-Methods",
+                                      "GET, POST, PUT, DELETE",
+                                      "Access-Control-Allow-Headers",
+                                      "authorization, content-type, idempotency-key, " CSRF_HEADER,
+                                      "Access-Control-Max-Age",
+                                      "3600",
+                                      NULL};
+    const char *origin = request_header(r, "Origin");
+    if (origin && origin_listed(s->settings->origins, origin)) {
+        http_answer(s, r, 204, NULL, (struct bytes){0}, may);
+        return;
+    }
+    count_one(s, COUNT_refused_origin);
+    http_problem(s, r, 403, "", "pages of this origin may not use the API: session/origins");
+}
+
 void routes_handle(struct session *s, struct request *r)
 {
     char room[64];
     struct buf allow = {.p = room, .cap = sizeof room, .max = sizeof room - 1};
+    if (r->method == HTTP_OPTIONS && strncmp(r->path, "/api/", 5) == 0 &&
+        request_header(r, "Access-Control-Request-Method")) {
+        preflight(s, r);
+        return;
+    }
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
         if (!path_is(routes[i].path, r))
             continue;

@@ -115,11 +115,14 @@ static void say_101(struct request *r, const char *key, const struct offer *o)
     r->status = MHD_HTTP_SWITCHING_PROTOCOLS;
 }
 
-/* The token of a handshake: params.token, or the one in the subprotocol. */
+/* The token of a handshake: params.token, or the one in the subprotocol; or in a cookie, which a page's
+ * handshake brings along with its Origin. */
 static bool handshake_token(struct session *s, const struct request *r, const struct offer *o,
                             struct bytes *token)
 {
     *token = request_query(r, "token");
+    if (token->n == 0 && o->token.n == 0 && request_header(r, "Origin"))
+        *token = auth_cookie(s, r);
     return o->token.n == 0 || base64_read(o->token, &s->scratch, token);
 }
 
@@ -259,5 +262,5 @@ void upgrade_longpoll(struct session *s, struct request *r)
         longpoll_request(s, r, tokens.session, post,
                          type && strncasecmp(type, "application/x-ndjson", 20) == 0);
     else
-        open_session(s, r, tokens.user);
+        open_session(s, r, tokens.user.n > 0 ? tokens.user : auth_cookie(s, r));
 }

@@ -653,6 +653,13 @@ struct bytes request_query(const struct request *r, const char *name)
     return (struct bytes){0};
 }
 
+struct bytes request_cookie(const struct request *r, const char *name)
+{
+    (void)r;
+    (void)name;
+    return (struct bytes){0};
+}
+
 bool request_loopback(const struct request *r)
 {
     (void)r;
