@@ -222,11 +222,11 @@ export function bearer(token) {
   return token ? { authorization: `Bearer ${token}` } : {};
 }
 
-/** The environment of processes that load `library` (tests/preload) first; the sanitizers want to be the first. */
-export function preloaded(library, env) {
+/** The environment of processes that load these libraries (tests/preload) first; the sanitizers want to be the first. */
+export function preloaded(libraries, env) {
   return {
     ...env,
-    LD_PRELOAD: path.join(bin, '../tests/preload', library),
+    LD_PRELOAD: libraries.map((one) => path.join(bin, '../tests/preload', one)).join(':'),
     ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0`,
   };
 }

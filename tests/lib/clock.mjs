@@ -15,7 +15,7 @@ export class Clock {
 
   /** For the environment of Belfry.start(). */
   get env() {
-    return preloaded('clock.so', { CLOCK_OFFSET: this.file });
+    return preloaded(['clock.so'], { CLOCK_OFFSET: this.file });
   }
   get now() {
     return Date.now() + this.#at;

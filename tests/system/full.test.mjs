@@ -21,7 +21,7 @@ const check = checked(() => belfry);
 before(async () => {
   disk = await smallDisk(DISK_MB);
   fault = path.join(disk.root, 'fault');
-  const env = preloaded('disk.so', { DISK_TRACE: '/dev/null', DISK_FAULT: fault, BELFRY_STORE_RESERVE_MB: `${RESERVE_MB}` });
+  const env = preloaded(['disk.so'], { DISK_TRACE: '/dev/null', DISK_FAULT: fault, BELFRY_STORE_RESERVE_MB: `${RESERVE_MB}` });
   belfry = await Belfry.start({ data: disk.data, env });
   stream = new Stream(belfry, { seed: seedOf() });
   await stream.open();
