@@ -83,7 +83,7 @@ const faults = {
   async fail(_, x) {
     if (!rested('store') || disk.free() < RESERVE_MB * MB) return;
     died.set('store', Date.now());
-    fs.writeFileSync(fault, ['sync_eio', 'meta_eio', 'meta_die'][Math.floor(3 * x)]);
+    fs.writeFileSync(fault, ['sync_eio', 'meta_eio', 'meta_die', 'meta_die'][Math.floor(4 * x)]);
   },
 };
 
