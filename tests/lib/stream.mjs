@@ -27,11 +27,12 @@ export class Stream {
   #failure = null;
   #keys = 0;
 
-  /** clock: {now, latest}, the server's wall clock and how far it ever was, where some notifications expire. */
-  constructor(belfry, { seed, users = 10, tabs = 50, clock = null }) {
+  /** clock: {now, latest}, the server's wall clock and how far it ever was, where some notifications expire;
+   *  name: what its users' names begin with. */
+  constructor(belfry, { seed, users = 10, tabs = 50, clock = null, name = 'k' }) {
     Object.assign(this, { belfry, seed, clock, count: tabs });
     this.random = randomOf(seed);
-    this.users = Array.from({ length: users }, (_, i) => `k${i}`);
+    this.users = Array.from({ length: users }, (_, i) => `${name}${i}`);
     for (const user of this.users) this.acknowledged.set(user, new Map());
     console.log(`# SEED=${seed}`);
   }
