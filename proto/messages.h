@@ -483,6 +483,15 @@ struct mp_list {
     F(u64, connections, 0, "of the user, to this process")                                         \
     F(u64, since_ms, 0, "wall clock since when there is at least one; 0: there is none")
 
+#define JOINED_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(str, prefix, TOPIC_MAX, "only topics that begin so")                                         \
+    F(str, after, TOPIC_MAX, "only those behind this one, by name")                                \
+    F(u64, limit, 0, "the first so many, at most CHANGES_MAX")
+#define JOINED_LIST_FIELDS(F)                                                                      \
+    ANSWER(F)                                                                                      \
+    F(list, topics, CHANGES_MAX, "head: topic, and how many are on it in this process; by name")
+
 #define MESSAGES(M)                                                                                \
     M(1, entry, ENTRY_FIELDS, "a committed action: a record of the log, and in lists")             \
     M(2, item, ITEM_FIELDS, "a notification, in lists")                                            \
@@ -553,6 +562,8 @@ struct mp_list {
     M(85, presence_parts, PRESENCE_PARTS_FIELDS, "session -> session")                             \
     M(86, presence_user, PRESENCE_USER_FIELDS, "session -> session: is this user connected?")      \
     M(87, presence_user_info, PRESENCE_USER_INFO_FIELDS, "session -> session")                     \
+    M(88, joined, JOINED_FIELDS, "session -> session: which topics has somebody joined?")          \
+    M(89, joined_list, JOINED_LIST_FIELDS, "session -> session")                                   \
     M(120, revoke, REVOKE_FIELDS, "session -> store: tokens are good no more")                     \
     M(121, revoked, REVOKED_FIELDS, "store -> session")                                            \
     M(122, revocations, REVOCATIONS_FIELDS, "session -> store, all the time: what is new?")        \

@@ -560,3 +560,8 @@ uint64_t live_deadline_ms(const struct session *s)
     const struct member *first = s->live->roster.waiting;
     return first ? first->view.deadline_ms : LOOP_NEVER;
 }
+
+const struct roster *live_roster(const struct session *s)
+{
+    return &s->live->roster;
+}

@@ -46,3 +46,6 @@ void live_suspect_all(struct session *s);
 /* Deadlines; and at the end of a turn, what has left is freed. */
 void live_tick(struct session *s);
 uint64_t live_deadline_ms(const struct session *s);
+
+/* Who is on which topic. */
+const struct roster *live_roster(const struct session *s);

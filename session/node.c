@@ -15,8 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* True: a back end's; else it is answered. */
-static bool service(struct session *s, struct request *r)
+bool node_service(struct session *s, struct request *r)
 {
     struct who who;
     if (!api_authorised(s, r, &who))
@@ -78,7 +77,7 @@ void node_processes(struct session *s, struct request *r)
     struct buf out;
     uint64_t head = 0, position = 0, connections = 0;
     const char *mark = "";
-    if (!service(s, r))
+    if (!node_service(s, r))
         return;
     roles_open(s, &all);
     buf_init(&out, 1 << 16);
@@ -160,7 +159,7 @@ void node_log(struct session *s, struct request *r)
     struct buf texts[ROLES_MAX];
     struct line *list;
     size_t n = 0;
-    if (!service(s, r))
+    if (!node_service(s, r))
         return;
     list = malloc(LINES * sizeof *list);
     ENSURE(list != NULL);

@@ -8,6 +8,7 @@
 #include "session/disconnect.h"
 #include "session/longpoll.h"
 #include "session/presence_live.h"
+#include "session/subscribers.h"
 
 #include <stdlib.h>
 
@@ -93,6 +94,8 @@ static void receive(struct session *s, const struct hub_peer *from, const struct
         presence_question(s, from, m);
     else if (m->id == MSG_disconnect)
         disconnected(s, from, &m->disconnect);
+    else if (m->id == MSG_joined)
+        subscribers_asked(s, from, &m->joined);
     else
         log_line("session.peers message=%s error=\"not for a session\"", msg_name(m->id));
 }

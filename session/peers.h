@@ -3,7 +3,7 @@
  *
  * The idea    each process binds one ROUTER (run/session.i); whoever needs another process asks
  *             there. What comes is handed on by its kind: long-polls (longpoll.h), presence
- *             (presence.h).
+ *             (presence.h), who is on which topic (subscribers.h).
  * Limits      PEERS_BUDGET messages a turn; links as of asks.h, made when first needed. */
 #pragma once
 

@@ -16,6 +16,7 @@
 #include "session/preferences.h"
 #include "session/presence_http.h"
 #include "session/publishes.h"
+#include "session/subscribers.h"
 #include "session/revoke.h"
 #include "session/revoked.h"
 #include "session/topics.h"
@@ -128,6 +129,7 @@ static const struct route {
     {"/metrics", HTTP_GET, metrics, NULL, SCOPE_admin},
     {"/api/node", HTTP_GET, node_processes, NULL, SCOPE_admin},
     {"/api/node/log", HTTP_GET, node_log, NULL, SCOPE_admin},
+    {"/api/node/topics", HTTP_GET, subscribers_get, NULL, SCOPE_admin},
     {"/dev/token", HTTP_GET, dev_token, NULL, 0},
     {"/dev/kill", HTTP_POST, node_kill, api_admit, SCOPE_admin},
 };

@@ -80,6 +80,17 @@ check('a notification and an event are sent, a user and a topic looked at, a use
   await page.getByRole('textbox', { name: 'Topic', exact: true }).last().fill('presence:lobby');
   await page.keyboard.press('Enter');
   await page.locator('p', { hasText: /There now: 1 \(ann\)/ }).waitFor();
+
+  const row = (name) => page.getByRole('region', { name: 'Topics with subscribers' }).getByRole('row', { name });
+  await row('channel:design 1').waitFor();
+  await row('user:ann:notifications 1').waitFor();
+  await people.context().newPage().then((other) => other.goto(`${belfry.base}/?user=bob`));
+  await row('channel:design 2').waitFor();
+  await page.bringToFront();
+  await page.getByLabel('Only topics that begin with').fill('channel:');
+  await row('user:ann:notifications 1').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'channel:design' }).click();
+  await page.locator('.topics .rows li', { hasText: 'hello' }).waitFor();
 });
 
 check('without dev mode it asks for the key, and keeps it for the tab', async (t) => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 
 import { Belfry, checked } from '../lib/belfry.mjs';
+import { closing, openTab } from '../lib/phoenix.mjs';
 import { until } from '../lib/until.mjs';
 
 let dev;
@@ -66,11 +67,48 @@ check('a process is killed, counted and back; what is no process is refused', as
 
 check('without dev mode: nothing is killed, reading needs the key', async () => {
   assert.equal((await strict.post('/dev/kill', { role: 'store' }, strict.apiKey)).status, 404);
-  for (const path of ['/api/node', '/api/node/log']) {
+  for (const path of ['/api/node', '/api/node/log', '/api/node/topics']) {
     assert.equal((await strict.get(path)).status, 401, path);
     assert.equal((await strict.get(path, strict.token('ann'))).status, 403, path);
     assert.equal((await strict.get(path, strict.apiKey)).status, 200, path);
   }
+});
+
+check('the topics that somebody has joined, over all processes, by name and in pages', async (t) => {
+  const users = ['ann', 'bob', 'bob', 'cleo', ...Array(12).fill('dora')]; // dora is on both processes
+  const tabs = await Promise.all(users.map((user) => openTab(dev, user)));
+  closing(t, ...tabs);
+  const topic = (user, subscribers) => ({ topic: `user:${user}:notifications`, subscribers });
+  const list = async (query = '') => {
+    const { status, json, text } = await dev.get(`/api/node/topics${query}`);
+    assert.equal(status, 200, text);
+    return json;
+  };
+  assert.deepEqual(await list(), { topics: [topic('ann', 1), topic('bob', 2), topic('cleo', 1), topic('dora', 12)], next: null, complete: true });
+  const first = await list('?limit=2');
+  assert.deepEqual(first, { topics: [topic('ann', 1), topic('bob', 2)], next: 'user:bob:notifications', complete: true });
+  assert.deepEqual(await list(`?limit=2&after=${encodeURIComponent(first.next)}`), { topics: [topic('cleo', 1), topic('dora', 12)], next: null, complete: true });
+  assert.deepEqual((await list('?prefix=user%3Ad')).topics, [topic('dora', 12)]);
+  assert.deepEqual((await list('?prefix=channel')).topics, []);
+  for (const [query, field] of [['limit=0', 'limit'], ['limit=501', 'limit'], ['limit=x', 'limit'], [`prefix=${'p'.repeat(201)}`, 'prefix'], [`after=${'p'.repeat(201)}`, 'after']]) {
+    const { status, json } = await dev.get(`/api/node/topics?${query}`);
+    assert.deepEqual([status, json.field], [400, field], query);
+  }
+  tabs[0].close();
+  await until('ann is on none', async () => (await list()).topics[0].topic !== 'user:ann:notifications');
+});
+
+check('a process that does not answer is left out of the topics, and it is said', async () => {
+  const pid = await dev.signal('session.1', 'SIGSTOP');
+  try {
+    await until('one of the processes answers', async () => {
+      const answer = await Promise.race([dev.get('/api/node/topics'), new Promise((done) => setTimeout(done, 3000))]);
+      return answer?.json?.complete === false;
+    }, 20000);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await until('all of them answer again', async () => (await dev.get('/api/node/topics')).json.complete === true);
 });
 
 check('a page of another site kills nothing', async () => {
