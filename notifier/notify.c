@@ -145,12 +145,18 @@ static void answered(struct notify *n, const struct notify_event *ev)
     n->expire_ms = nearer(after(ev->now_ms, in_ms), n->ends_ms);
 }
 
-static void created(struct notify *n, const struct notify_event *ev)
+/* When there is something to do because of it: an item ends or wakes, a time has come; 0: never. */
+static uint64_t due_at(const struct msg_entry *e)
 {
-    uint64_t ends_ms = ev->entry->expires_ms;
-    bool waits = ev->entry->kind == ENTRY_created || ev->entry->kind == ENTRY_scheduled;
+    return e->expires_ms == 0 || (e->until_ms != 0 && e->until_ms < e->expires_ms) ? e->until_ms
+                                                                                   : e->expires_ms;
+}
+
+static void timed(struct notify *n, const struct notify_event *ev)
+{
+    uint64_t ends_ms = due_at(ev->entry);
     bool at_once = ev->entry->kind == ENTRY_erased; /* there is something to do */
-    if (!at_once && (!waits || ends_ms == 0))
+    if (!at_once && ends_ms == 0)
         return;
     uint64_t in_ms = ends_ms > ev->wall_ms ? ends_ms - ev->wall_ms : 0;
     uint64_t due_ms = after(ev->now_ms, in_ms < EXPIRE_EVERY_MS ? in_ms : EXPIRE_EVERY_MS);
@@ -171,7 +177,7 @@ static void expiry(struct notify *n, const struct notify_event *ev, struct notif
         n->expire_ms = NOTIFY_NEVER;
         break;
     case NOTIFY_EV_entry:
-        created(n, ev);
+        timed(n, ev);
         break;
     case NOTIFY_EV_expired:
         answered(n, ev);

@@ -49,12 +49,19 @@ enum publish_change publish_change(struct publish *p)
     return change;
 }
 
+static bool shows_item(const struct msg_entry *e)
+{
+    struct msg_item item;
+    return entry_item(e, &item) && item.content.n > 2 && item.at_ms >> 48 == 0 &&
+           item.read_ms >> 48 == 0 && item.expires_ms >> 48 == 0 && item.until_ms >> 48 == 0;
+}
+
 /* The store is ours, but it may be of another version. */
 static bool known(const struct msg_entry *e)
 {
     if (e->kind == ENTRY_none || e->kind >= ENTRY_KIND_COUNT || e->ids.n % ID_SIZE != 0)
         return false;
-    if (e->at_ms >> 48 || e->expires_ms >> 48)
+    if (e->at_ms >> 48 || e->expires_ms >> 48 || e->until_ms >> 48)
         return false;
     if (e->kind == ENTRY_removed && e->what >= REMOVED_COUNT)
         return false;
@@ -62,6 +69,8 @@ static bool known(const struct msg_entry *e)
         return event_valid(e->event) && e->content.n >= 2;
     if (e->born_ms >> 48)
         return false;
+    if (e->kind == ENTRY_resurfaced || e->kind == ENTRY_updated)
+        return e->type < TYPE_COUNT && shows_item(e);
     return e->kind != ENTRY_created || (e->type < TYPE_COUNT && e->content.n > 2);
 }
 
@@ -81,14 +90,13 @@ bool publish_entry(struct publish *p, const struct msg_entry *e)
     if (p->count == PUBLISH_TURN || p->gathered.n + most > BATCH_MAX)
         publish_flush(p);
     size_t at = p->gathered.n;
-    msg_write(&p->gathered,
-              &(struct msg){.id = MSG_broadcast,
-                            .broadcast = {.topic = e->topic,
-                                          .seq = e->seq,
-                                          .prev = e->prev,
-                                          .pos = e->kind == ENTRY_created ? e->pos : 0,
-                                          .event = event,
-                                          .payload = buf_all(&p->payload)}});
+    msg_write(&p->gathered, &(struct msg){.id = MSG_broadcast,
+                                          .broadcast = {.topic = e->topic,
+                                                        .seq = e->seq,
+                                                        .prev = e->prev,
+                                                        .pos = entry_shows(e),
+                                                        .event = event,
+                                                        .payload = buf_all(&p->payload)}});
     ENSURE(!p->gathered.overflowed);
     p->parts[p->count++] = (struct publish_part){topic_bucket(e->topic), (uint32_t)at,
                                                  (uint32_t)(p->gathered.n - at)};

@@ -156,8 +156,7 @@ static struct bytes created(struct buf *out, const struct msg_entry *e)
     return bytes_of(type_row(e->type)->event);
 }
 
-/* The item that an entry brought, as it was then; false: it has none. */
-static bool brought(const struct msg_entry *e, struct msg_item *item)
+bool entry_item(const struct msg_entry *e, struct msg_item *item)
 {
     struct mp_in in = list_in(e->items);
     struct msg m;
@@ -170,7 +169,7 @@ static bool brought(const struct msg_entry *e, struct msg_item *item)
 static struct bytes resurfaced(struct buf *out, const struct msg_entry *e)
 {
     struct msg_item item;
-    ENSURE(brought(e, &item));
+    ENSURE(entry_item(e, &item));
     if (!pushed(e, &item))
         return pulled(out, e, &item, "resurfaced");
     buf_text(out, "{\"notification\":");
@@ -184,7 +183,7 @@ static struct bytes updated(struct buf *out, const struct msg_entry *e)
 {
     struct msg_item item;
     const char *mark = ",\"fields\":[\"";
-    ENSURE(brought(e, &item));
+    ENSURE(entry_item(e, &item));
     if (!pushed(e, &item))
         return pulled(out, e, &item, "updated");
     buf_text(out, "{\"notification\":");
@@ -248,6 +247,10 @@ static struct bytes all_read(struct buf *out, const struct msg_entry *e)
     if (e->category.n > 0) {
         buf_text(out, ",\"category\":");
         json_write_string(out, e->category);
+    }
+    if (e->ids.n > 0) {
+        buf_text(out, ",\"except\":");
+        ids_write(out, e->ids);
     }
     state(out, e);
     return BYTES("notifications:all_read");

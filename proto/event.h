@@ -20,6 +20,17 @@ void item_write(struct buf *out, const struct msg_item *item);
 /* The item that a created entry brought, as it was then: unread. */
 struct msg_item item_of(const struct msg_entry *created);
 
+/* The item that a resurfaced or updated entry brought, as it was then; false: there is none. */
+bool entry_item(const struct msg_entry *e, struct msg_item *item);
+
+/* The pos of the item that it shows; 0: it shows none. */
+static inline uint64_t entry_shows(const struct msg_entry *e)
+{
+    bool shows = e->kind == ENTRY_created || e->kind == ENTRY_resurfaced ||
+                 e->kind == ENTRY_updated;
+    return shows ? e->pos : 0;
+}
+
 /* Append a member: "name":{"unread":..,"unseen":..}. */
 void tally_write(struct buf *out, const struct msg_tally *t);
 

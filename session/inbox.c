@@ -92,7 +92,7 @@ uint64_t changes_shown(const struct msg_changes *changes)
     struct msg m;
     uint64_t shown = 0;
     while (msg_read(&in, &m))
-        if (m.entry.kind == ENTRY_created)
+        if (entry_shows(&m.entry) > shown)
             shown = m.entry.pos;
     return shown;
 }

@@ -233,7 +233,7 @@ static void send_changes(struct session *s, struct member *m, const struct msg_c
             continue;
         buf_reset(&s->live->event);
         struct bytes event = event_write(&s->live->event, &e.entry);
-        uint64_t pos = e.entry.kind == ENTRY_created ? e.entry.pos : 0;
+        uint64_t pos = entry_shows(&e.entry);
         struct frame *f = phx_frame((enum phx_vsn)m->conn->vsn, member_join_ref(m), PHX_NULL,
                                     member_topic(m), event, buf_all(&s->live->event));
         f->mark = pos;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/items.h"
 
-#include "lib/ensure.h"
+#include "proto/event.h"
 #include "proto/types.h"
 #include "store/broadcast.h"
 #include "store/categories.h"
@@ -159,17 +159,6 @@ enum err item_tell(struct txn *t, const struct topic *in, const struct item *i,
 
 /* -- their bodies ----------------------------------------------------------------------------- */
 
-/* The item that an entry brought or changed. */
-static bool brought(const struct msg_entry *e, struct msg_item *item)
-{
-    struct mp_in in = list_in(e->items);
-    struct msg m;
-    if (!msg_read(&in, &m) || m.id != MSG_item)
-        return false;
-    *item = m.item;
-    return true;
-}
-
 enum err item_body(struct txn *t, const struct item *i, struct bytes *content)
 {
     struct msg_entry e = {0};
@@ -177,7 +166,7 @@ enum err item_body(struct txn *t, const struct item *i, struct bytes *content)
     struct msg_item item;
     enum err err = log_get(t, item_content(i), &e, &raw);
     bool whole = e.kind == ENTRY_created || e.kind == ENTRY_broadcast;
-    bool good = !err && (whole || brought(&e, &item));
+    bool good = !err && (whole || entry_item(&e, &item));
     struct key key = key1(item_content(i));
     if (err == ERR_NOT_FOUND || (!err && !good))
         return record_damaged(t, TABLE_log, key_bytes(&key)); /* the item says that it is there */
@@ -192,7 +181,7 @@ enum err item_has_body(struct txn *t, const struct topic_row *row, const struct 
     struct msg_item was;
     uint64_t birth = e->pos;
     if (e->kind == ENTRY_resurfaced || e->kind == ENTRY_updated)
-        birth = !brought(e, &was) ? 0 : was.birth ? was.birth : was.pos;
+        birth = !entry_item(e, &was) ? 0 : was.birth ? was.birth : was.pos;
     else if (e->kind != ENTRY_created)
         return ERR_NOT_FOUND;
     enum err err = item_born(t, row, birth, &item);
