@@ -52,7 +52,8 @@ struct mp_list {
     F(u64, expires_ms, 0, "created: wall clock of its end; 0: none; scheduled: of its delivery")   \
     F(str, content, CONTENT_MAX,                                                                   \
       "created: JSON object: type, title, body, data; message: payload")                           \
-    F(bin, ids, IDS_MAX * 16, "read, expired: 16-byte ids, back to back")                          \
+    F(bin, ids, IDS_MAX * 16,                                                                      \
+      "whose they are: 16 bytes each; all_read: of those that stay unread")                        \
     F(str, op_id, KEY_MAX, "the op_id it was asked with, or empty")                                \
     F(str, event, EVENT_MAX, "message: its event; its payload is `content`")                       \
     F(str, user, USER_MAX, "message: who published it; empty: a back end")                         \

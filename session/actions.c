@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/actions.h"
 
-#include "lib/clock.h"
 #include "lib/hash.h"
 #include "lib/json.h"
-#include "proto/id.h"
-#include "proto/items.h"
 #include "proto/topic.h"
 #include "proto/types.h"
 #include "session/inbox.h"
@@ -20,158 +17,12 @@
 #define DELIVER_LATE_S UINT64_C(86400)
 #define DELIVER_MAX_S (UINT64_C(366) * 86400)
 
-bool problem_set(struct problem *why, const char *field, const char *detail)
-{
-    snprintf(why->field, sizeof why->field, "%s", field);
-    snprintf(why->detail, sizeof why->detail, "%s", detail);
-    return false;
-}
-
-/* A member that is not known, by its name. */
-bool problem_unknown(struct problem *why, struct bytes key, const char *allowed)
-{
-    size_t n = key.n - 2 < 40 ? key.n - 2 : 40;
-    snprintf(why->field, sizeof why->field, "%.*s", (int)n, key.p + 1);
-    for (char *p = why->field; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == '"' || *p == '\\' || (unsigned char)*p > '~')
-            *p = '?';
-    snprintf(why->detail, sizeof why->detail, "is not known; allowed: %s", allowed);
-    return false;
-}
-
-/* An object that is valid throughout, or not. */
-static bool object(struct bytes json, struct problem *why)
-{
-    if (!json_valid(json))
-        return problem_set(why, "", "is not JSON");
-    struct json in = json_over(json);
-    return json_kind(json_value(&in)) == '{' || problem_set(why, "", "must be a JSON object");
-}
-
-static bool read_number(struct bytes value, uint64_t *out, const char *field, struct problem *why)
-{
-    return json_u64(value, out) || problem_set(why, field, "must be a whole number from 0 to 2^53");
-}
-
-static bool read_key(struct bytes value, struct bytes *out, const char *field,
-                     struct arena *scratch, struct problem *why)
-{
-    if (!json_string(value, scratch, out) || out->n == 0 || out->n > KEY_MAX)
-        return problem_set(why, field, "must be text of 1 to 255 bytes");
-    return true;
-}
-
-static bool read_user(struct bytes value, struct bytes *user, const char *field,
-                      struct arena *scratch, struct problem *why)
-{
-    if (json_string(value, scratch, user) && user_valid(*user))
-        return true;
-    return problem_set(
-        why, field,
-        "must be a user id: 1 to 128 bytes without space, control characters, and , : \" \\");
-}
-
-static bool read_ids(struct bytes value, struct bytes *out, struct arena *scratch,
-                     struct problem *why)
-{
-    struct json in = json_over(value);
-    struct bytes element, text;
-    uint8_t *ids = NULL;
-    size_t n = 0;
-    if (json_kind(value) == '[')
-        ids = arena_alloc(scratch, (size_t)IDS_MAX * ID_SIZE);
-    if (!ids)
-        return problem_set(why, "ids", "must be a list of up to 1000 ids");
-    json_enter(&in, '[');
-    while (json_element(&in, &element)) {
-        char field[24];
-        snprintf(field, sizeof field, "ids[%zu]", n);
-        if (n == IDS_MAX)
-            return problem_set(why, "ids", "must be a list of up to 1000 ids");
-        if (!json_string(element, scratch, &text) || !id_read(text, ids + n * ID_SIZE))
-            return problem_set(why, field,
-                               "must be the id of a notification: 26 letters and digits");
-        n++;
-    }
-    *out = (struct bytes){(char *)ids, n * ID_SIZE};
-    return n > 0 || problem_set(why, "ids", "must name at least one id");
-}
-
-/* The same request again has the same hash, however its JSON is spaced. */
-static struct bytes fingerprint(struct bytes json, struct arena *scratch)
-{
-    uint8_t *hash = arena_alloc(scratch, 16);
-    if (!hash)
-        return (struct bytes){0};
-    struct buf compact;
-    buf_init(&compact, json.n + 1);
-    json_write_compact(&compact, json);
-    hash128(buf_all(&compact), hash);
-    buf_fini(&compact);
-    return (struct bytes){(char *)hash, 16};
-}
-
-bool action_mark_read(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
-                      struct problem *why)
-{
-    *m = (struct msg){.id = MSG_mark,
-                      .mark = {.user = user, .what = MARK_read, .observed_seq = UINT64_MAX}};
-    struct msg_mark *a = &m->mark;
-    if (!object(json, why))
-        return false;
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        bool good = true;
-        if (json_key_is(key, "ids"))
-            good = read_ids(value, &a->ids, scratch, why);
-        else if (json_key_is(key, "op_id"))
-            good = read_key(value, &a->op_id, "op_id", scratch, why);
-        else if (!json_key_is(key, "user"))
-            good = problem_unknown(why, key, "ids, op_id");
-        if (!good)
-            return false;
-    }
-    if (a->ids.n == 0)
-        return problem_set(why, "ids", "must be there");
-    a->body_hash = fingerprint(json, scratch);
-    return !scratch->overflowed || problem_set(why, "", "is too large");
-}
-
-bool action_mark_all_read(struct msg *m, struct bytes user, uint64_t shown, struct bytes json,
-                          struct arena *scratch, struct problem *why)
-{
-    *m = (struct msg){
-        .id = MSG_mark_all,
-        .mark_all = {.user = user, .what = MARK_read, .up_to = shown, .observed_seq = UINT64_MAX}};
-    struct msg_mark_all *a = &m->mark_all;
-    if (!object(json, why))
-        return false;
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        bool good = true;
-        if (json_key_is(key, "up_to"))
-            good = read_number(value, &a->up_to, "up_to", why);
-        else if (json_key_is(key, "op_id"))
-            good = read_key(value, &a->op_id, "op_id", scratch, why);
-        else if (!json_key_is(key, "user"))
-            good = problem_unknown(why, key, "up_to, op_id");
-        if (!good)
-            return false;
-    }
-    a->body_hash = fingerprint(json, scratch);
-    return !scratch->overflowed || problem_set(why, "", "is too large");
-}
-
 bool action_list(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
                  struct problem *why)
 {
     (void)scratch;
     *m = (struct msg){.id = MSG_snapshot, .snapshot = {.user = user, .limit = INBOX_PAGE}};
-    if (!object(json, why))
+    if (!field_object(json, why))
         return false;
     struct json in = json_over(json);
     struct bytes key, value;
@@ -179,9 +30,9 @@ bool action_list(struct msg *m, struct bytes user, struct bytes json, struct are
     while (json_member(&in, &key, &value)) {
         bool good = true;
         if (json_key_is(key, "before"))
-            good = read_number(value, &m->snapshot.before, "before", why);
+            good = field_number(value, &m->snapshot.before, "before", why);
         else if (json_key_is(key, "limit"))
-            good = read_number(value, &m->snapshot.limit, "limit", why);
+            good = field_number(value, &m->snapshot.limit, "limit", why);
         else
             good = problem_unknown(why, key, "before, limit");
         if (!good)
@@ -203,9 +54,9 @@ bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct pr
     json_enter(&in, '{');
     while (json_member(&in, &key, &value)) {
         bool null = json_kind(value) == 'n';
-        if (!null && json_key_is(key, "since") && !read_number(value, since, "since", why))
+        if (!null && json_key_is(key, "since") && !field_number(value, since, "since", why))
             return false;
-        if (!null && json_key_is(key, "epoch") && !read_number(value, epoch, "epoch", why))
+        if (!null && json_key_is(key, "epoch") && !field_number(value, epoch, "epoch", why))
             return false;
     }
     if (*since == 0 && *epoch == 0)
@@ -216,13 +67,13 @@ bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct pr
 bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, struct problem *why)
 {
     *user = (struct bytes){0};
-    if (!object(json, why))
+    if (!field_object(json, why))
         return false;
     struct json in = json_over(json);
     struct bytes key, value;
     json_enter(&in, '{');
     while (json_member(&in, &key, &value))
-        if (json_key_is(key, "user") && !read_user(value, user, "user", scratch, why))
+        if (json_key_is(key, "user") && !field_user(value, user, "user", scratch, why))
             return false;
     return true;
 }
@@ -268,7 +119,7 @@ static bool put_user(struct buf *users, uint64_t *seen, struct bytes value, cons
                      struct arena *scratch, struct problem *why)
 {
     struct bytes user;
-    if (!read_user(value, &user, field, scratch, why))
+    if (!field_user(value, &user, field, scratch, why))
         return false;
     uint64_t hash = hash64(user, (uintptr_t)seen) | 1; /* 0: free */
     size_t at = hash / 2 % SEEN_SLOTS;
@@ -341,14 +192,6 @@ static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, st
     return count > 0 || problem_set(why, "to", "must name 1 to 1000 users");
 }
 
-bool action_time(struct bytes value, uint64_t *ms, const char *field, struct arena *scratch,
-                 struct problem *why)
-{
-    struct bytes text;
-    return (json_string(value, scratch, &text) && clock_read(text, ms)) ||
-           problem_set(why, field, "must be a time like 2026-11-23T14:45:00Z (RFC 3339)");
-}
-
 static bool may_broadcast(const struct msg_create *a, struct problem *why)
 {
     return a->users.count > 0 || type_row(a->type)->stored ||
@@ -365,7 +208,7 @@ static bool read_delivery(struct msg_create *a, struct bytes at, uint64_t wall_m
     if (!type_row(a->type)->stored)
         return problem_set(why, "deliver_at",
                            "is for types that are kept: activity, alert, system");
-    if (!action_time(at, &a->deliver_ms, "deliver_at", scratch, why))
+    if (!field_time(at, &a->deliver_ms, "deliver_at", scratch, why))
         return false;
     bool sane = a->deliver_ms + DELIVER_LATE_S * 1000 >= wall_ms &&
                 a->deliver_ms <= wall_ms + DELIVER_MAX_S * 1000;
@@ -380,7 +223,7 @@ static bool read_expiry(struct msg_create *a, const struct draft *d, uint64_t wa
     if (d->expires_at.n > 0 && d->expires_in.n > 0)
         return problem_set(why, "expires_in", "and expires_at exclude each other");
     if (d->expires_at.n > 0) {
-        if (!action_time(d->expires_at, &a->expires_ms, "expires_at", scratch, why))
+        if (!field_time(d->expires_at, &a->expires_ms, "expires_at", scratch, why))
             return false;
         /* With a key it may be a repetition, whose answer stands: the store looks. */
         uint64_t least_ms = a->key.n > 0 ? a->deliver_ms : from_ms;
@@ -445,7 +288,7 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
 {
     *m = (struct msg){.id = MSG_create, .create = {.key = key}};
     struct draft d = {0};
-    if (!object(json, why) || !read_draft(&d, json, why) ||
+    if (!field_object(json, why) || !read_draft(&d, json, why) ||
         !read_to(&m->create, d.to, users, scratch, why) ||
         !read_type(&m->create, d.type, scratch, why) || !may_broadcast(&m->create, why) ||
         !read_delivery(&m->create, d.deliver_at, wall_ms, scratch, why) ||

@@ -5,29 +5,7 @@
  * Pure. What is read borrows from the JSON text and the arena. */
 #pragma once
 
-#include "lib/arena.h"
-#include "proto/messages.h"
-
-/* What is wrong, and where. */
-struct problem {
-    char field[48]; /* empty: the whole */
-    char detail[200];
-};
-
-/* Say it; false, for the caller to return. */
-bool problem_set(struct problem *why, const char *field, const char *detail);
-bool problem_unknown(struct problem *why, struct bytes key, const char *allowed);
-
-/* Marks everything that there is. */
-#define UP_TO_NEWEST UINT64_MAX
-
-/* {"ids":[..],"op_id":".."}; false: `why` says which field and what is allowed. */
-bool action_mark_read(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
-                      struct problem *why);
-
-/* {"up_to":..,"op_id":".."}; `shown` is taken when up_to is absent. */
-bool action_mark_all_read(struct msg *m, struct bytes user, uint64_t shown, struct bytes json,
-                          struct arena *scratch, struct problem *why);
+#include "session/fields.h"
 
 /* {"before":..,"limit":..} */
 bool action_list(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
@@ -36,10 +14,6 @@ bool action_list(struct msg *m, struct bytes user, struct bytes json, struct are
 /* Two numbers of a join or a reconnect; other members are the page's own. Without a `since`
  * (or with a 0 of no epoch) it is VIEW_NOTHING. */
 bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why);
-
-/* A time of RFC 3339. */
-bool action_time(struct bytes value, uint64_t *ms, const char *field, struct arena *scratch,
-                 struct problem *why);
 
 /* The back end's notification, for a stored or a pushed type: m->create; `users` is the list's
  * memory. */

@@ -11,6 +11,7 @@
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/inbox.h"
+#include "session/marking.h"
 #include "session/preferences.h"
 #include "session/publishes.h"
 
@@ -112,9 +113,12 @@ static void answered(struct ask_waiter w, const struct msg *answer, enum err e)
 {
     struct session *s = w.s;
     struct request *r = w.about;
+    struct problem why = {0};
     struct buf out;
     buf_init(&out, TEXT_MAX);
-    if (e != ERR_OK) {
+    if (e != ERR_OK && w.tag == MSG_mark && marking_refused(e, &why)) {
+        http_problem(s, r, e == ERR_FULL ? 409 : 400, why.field, why.detail);
+    } else if (e != ERR_OK) {
         api_error(s, r, e);
     } else if (answer->id == MSG_inbox) {
         if (w.tag == 0)
@@ -321,30 +325,21 @@ bool api_body_about(struct session *s, struct request *r, struct bytes *user, st
     return api_about(s, r, who, named, user);
 }
 
-void api_mark_read(struct session *s, struct request *r)
+void api_mark(struct session *s, struct request *r)
 {
     struct who who;
+    struct marking marking;
     struct problem why = {0};
-    struct bytes user = {0};
+    struct marker by = {.shown = UP_TO_NEWEST, .wall_ms = s->wall_ms};
     struct msg m;
-    if (!api_body_about(s, r, &user, &who))
+    if (!marking_path(r->topic, &marking)) {
+        http_problem(s, r, 404, "", "there is nothing at this path");
         return;
-    if (action_mark_read(&m, user, request_body(r), &s->scratch, &why))
-        ask_for(s, r, &m, MSG_mark);
-    else
-        http_problem(s, r, 400, why.field, why.detail);
-}
-
-void api_mark_all_read(struct session *s, struct request *r)
-{
-    struct who who;
-    struct problem why = {0};
-    struct bytes user = {0};
-    struct msg m;
-    if (!api_body_about(s, r, &user, &who))
+    }
+    if (!api_body_about(s, r, &by.user, &who))
         return;
-    if (action_mark_all_read(&m, user, UP_TO_NEWEST, request_body(r), &s->scratch, &why))
-        ask_for(s, r, &m, MSG_mark_all);
+    if (marking_read(&m, &marking, &by, request_body(r), &s->scratch, &why))
+        ask_for(s, r, &m, m.id);
     else
         http_problem(s, r, 400, why.field, why.detail);
 }

@@ -28,5 +28,4 @@ bool api_admit(struct session *s, struct request *r);
 void api_create(struct session *s, struct request *r);
 void api_list(struct session *s, struct request *r);
 void api_count(struct session *s, struct request *r);
-void api_mark_read(struct session *s, struct request *r);
-void api_mark_all_read(struct session *s, struct request *r);
+void api_mark(struct session *s, struct request *r); /* whatever is done to items */

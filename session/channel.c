@@ -11,6 +11,7 @@
 #include "session/asks.h"
 #include "session/inbox.h"
 #include "session/live.h"
+#include "session/marking.h"
 #include "session/phoenix.h"
 #include "session/presence_live.h"
 #include "session/publish.h"
@@ -90,6 +91,7 @@ static void pushed(struct ask_waiter w, const struct msg *answer, enum err e)
 {
     struct session *s = w.s;
     struct push *p = w.about;
+    struct problem why;
     struct conn *c = conn_find(s, p->id, p->generation);
     if (c)
         c->pushes--;
@@ -110,6 +112,8 @@ static void pushed(struct ask_waiter w, const struct msg *answer, enum err e)
         write_answer(&out, w.tag, answer);
         reply(s, c, &in, in.join_ref, "ok", buf_all(&out));
         buf_fini(&out);
+    } else if (c && w.tag == MSG_mark && marking_refused(e, &why)) {
+        reply_problem(s, c, &in, &why);
     } else if (c) {
         reply_error(s, c, &in, in.join_ref,
                     e == ERR_FORBIDDEN ? "unauthorized" : err_text(e == ERR_OK ? ERR_PROTOCOL : e));
@@ -146,15 +150,14 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
 {
     struct problem why = {0};
     struct msg request;
+    struct marking marking;
     struct bytes user = user_name(c->user);
     uint64_t since, epoch;
     if (in->binary) {
         reply_error(s, c, in, in->join_ref, "an inbox takes no binary payload");
-    } else if (bytes_is(in->event, "mark_read")) {
-        if (action_mark_read(&request, user, in->payload, &s->scratch, &why))
-            ask_for(s, c, in, &request);
-    } else if (bytes_is(in->event, "mark_all_read")) {
-        if (action_mark_all_read(&request, user, c->shown, in->payload, &s->scratch, &why))
+    } else if (marking_pushed(in->event, &marking)) {
+        struct marker by = {user, c->shown, s->wall_ms};
+        if (marking_read(&request, &marking, &by, in->payload, &s->scratch, &why))
             ask_for(s, c, in, &request);
     } else if (bytes_is(in->event, "list")) {
         if (action_list(&request, user, in->payload, &s->scratch, &why))

@@ -106,7 +106,7 @@ static bool read_jti(struct session *s, struct msg_revoke *m, const struct wish 
         return problem_set(why, "jti", "must be text of 1 to 64 bytes");
     if (w->expires_at.n == 0)
         return true;
-    if (!action_time(w->expires_at, &ms, "expires_at", &s->scratch, why))
+    if (!field_time(w->expires_at, &ms, "expires_at", &s->scratch, why))
         return false;
     m->until_s = ms / 1000 + 1 + s->settings->leeway_s;
     return true;
@@ -122,7 +122,7 @@ static bool read_user(struct session *s, struct msg_revoke *m, const struct wish
         return problem_set(why, "user", "must be a user id");
     if (w->before.n == 0)
         return true;
-    if (!action_time(w->before, &ms, "before", &s->scratch, why))
+    if (!field_time(w->before, &ms, "before", &s->scratch, why))
         return false;
     m->before_s = ms / 1000;
     return (m->before_s > 0 && m->before_s <= now_s + 1) ||

@@ -106,8 +106,7 @@ static const struct route {
     {"/api/notifications", HTTP_POST, api_create, api_admit, SCOPE_create},
     {"/api/notifications", HTTP_GET, api_list, NULL, SCOPE_read},
     {"/api/notifications/count", HTTP_GET, api_count, NULL, SCOPE_read},
-    {"/api/notifications/mark-read", HTTP_POST, api_mark_read, api_admit, SCOPE_create},
-    {"/api/notifications/mark-all-read", HTTP_POST, api_mark_all_read, api_admit, SCOPE_create},
+    {"/api/notifications/{}", HTTP_POST, api_mark, api_admit, SCOPE_create}, /* MARKS says which */
     {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read},
     {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create},
     {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create},

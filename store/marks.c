@@ -118,10 +118,10 @@ static enum err may_mark(struct work *w, const struct topic *in, const struct ms
     const uint8_t *ids = (const uint8_t *)m->ids.p;
     struct item item;
     struct bytes body;
-    bool wrong = m->what >= MARK_COUNT || m->ids.n % ID_SIZE != 0 ||
-                 (m->what == MARK_snooze && m->until_ms <= w->now_ms);
-    if (wrong)
+    if (m->what >= MARK_COUNT || m->ids.n % ID_SIZE != 0)
         return ERR_INVALID;
+    if (m->what == MARK_snooze && m->until_ms <= w->now_ms)
+        return ERR_TOO_OLD;
     if (!has_room(in, m))
         return ERR_FULL;
     for (size_t at = 0; at < m->ids.n; at += ID_SIZE) {
@@ -173,6 +173,7 @@ struct taken {
     uint64_t observed_seq;
     uint64_t goes[MARK_UNREAD_MAX]; /* positions of items marked as unread that it takes back */
     unsigned go;
+    struct bytes stay; /* ids of those that it does not, in w->ids */
 };
 
 static bool concerns(const struct taken *t, const struct item *i)
@@ -209,6 +210,7 @@ static enum err take_back(struct work *w, const struct topic *in, struct taken *
     while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no &&
            key_number(key, 1) <= t->up_to) {
         struct item i;
+        uint8_t id[ID_SIZE];
         e = item_at(w->txn, &in->row, key_number(key, 1), &i);
         if (e == ERR_NOT_FOUND)
             e = record_damaged(w->txn, TABLE_unread, key);
@@ -216,8 +218,12 @@ static enum err take_back(struct work *w, const struct topic *in, struct taken *
             continue;
         if (whole && item_counts(&i))
             take(t, in, &i, -1);
-        if (i.row.unread_seq <= t->observed_seq && t->go < MARK_UNREAD_MAX)
+        if (i.row.unread_seq <= t->observed_seq && t->go < MARK_UNREAD_MAX) {
             t->goes[t->go++] = i.pos;
+        } else if (t->stay.n < sizeof w->ids[0]) {
+            item_id(&i, id);
+            add_id(&t->stay, w->ids[0], id);
+        }
     }
     walk_close(&walk);
     return e ? e : w->txn->failed;
@@ -311,6 +317,7 @@ static enum err find_taken(struct work *w, const struct topic *in, struct taken 
     bool whole = t->up_to >= in->row.newest_pos;
     memset(t->of, 0, sizeof t->of);
     t->go = 0;
+    t->stay = (struct bytes){0};
     enum err e = ERR_OK;
     if (whole)
         take_whole(in, t);
@@ -344,10 +351,12 @@ static enum err read_all(struct work *w, struct topic *in, const struct msg_mark
         in->row.read_upto = up_to;
     if (c)
         c->dirty = true;
-    topic_append(
-        w, in,
-        &(struct msg_entry){
-            .kind = ENTRY_all_read, .pos = up_to, .op_id = m->op_id, .category = m->category});
+    topic_append(w, in,
+                 &(struct msg_entry){.kind = ENTRY_all_read,
+                                     .pos = up_to,
+                                     .op_id = m->op_id,
+                                     .category = m->category,
+                                     .ids = t.stay});
     if (rises)
         put_mark(w, in, c, up_to);
     return ERR_OK;

@@ -13,9 +13,10 @@
 
 #include "store/inbox.h"
 
-enum { MARK_SNOOZED_MAX = 1000, MARK_UNREAD_MAX = 10000 };
+enum { MARK_SNOOZED_MAX = 1000, MARK_UNREAD_MAX = IDS_MAX };
 
-/* `changed` and `unknown` are ids, back to back, in w->ids. OK, INVALID, FULL or WORLD. */
+/* `changed` and `unknown` are ids, back to back, in w->ids. OK, INVALID, TOO_OLD (the end of a snoozing
+ * has come), FULL or WORLD. */
 enum err inbox_mark(struct work *w, struct topic *in, const struct msg_mark *m,
                     struct bytes *changed, struct bytes *unknown);
 

@@ -64,14 +64,23 @@ const publish = ['service', ...operators, 'key publish'];
 const read = ['service', ...operators, 'key read'];
 const unknown = ['nobody', 'expired', 'foreign', 'revoked'];
 
+/** What may be done to items: the paths of the list in proto/items.h. */
+const nothing = '01M84HBW0X0000000000000001';
+const list = fs.readFileSync(path.join(root, 'proto/items.h'), 'utf8').match(/define MARKS\(X\)[^]*?\n\n/)[0];
+const marks = [...new Set([...list.matchAll(/X\(\w+, "[^"]*", "([^"]*)", "[^"]*", "([^"]*)"\)/g)].flatMap(([, one, all]) => [one, all]))].filter(Boolean);
+const bodies = {
+  'mark-all-read': { user: 'ann' },
+  'archive-all': { user: 'ann' },
+  snooze: { user: 'ann', ids: [nothing], until: new Date(Date.now() + 600e3).toISOString() },
+};
+
 /** [method and path as in session/routes.c, what is asked, body, who is let in]. The inbox is ann's. */
 const topic = '/api/topics/channel%3A7';
 const calls = [
   ['POST /api/notifications', '/api/notifications', { to: 'ann', title: 't' }, create],
   ['GET /api/notifications', '/api/notifications?user=ann', null, ['ann', ...read]],
   ['GET /api/notifications/count', '/api/notifications/count?user=ann', null, ['ann', ...read]],
-  ['POST /api/notifications/mark-read', '/api/notifications/mark-read', { user: 'ann', ids: ['01M84HBW0X0000000000000001'] }, ['ann', ...create]],
-  ['POST /api/notifications/mark-all-read', '/api/notifications/mark-all-read', { user: 'ann' }, ['ann', ...create]],
+  ...marks.map((name) => ['POST /api/notifications/{}', `/api/notifications/${name}`, bodies[name] ?? { user: 'ann', ids: [nothing] }, ['ann', ...create]]),
   ['GET /api/preferences', '/api/preferences?user=ann', null, ['ann', ...read]],
   ['PUT /api/preferences', '/api/preferences', { user: 'ann', mute: {} }, ['ann', ...create]],
   ['DELETE /api/publishes/{}', '/api/publishes/01M84HBW0X0000000000000001', null, create],
@@ -100,11 +109,12 @@ check('every route is in the table', () => {
   const source = fs.readFileSync(path.join(root, 'session/routes.c'), 'utf8');
   const rows = [...source.matchAll(/^ {4}\{"(\/[^"]+)",\s*HTTP_(\w+)/gm)].filter(([, at]) => !socketOrDev.includes(at));
   assert.ok(rows.length > 10);
-  assert.deepEqual(rows.map(([, at, method]) => `${method} ${at}`).sort(), calls.map(([row]) => row).sort());
+  assert.deepEqual(rows.map(([, at, method]) => `${method} ${at}`).sort(), [...new Set(calls.map(([row]) => row))].sort());
+  assert.equal(marks.length, 10);
 });
 
 for (const [row, at, body, allowed] of calls)
-  check(row, async () => {
+  check(`${row}: ${at}`, async () => {
     for (const who of everyone) {
       const headers = visitors[who] === undefined ? {} : { authorization: `Bearer ${visitors[who]}` };
       if (body !== null) headers['content-type'] = typeof body === 'string' ? 'application/x-ndjson' : 'application/json';

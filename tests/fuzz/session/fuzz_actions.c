@@ -5,6 +5,7 @@
 
 #include "lib/json.h"
 #include "session/actions.h"
+#include "session/marking.h"
 
 #define ANN BYTES("ann")
 
@@ -20,6 +21,17 @@ static void goes_over(const struct msg *m)
     ENSURE(msg_read(&in, &again) && again.id == m->id);
 }
 
+static const char *const all_pushes[] = {"mark_all_read", "mark_seen", "archive_all", "snooze"};
+
+static bool mark(const char *push, struct msg *m, struct bytes json, struct arena *scratch,
+                 struct problem *why)
+{
+    struct marking k;
+    struct marker by = {ANN, 7, 1700000000000};
+    ENSURE(marking_pushed(bytes_of(push), &k));
+    return marking_read(m, &k, &by, json, scratch, why);
+}
+
 static bool act(uint8_t which, struct msg *m, struct bytes json, struct problem *why)
 {
     struct arena *scratch = fuzz_arena(4 << 20);
@@ -29,9 +41,9 @@ static bool act(uint8_t which, struct msg *m, struct bytes json, struct problem 
         return problem_set(why, "", "a payload is checked before"); /* by phx_read_text() */
     switch (which % 6) {
     case 0:
-        return action_mark_read(m, ANN, json, scratch, why);
+        return mark("mark_read", m, json, scratch, why);
     case 1:
-        return action_mark_all_read(m, ANN, 7, json, scratch, why);
+        return mark(all_pushes[which / 6 % 4], m, json, scratch, why);
     case 2:
         return action_list(m, ANN, json, scratch, why);
     case 3:

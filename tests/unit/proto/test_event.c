@@ -205,6 +205,7 @@ static void marks(void **state)
     check(&e, "notification:snoozed", IDS "\"until\":\"2026-11-23T14:45:01.123Z\"," STATE);
     e.kind = ENTRY_all_seen;
     check(&e, "notifications:all_seen", UP_TO STATE);
+    e.ids = (struct bytes){0};
     e.kind = ENTRY_all_archived;
     check(&e, "notifications:all_archived", UP_TO "\"only_read\":true," STATE);
     e.what = 0;
@@ -214,9 +215,22 @@ static void marks(void **state)
     msg_write(&list, &(struct msg){.id = MSG_tally, .tally = {B("a\"b"), 0, 0}});
     msg_write(&list, &(struct msg){.id = MSG_tally, .tally = {B("work"), 2, 1}});
     e.tallies = list_of(&list, 2);
+    e.ids = (struct bytes){0};
     check(&e, "notifications:all_read",
           UP_TO "\"category\":\"a\\\"b\",\"by_category\":{\"a\\\"b\":{\"unread\":0,\"unseen\":0},"
                 "\"work\":{\"unread\":2,\"unseen\":1}}," STATE);
+}
+
+/* Its user wants it unread, which who marked all did not know. */
+static void all_but_some(void **state)
+{
+    (void)state;
+    struct msg_entry e = {
+        .seq = 50, .prev = 44, .kind = ENTRY_all_read, .at_ms = AT, .unread = 1, .pos = 43};
+    e.ids = (struct bytes){two_ids().p, ID_SIZE};
+    check(&e, "notifications:all_read",
+          "{\"up_to\":43,\"at\":\"" AT_TEXT "\",\"except\":[\"" ID_42
+          "\"],\"unread_count\":1,\"unseen_count\":0,\"seq\":50,\"prev\":44}");
 }
 
 /* The item of a created entry: what the snapshot has of it, too. */
@@ -305,6 +319,7 @@ int main(void)
         cmocka_unit_test(items),
         cmocka_unit_test(an_item_that_moved),
         cmocka_unit_test(marks),
+        cmocka_unit_test(all_but_some),
         cmocka_unit_test(an_entry_is_the_item_that_it_brought),
         cmocka_unit_test(the_longest_entries_fit),
         cmocka_unit_test(times_and_lists),

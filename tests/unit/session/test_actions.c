@@ -6,6 +6,7 @@
 #include "proto/types.h"
 #include "session/actions.h"
 #include "session/inbox.h"
+#include "session/marking.h"
 #include "session/view.h"
 
 #include <stdarg.h>
@@ -85,18 +86,39 @@ static bool create_plain(struct bytes request)
     return action_create(&m, request, (struct bytes){0}, NOW, &users, &content, &scratch, &why);
 }
 
-static bool mark_read(struct bytes request)
+static bool mark(const char *push, struct bytes request)
 {
+    struct marking k;
+    struct marker by = {BYTES("ann"), 77, NOW};
     arena_reset(&scratch);
     why = (struct problem){"", ""};
-    return action_mark_read(&m, BYTES("ann"), request, &scratch, &why);
+    assert_true(marking_pushed(bytes_of(push), &k));
+    return marking_read(&m, &k, &by, request, &scratch, &why);
+}
+
+static bool mark_read(struct bytes request)
+{
+    return mark("mark_read", request);
 }
 
 static bool mark_all(struct bytes request)
 {
-    arena_reset(&scratch);
-    why = (struct problem){"", ""};
-    return action_mark_all_read(&m, BYTES("ann"), 77, request, &scratch, &why);
+    return mark("mark_all_read", request);
+}
+
+static bool mark_seen(struct bytes request)
+{
+    return mark("mark_seen", request);
+}
+
+static bool archive_all(struct bytes request)
+{
+    return mark("archive_all", request);
+}
+
+static bool snooze(struct bytes request)
+{
+    return mark("snooze", request);
 }
 
 static bool list(struct bytes request)
@@ -238,6 +260,13 @@ static const struct {
     {mark_read, "{'ids':['" ID "'],'op_id':7}", "op_id"},
     {mark_read, "{'ids':['" ID "'],'op_id':null}", "op_id"},
     {mark_read, "{'ids':['" ID "'],'up_to':7}", "up_to"},
+    {mark_read, "{'ids':['" ID "'],'until':'2026-12-01T00:00:00Z'}", "until"},
+    {mark_read, "{'ids':['" ID "'],'observed_seq':7}", NULL},
+    {mark_read, "{'ids':['" ID "'],'observed_seq':-7}", "observed_seq"},
+    {mark_read, "{'id':'" ID "'}", NULL},
+    {mark_read, "{'id':'x'}", "id"},
+    {mark_read, "{'id':'" ID "','ids':['" ID "']}", "id"},
+    {mark_read, "{'ids':['" ID "'],'colour':1}", "colour"},
 
     {mark_all, "{}", NULL},
     {mark_all, "{'up_to':0}", NULL},
@@ -251,6 +280,27 @@ static const struct {
     {mark_all, "{'up_to':null}", "up_to"},
     {mark_all, "{'op_id':{}}", "op_id"},
     {mark_all, "{'ids':[]}", "ids"},
+    {mark_all, "{'category':'work','observed_seq':7}", NULL},
+    {mark_all, "{'category':''}", "category"},
+    {mark_all, "{'category':null}", "category"},
+    {mark_all, "{'only_read':true}", "only_read"},
+
+    {mark_seen, "{}", NULL},
+    {mark_seen, "{'up_to':7}", NULL},
+    {mark_seen, "{'ids':['" ID "']}", NULL},
+    {mark_seen, "{'ids':['" ID "'],'up_to':7}", "up_to"},
+    {mark_seen, "{'category':'work'}", "category"},
+    {archive_all, "{'up_to':7,'only_read':true}", NULL},
+    {archive_all, "{'only_read':1}", "only_read"},
+    {archive_all, "{'category':'work'}", "category"},
+
+    {snooze, "{'ids':['" ID "'],'until':'2026-12-01T00:00:00Z'}", NULL},
+    {snooze, "{'id':'" ID "','until':'2020-12-01T00:00:00Z'}",
+     NULL}, /* a repeat? the store looks */
+    {snooze, "{'ids':['" ID "']}", "until"},
+    {snooze, "{'ids':['" ID "'],'until':7}", "until"},
+    {snooze, "{'ids':['" ID "'],'until':'tomorrow'}", "until"},
+    {snooze, "{'ids':['" ID "'],'until':'2027-11-25T00:00:00Z'}", "until"},
 
     {list, "{}", NULL},
     {list, "{'before':9,'limit':1}", NULL},
@@ -281,6 +331,28 @@ static void an_unknown_field_is_told_with_what_is_allowed(void **state)
                                     "expires_at, expires_in, deliver_at");
     assert_false(create(json("{'%s':1}", repeated("k", 5000))));
     assert_int_equal(strlen(why.field), 40);
+}
+
+static void what_is_marked_goes_to_the_store(void **state)
+{
+    (void)state;
+    struct marking k;
+    expect("seen", mark_seen(json("{'id':'" ID "','observed_seq':5}")), NULL);
+    assert_int_equal(m.id, MSG_mark);
+    assert_int_equal(m.mark.what, MARK_seen);
+    assert_int_equal(m.mark.observed_seq, 5);
+    expect("seen", mark_seen(json("{}")), NULL);
+    assert_int_equal(m.id, MSG_mark_all);
+    assert_int_equal(m.mark_all.up_to, 77);
+    assert_true(m.mark_all.observed_seq == UINT64_MAX);
+    expect("archive", archive_all(json("{'up_to':7,'only_read':true}")), NULL);
+    assert_int_equal(m.mark_all.what, MARK_archive);
+    assert_int_equal(m.mark_all.only_read, 1);
+    assert_false(marking_pushed(BYTES(""), &k)); /* what cannot be done to all has no name */
+    assert_false(marking_pushed(BYTES("mark-read"), &k));
+    assert_true(marking_path(BYTES("mark-all-read"), &k));
+    assert_true(k.what == MARK_read && k.all && !k.by_ids);
+    assert_false(marking_path(BYTES("count"), &k));
 }
 
 /* A name with escapes is the same name. */
@@ -591,10 +663,13 @@ static void a_full_arena_is_an_answer(void **state)
 {
     (void)state;
     struct arena small;
+    struct marking k;
+    struct marker by = {BYTES("ann"), 77, NOW};
+    assert_true(marking_pushed(BYTES("mark_read"), &k));
     for (size_t cap = 0; cap < 20000; cap += 997) {
         arena_init(&small, cap);
-        bool good = action_mark_read(&m, BYTES("ann"), json("{'ids':['" ID "'],'op_id':'a\\nb'}"),
-                                     &small, &why);
+        bool good = marking_read(&m, &k, &by, json("{'ids':['" ID "'],'op_id':'a\\nb'}"), &small,
+                                 &why);
         assert_int_equal(good, cap > 16000 + 64);
         arena_fini(&small);
     }
@@ -605,6 +680,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field),
         cmocka_unit_test(an_unknown_field_is_told_with_what_is_allowed),
+        cmocka_unit_test(what_is_marked_goes_to_the_store),
         cmocka_unit_test(names_are_compared_as_json),
         cmocka_unit_test(sizes_at_the_bound_and_over),
         cmocka_unit_test(the_content_as_a_whole_has_a_bound),

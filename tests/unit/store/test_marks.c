@@ -16,6 +16,11 @@ static struct bytes id_of(uint64_t at_ms, uint64_t pos)
     return ids_at(at_ms, &pos, 1);
 }
 
+static void assert_bytes_are(struct bytes got, struct bytes want)
+{
+    assert_true(bytes_equal(got, want));
+}
+
 static void later(struct desk *d)
 {
     d->now.wall_ms += 1000;
@@ -44,6 +49,7 @@ static void an_older_read_loses(void **state)
     c = all_ask(d, all);
     assert_int_equal(c.up_to, two);
     assert_int_equal(c.unread, 1); /* that one, though it lies below the mark */
+    assert_bytes_are(newest_of(d, "ann").ids, id_of(born, one));
     assert_int_equal(recount(d, NULL), 0);
     struct msg_item items[2];
     struct msg_inbox in = snapshot(d, "ann", 0, 10);
@@ -300,7 +306,7 @@ static void what_ends_while_snoozed_ends(void **state)
     d->now.wall_ms = born + 5000;
     assert_int_equal(snapshot(d, "ann", 0, 0).unread, 0);
     assert_int_equal(snooze(d, id_of(born, pos), born + 9000).unknown.n, ID_SIZE);
-    assert_int_equal(snooze(d, id_of(born, pos), born + 5000).status, ERR_INVALID); /* past */
+    assert_int_equal(snooze(d, id_of(born, pos), born + 5000).status, ERR_TOO_OLD);
     assert_int_equal(recount(d, NULL), 0);
 }
 

@@ -11,12 +11,12 @@ const NOW = 'pending'; // when it happened the server will say
 
 export const counted = (one) =>
   COUNTED.includes(one.type) && !one.read_at && !one.archived_at && !one.snoozed_until && !one.muted;
-const unseen = (one) => counted(one) && !one.seen_at;
+const unseen = (one) => counted(one) && !one.seen_at && !one.seen;
 
 const EFFECTS = {
   read: (one) => (one.read_at ? one : { ...one, read_at: NOW }),
   unread: (one) => ({ ...one, read_at: null }),
-  seen: (one) => (one.seen_at ? one : { ...one, seen_at: NOW }),
+  seen: (one) => (one.seen_at || one.seen ? one : { ...one, seen_at: NOW }),
   archive: (one) => ({ ...one, archived_at: NOW }),
   unarchive: (one) => ({ ...one, archived_at: null }),
   snooze: (one, op) => ({ ...one, snoozed_until: op.until }),

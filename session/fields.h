@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fields.h -- members of a JSON object, read one by one, or what is wrong with them. Pure. What is read
+ * borrows from the JSON text and the arena. */
+#pragma once
+
+#include "lib/arena.h"
+#include "proto/messages.h"
+
+/* What is wrong, and where. */
+struct problem {
+    char field[48]; /* empty: the whole */
+    char detail[200];
+};
+
+/* Say it; false, for the caller to return. */
+bool problem_set(struct problem *why, const char *field, const char *detail);
+
+/* A member that is not known, by its name as it stands in the JSON. */
+bool problem_unknown(struct problem *why, struct bytes key, const char *allowed);
+
+/* The whole is an object, and valid throughout. */
+bool field_object(struct bytes json, struct problem *why);
+
+bool field_number(struct bytes value, uint64_t *out, const char *field, struct problem *why);
+
+/* Text of 1 to KEY_MAX bytes. */
+bool field_text(struct bytes value, struct bytes *out, const char *field, struct arena *scratch,
+                struct problem *why);
+bool field_user(struct bytes value, struct bytes *user, const char *field, struct arena *scratch,
+                struct problem *why);
+bool field_time(struct bytes value, uint64_t *ms, const char *field, struct arena *scratch,
+                struct problem *why);
+
+/* Text of 1 to CATEGORY_MAX bytes. */
+bool field_category(struct bytes value, struct bytes *out, struct arena *scratch,
+                    struct problem *why);
+
+/* The same request again has the same, however its JSON is spaced. */
+struct bytes fingerprint(struct bytes json, struct arena *scratch);

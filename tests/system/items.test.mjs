@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a user does to items, over each way that there is: WebSocket, long-poll and HTTP. What one device does
+ * the others are told, with counts that are the store's. */
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+
+import { Belfry, checked } from '../lib/belfry.mjs';
+import { closing, openTab, transports } from '../lib/phoenix.mjs';
+import { until } from '../lib/until.mjs';
+
+let belfry;
+const check = checked(() => belfry);
+before(async () => {
+  belfry = await Belfry.start();
+});
+after(() => belfry?.stop());
+
+let users = 0;
+const someone = () => `i${++users}`;
+const soon = (ms) => new Date(Date.now() + ms).toISOString();
+const ways = [...transports, 'HTTP'];
+const pathOf = (push) => ({ mark_seen: 'mark-seen', mark_all_read: 'mark-all-read', archive_all: 'archive-all' })[push] ?? push.replaceAll('_', '-');
+
+/** A user with `n` notifications, a device that acts by `way`, and another one that watches. */
+async function scene(t, way, n) {
+  const user = someone();
+  const ids = [];
+  for (let i = 0; i < n; i++) ids.push((await belfry.create(user, `n${i}`)).id);
+  const tab = await openTab(belfry, user, { transport: way === 'HTTP' ? 'websocket' : way });
+  const other = await openTab(belfry, user);
+  closing(t, tab, other);
+  const seen = [];
+  for (const name of ['unread', 'seen', 'archived', 'unarchived', 'snoozed', 'removed', 'updated', 'new', 'read'])
+    other.channel.on(`notification:${name}`, (payload) => seen.push([name, payload]));
+  for (const name of ['all_read', 'all_seen', 'all_archived'])
+    other.channel.on(`notifications:${name}`, (payload) => seen.push([name, payload]));
+  const act = async (push, body = {}) => {
+    if (way !== 'HTTP') return tab.push(push, body);
+    const { status, json } = await belfry.post(`/api/notifications/${pathOf(push)}`, body, belfry.token(user));
+    return { status: status === 200 ? 'ok' : 'error', response: json };
+  };
+  const done = async (push, body) => {
+    const { status, response } = await act(push, body);
+    assert.equal(status, 'ok', JSON.stringify(response));
+    return response;
+  };
+  /** The other device has heard of it, and shows what the store has. */
+  const told = async (name, { seq }) => {
+    await until(`${name} at ${seq} is told`, () => seen.some(([was, payload]) => was === name && payload.seq === seq));
+    await other.until('the badge is the count', () => other.inbox.seq >= seq);
+    assert.equal(other.badge, (await belfry.count(user)).unread_count);
+    return seen.find(([was, payload]) => was === name && payload.seq === seq)[1];
+  };
+  return { user, ids, tab, other, act, done, told };
+}
+
+for (const way of ways) {
+  check(`mark_unread, mark_seen: by ids and up to a pos, ${way}`, async (t) => {
+    const { user, ids, done, told } = await scene(t, way, 4);
+    let answer = await done('mark_read', { ids: [ids[0], ids[1]] });
+    assert.deepEqual([answer.unread_count, answer.unseen_count], [2, 2]);
+    answer = await done('mark_unread', { ids: [ids[0]] });
+    assert.deepEqual([answer.changed, answer.unread_count, answer.unseen_count], [[ids[0]], 3, 2]);
+    assert.deepEqual((await told('unread', answer)).ids, [ids[0]]);
+    answer = await done('mark_seen', { ids: [ids[2], ids[0]] }); // the second was read once: it is not news
+    assert.deepEqual([answer.changed, answer.unread_count, answer.unseen_count], [[ids[2]], 3, 1]);
+    await told('seen', answer);
+    const { notifications } = await belfry.inbox(user);
+    answer = await done('mark_seen', { up_to: notifications[0].pos });
+    assert.deepEqual([answer.up_to, answer.unread_count, answer.unseen_count], [notifications[0].pos, 3, 0]);
+    assert.equal((await told('all_seen', answer)).up_to, answer.up_to);
+    assert.ok((await belfry.inbox(user)).notifications.every((one) => one.seen));
+  });
+
+  check(`R4: all means up to a pos; what comes after stays, ${way}`, async (t) => {
+    const { user, done, told } = await scene(t, way, 3);
+    const [, middle] = (await belfry.inbox(user)).notifications;
+    let answer = await done('mark_all_read', { up_to: middle.pos });
+    assert.deepEqual([answer.up_to, answer.unread_count], [middle.pos, 1]);
+    await told('all_read', answer);
+    answer = await done('archive_all', { up_to: middle.pos });
+    assert.equal(answer.up_to, middle.pos);
+    await told('all_archived', answer);
+    assert.equal((await belfry.inbox(user)).notifications.length, 1);
+    const head = (await belfry.inbox(user)).notifications[0].pos;
+    answer = await done('mark_all_read');
+    assert.deepEqual([answer.up_to, answer.unread_count], [head, 0]); // said back, though it was not named
+    const { seq } = await done('mark_all_read', { up_to: head });
+    assert.equal(seq, answer.seq, 'again changes nothing');
+  });
+
+  check(`R6: an explicit unread beats an older read, ${way}`, async (t) => {
+    const { user, ids, tab, done, told } = await scene(t, way, 2);
+    const { seq } = await done('mark_read', { ids });
+    const unread = await done('mark_unread', { ids: [ids[0]] });
+    const late = await done('mark_read', { ids: [ids[0]], observed_seq: seq }); // another device, that had not heard of it
+    assert.deepEqual([late.changed, late.unknown, late.unread_count], [[], [], 1]);
+    await belfry.create(user, 'one more');
+    await tab.until('one more', () => tab.inbox.list().length === 3);
+    const all = await done('mark_all_read', { observed_seq: seq });
+    assert.equal(all.unread_count, 1);
+    assert.deepEqual((await told('all_read', all)).except, [ids[0]]);
+    const knowing = await done('mark_read', { ids: [ids[0]], observed_seq: unread.seq });
+    assert.deepEqual([knowing.changed, knowing.unread_count], [[ids[0]], 0]);
+  });
+
+  check(`R7: a repeated op_id answers the same and does nothing, ${way}`, async (t) => {
+    const { user, ids, act, done, told } = await scene(t, way, 3);
+    const steps = [
+      ['archive', { ids: [ids[0]] }, 'archived'],
+      ['unarchive', { ids: [ids[0]] }, 'unarchived'],
+      ['snooze', { ids: [ids[1]], until: soon(3600e3) }, 'snoozed'],
+      ['unsnooze', { ids: [ids[1]] }, 'new'],
+      ['mark_seen', { up_to: 1e9 }, 'all_seen'],
+      ['delete', { ids: [ids[2]] }, 'removed'],
+    ];
+    for (const [push, body, event] of steps) {
+      const op = { ...body, op_id: `${push} ${user}` };
+      const first = await done(push, op);
+      assert.deepEqual((await told(event, first)).by, { op_id: op.op_id });
+      assert.deepEqual(await done(push, op), first, push);
+      const { status } = await act(push, { ...op, observed_seq: 1 });
+      assert.equal(status, 'error', 'another body with this op_id');
+    }
+  });
+
+  check(`the archive keeps; what is deleted is gone, ${way}`, async (t) => {
+    const { user, ids, done, told } = await scene(t, way, 3);
+    const answer = await done('archive', { ids: [ids[0], '01M84HBW0X0000000000000001'] });
+    assert.deepEqual([answer.changed, answer.unknown, answer.unread_count], [[ids[0]], ['01M84HBW0X0000000000000001'], 2]);
+    await told('archived', answer);
+    assert.deepEqual((await belfry.inbox(user)).notifications.map((one) => one.id), [ids[2], ids[1]]);
+    const gone = await done('delete', { id: ids[1] });
+    assert.deepEqual([gone.changed, gone.unread_count], [[ids[1]], 1]);
+    assert.equal((await told('removed', gone)).reason, 'deleted');
+    assert.deepEqual((await done('delete', { ids: [ids[1]] })).unknown, [ids[1]]);
+    assert.equal((await done('unarchive', { ids: [ids[0]] })).unread_count, 2);
+    await done('mark_read', { ids: [ids[0]] });
+    const archived = await done('archive_all', { only_read: true });
+    assert.equal((await told('all_archived', archived)).only_read, true);
+    assert.deepEqual((await belfry.inbox(user)).notifications.map((one) => one.id), [ids[2]]);
+  });
+
+  check(`R14: snoozed leaves the counts, and returns unread with its id at a new pos, ${way}`, async (t) => {
+    const { user, ids, other, done, told } = await scene(t, way, 2);
+    await done('mark_read', { ids: [ids[0]] });
+    const snoozed = await done('snooze', { ids: [ids[0]], until: soon(700) });
+    assert.equal(snoozed.unread_count, 1);
+    await told('snoozed', snoozed);
+    assert.deepEqual((await belfry.inbox(user)).notifications.map((one) => one.id), [ids[1]]);
+    await other.until('it is back', () => other.inbox.list()[0]?.id === ids[0] && other.badge === 2); // nobody asked
+    const [first] = (await belfry.inbox(user)).notifications;
+    assert.deepEqual([first.id, first.read_at, first.snoozed_until], [ids[0], null, null]);
+    const again = await done('snooze', { id: ids[0], until: soon(3600e3) });
+    await told('snoozed', again);
+    const back = await done('unsnooze', { id: ids[0] });
+    const event = await told('new', back);
+    assert.deepEqual([event.resurfaced, event.notification.id], [true, ids[0]]);
+    assert.ok(event.notification.pos > first.pos);
+  });
+
+  check(`bad input names its field, and does nothing, ${way}`, async (t) => {
+    const { user, ids, act } = await scene(t, way, 1);
+    const { seq } = await belfry.count(user);
+    const wrong = [
+      ['mark_unread', {}, 'ids'],
+      ['mark_unread', { ids: ['x'] }, 'ids[0]'],
+      ['archive', { ids, colour: 1 }, 'colour'],
+      ['archive', { ids, until: soon(1000) }, 'until'],
+      ['snooze', { ids }, 'until'],
+      ['snooze', { ids, until: 'tomorrow' }, 'until'],
+      ['snooze', { ids, until: '2001-01-01T00:00:00Z' }, 'until'],
+      ['snooze', { ids, until: '2999-01-01T00:00:00Z' }, 'until'],
+      ['mark_all_read', { up_to: -1 }, 'up_to'],
+      ['mark_all_read', { only_read: true }, 'only_read'],
+      ['archive_all', { category: 'work' }, 'category'],
+      ['delete', { ids, op_id: '' }, 'op_id'],
+      ['delete', { ids, observed_seq: '7' }, 'observed_seq'],
+    ];
+    for (const [push, body, field] of wrong) {
+      const { status, response } = await act(push, body);
+      assert.deepEqual([status, response.field], ['error', field], `${push} ${JSON.stringify(body)}`);
+    }
+    assert.equal((await belfry.count(user)).seq, seq);
+  });
+}
+
+check('R2: whatever was done, the counts are what a recount gives', () => belfry.check());
