@@ -102,6 +102,7 @@ const calls = [
   ['GET /metrics', '/metrics', null, operators],
   ['GET /api/node', '/api/node', null, operators],
   ['GET /api/node/log', '/api/node/log', null, operators],
+  ['GET /api/node/topics', '/api/node/topics', null, operators],
 ];
 const socketOrDev = ['/socket/websocket', '/socket/longpoll', '/dev/token', '/dev/kill']; // below; and shut without --dev
 
