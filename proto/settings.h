@@ -69,6 +69,8 @@
       "publishes that may wait for their deliver_at")                                              \
     S(u64, broadcasts, "store/broadcasts", 1, 10000, "1000",                                       \
       "broadcasts that wait for users who are away; the oldest gives way")                         \
+    S(u64, max_items, "store/max_items", 0, 10000000, "0",                                         \
+      "notifications that an inbox keeps; the oldest read one gives way, else the oldest; 0: all") \
     S(flag, drop_muted, "store/drop_muted", 0, 1, "0",                                             \
       "what a user muted is not kept; 0: it is kept, in no count and not shown live")              \
     S(u64, revocations, "store/revocations", 100, 1000000, "100000",                               \

@@ -7,6 +7,7 @@
 #include "store/broadcast.h"
 #include "store/categories.h"
 #include "store/erase.h"
+#include "store/evict.h"
 #include "store/fanout.h"
 #include "store/idem.h"
 #include "store/marks.h"
@@ -113,6 +114,8 @@ static enum err create_now(struct work *w, const struct msg_create *m, uint64_t 
         bytes[i] = (char)inbox_create(w, inboxes[i], m);
         any = any || bytes[i] != WHY_none;
     }
+    for (uint32_t i = 0; !e && i < m->users.count; i++) /* behind all: their seqs are neighbours */
+        inbox_evict(w, inboxes[i]);
     if (any)
         *why = (struct bytes){bytes, m->users.count};
     return e;

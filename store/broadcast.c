@@ -4,7 +4,7 @@
 #include "proto/id.h"
 #include "proto/topic.h"
 #include "proto/types.h"
-#include "store/inbox.h"
+#include "store/evict.h"
 #include "store/log.h"
 #include "store/members.h"
 #include "store/record.h"
@@ -207,6 +207,7 @@ static void arrive(struct work *w, struct topic *in, const struct ahead *a)
     put(w, a->seq, &row, topic);
     struct key key = key2(in->row.no, a->seq);
     record_put(w->txn, TABLE_merged, key_bytes(&key), &in->row.newest_pos, 1, (struct bytes){0});
+    inbox_evict(w, in);
     w->tally.merged++;
 }
 

@@ -17,6 +17,7 @@ struct found {
     struct topic in; /* with the categories as they are kept */
     struct category room[CATEGORIES_MAX];
     struct category_row categories[CATEGORIES_MAX + 1]; /* by number, recounted */
+    uint64_t reads;                                     /* items with a row in `read` */
     uint64_t timers, next_ms;
     uint64_t merged; /* items that came from broadcasts */
 };
@@ -62,6 +63,14 @@ static void merged(struct found *f, const struct item *i)
     drift(f->c, "broadcast's item", birth, item_birth(i));
 }
 
+/* Read by itself: it may have a row, where items are evicted. */
+static void read_row(struct found *f, const struct item *i)
+{
+    struct key key = key2(f->c->kept.no, i->pos);
+    struct bytes value;
+    f->reads += txn_get(f->c->r->txn, TABLE_read, key_bytes(&key), &value) == ERR_OK;
+}
+
 static bool read_now(const struct found *f, const struct item *i)
 {
     const struct category *c = category_of(&f->in, i->row.category);
@@ -99,6 +108,10 @@ static void look(struct found *f, const struct item *i)
         moved_row(f, i);
     if (i->row.flags & ITEM_unread)
         row_of(f, TABLE_unread, key2(f->c->kept.no, i->pos), "unread row");
+    if (i->row.read_ms != 0 && item_table(i) == TABLE_index)
+        read_row(f, i);
+    else if (item_table(i) == TABLE_index && i->pos < f->c->kept.evict_from && read_now(f, i))
+        drift(f->c, "item that eviction passes by", f->c->kept.evict_from, i->pos);
     uint64_t timer_ms = item_timer(i);
     if (timer_ms != 0) {
         f->timers++;
@@ -160,6 +173,7 @@ static void count_rows(struct found *f)
     drift(c, "expiry rows", rows(f, TABLE_expiry, no, &last), f->timers);
     drift(c, "next expiry", c->kept.next_expiry_ms, f->next_ms);
     drift(c, "unread rows", rows(f, TABLE_unread, no, &last), c->found.unread_set);
+    drift(c, "read rows", rows(f, TABLE_read, no, &last), f->reads);
     drift(c, "moved rows", rows(f, TABLE_moved, no, &last), c->found.moved);
     drift(c, "merged broadcasts", rows(f, TABLE_merged, no, &last), f->merged);
     rows(f, TABLE_marks, no, &last);

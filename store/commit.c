@@ -164,6 +164,7 @@ static void add(struct tally *sum, const struct tally *t)
     sum->fanned += t->fanned;
     sum->delivered += t->delivered;
     sum->merged += t->merged;
+    sum->evicted += t->evicted;
     sum->repeats += t->repeats;
     sum->full += t->full;
     sum->late += t->late;

@@ -18,6 +18,7 @@
     X(fanned, total, "notifications made for members of topics")                                   \
     X(delivered, total, "scheduled notifications whose time had come")                             \
     X(merged, total, "broadcasts that inboxes merged")                                             \
+    X(evicted, total, "notifications that gave way to newer ones: store/max_items")                \
     X(idem_repeats, total, "actions known by their key, answered as the first time")               \
     X(refused_full, total, "requests refused because the queue was full")                          \
     X(refused_space, total, "actions refused because the disk was full")                           \

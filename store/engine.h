@@ -43,7 +43,8 @@
     X(category_marks, "topic no, number, up_to -> a mark_all of one category")                     \
     X(prefs, "user -> what they want to be told: prefs.h")                                         \
     X(revoked, "`j` and a jti, or `u` and a user -> until when which tokens are good no more")     \
-    X(revoked_at, "number of a revocation -> its key in `revoked`")
+    X(revoked_at, "number of a revocation -> its key in `revoked`")                                \
+    X(read, "topic no, pos -> nothing: an item that was read by itself, where items are evicted")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */
 enum { KEY_BYTES_MAX = 340, ENGINE_READERS = 2 };

@@ -28,6 +28,7 @@ enum { SLICE = 500, LOOK = 5000, AGAIN_MS = 500, MEMBERSHIPS_AT_ONCE = 16 };
     X(category_marks)                                                                              \
     X(marks)                                                                                       \
     X(expiry)                                                                                      \
+    X(read)                                                                                        \
     X(answers)                                                                                     \
     X(scheduled)                                                                                   \
     X(log)                                                                                         \
@@ -235,6 +236,8 @@ static bool step(struct work *w, struct erasure *e)
         return rows(w, e, TABLE_marks);
     case PHASE_expiry:
         return rows(w, e, TABLE_expiry);
+    case PHASE_read:
+        return rows(w, e, TABLE_read);
     case PHASE_answers:
         return idem_forget_user(w, e->user, SLICE);
     case PHASE_scheduled:

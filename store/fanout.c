@@ -4,7 +4,7 @@
 #include "lib/ensure.h"
 #include "proto/topic.h"
 #include "proto/types.h"
-#include "store/inbox.h"
+#include "store/evict.h"
 #include "store/members.h"
 #include "store/record.h"
 
@@ -192,8 +192,10 @@ enum err fanout_step(struct work *w, const struct msg_fanout_step *m, uint64_t *
         return e;
     struct msg_create one = {
         .type = page.fanout.row.type, .content = page.fanout.content, .topic = page.fanout.topic};
-    for (uint64_t i = 0; i < page.count; i++)
+    for (uint64_t i = 0; i < page.count; i++) {
         inbox_create(w, page.inboxes[i], &one);
+        inbox_evict(w, page.inboxes[i]);
+    }
     page.fanout.row.made += page.count;
     keep(w, m->source, key_bytes(&key), &page);
     *made = page.count;

@@ -262,6 +262,24 @@ static struct key unread_key(const struct topic *in, const struct item *i)
     return set ? key2(in->row.no, i->pos) : (struct key){.n = 0};
 }
 
+static struct key read_key(const struct topic *in, const struct item *i)
+{
+    bool set = i && i->row.read_ms != 0 && item_table(i) == TABLE_index;
+    return set ? key2(in->row.no, i->pos) : (struct key){.n = 0};
+}
+
+/* What evict.h looks for. */
+static void reads(struct work *w, struct topic *in, const struct item *before,
+                  const struct item *after)
+{
+    struct key was = read_key(in, before), is = read_key(in, after);
+    if (w->limits.max_items == 0)
+        is.n = 0;
+    row_moves(w->txn, TABLE_read, &was, &is);
+    if (after && after->pos < in->row.evict_from && item_is_read(in, after))
+        in->row.evict_from = after->pos;
+}
+
 void item_timers_found(struct work *w, struct topic *in)
 {
     struct key from = key3(in->row.no, 0, 0);
@@ -310,6 +328,7 @@ void item_rewrite(struct work *w, struct topic *in, const struct item *before,
     timers(w, in, before, after);
     was = unread_key(in, before), is = unread_key(in, after);
     row_moves(w->txn, TABLE_unread, &was, &is);
+    reads(w, in, before, after);
     moved(w, in, before, after);
     if (before && (!after || item_content(before) != item_content(after)))
         log_let_go(w, &in->row, item_content(before));

@@ -308,6 +308,7 @@ static void put_mark(struct work *w, struct topic *in, struct category *c, uint6
 {
     struct mark_row mark = {.at_ms = w->at_ms, .seq = in->row.head};
     struct key key = c ? key3(in->row.no, c->no, up_to) : key2(in->row.no, up_to);
+    in->row.evict_from = 0; /* what it made read may lie anywhere below */
     record_put(w->txn, c ? TABLE_category_marks : TABLE_marks, key_bytes(&key), &mark,
                FIELDS_OF(mark), (struct bytes){0});
 }

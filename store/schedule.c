@@ -5,7 +5,7 @@
 #include "proto/id.h"
 #include "proto/topic.h"
 #include "store/broadcast.h"
-#include "store/inbox.h"
+#include "store/evict.h"
 #include "store/log.h"
 #include "store/record.h"
 #include "store/trim.h"
@@ -94,10 +94,12 @@ static void deliver_to(struct work *w, struct bytes user, const struct msg_creat
     char topic[TOPIC_MAX + 1];
     struct topic *in;
     size_t n = user_valid(user) ? topic_of_user(user, topic) : 0;
-    if (n > 0 && inbox_open(w, (struct bytes){topic, n}, &in) == ERR_OK)
-        inbox_create(w, in, m);
-    else
+    if (n == 0 || inbox_open(w, (struct bytes){topic, n}, &in)) {
         log_line("store.scheduled user=%s error=\"the inbox is damaged\"", log_safe(user));
+        return;
+    }
+    inbox_create(w, in, m);
+    inbox_evict(w, in);
 }
 
 /* `m` is ours: writing moves what was read. */

@@ -48,6 +48,8 @@ struct topic_row {
     uint64_t merged; /* an inbox has those up to here */
     uint64_t prefs;  /* 1: its user has preferences */
     uint64_t known; /* seq of the log when somebody looked at it before it had an entry; 0: never */
+
+    uint64_t evict_from; /* below it no item is read by a mark alone: evict.h */
 };
 
 /* The seq from which on its user is known; `head` of the log, if that is to be now. */

@@ -22,7 +22,8 @@ static struct limits limits_of(const struct settings *s)
                            .scheduled = s->scheduled,
                            .broadcasts = s->broadcasts,
                            .drop_muted = s->drop_muted,
-                           .revocations = s->revocations};
+                           .revocations = s->revocations,
+                           .max_items = s->max_items};
 }
 
 void store_open(struct store *s, const struct state *state, struct counter *counts, uint64_t seed)

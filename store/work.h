@@ -25,6 +25,7 @@ struct limits {
     uint64_t broadcasts;    /* kept for who has not merged them */
     uint64_t drop_muted;    /* 1: what is muted is not kept */
     uint64_t revocations;   /* kept until they are over */
+    uint64_t max_items;     /* of an inbox; 0: no limit */
 };
 
 /* What one commit did, for the counters. */
@@ -36,6 +37,7 @@ struct tally {
     uint64_t fanned;    /* notifications that fan-outs made */
     uint64_t delivered; /* creates whose time had come */
     uint64_t merged;    /* broadcasts that became notifications */
+    uint64_t evicted;   /* items that gave way to newer ones */
     uint64_t repeats;   /* actions known by their key, answered as the first time */
     uint64_t full;      /* refused: no space on the disk */
     uint64_t late;      /* dropped: whoever asked no longer waits */
