@@ -6,9 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -66,11 +66,30 @@ bool secret_load(const char *file, char out[SECRET_TEXT])
     return false;
 }
 
+/* Kept, as looking up an algorithm by its name costs OpenSSL more than to hash a token. */
+static EVP_MAC_CTX *hmac_sha256(void)
+{
+    static _Thread_local EVP_MAC_CTX *ctx;
+    if (ctx)
+        return ctx;
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                 OSSL_PARAM_construct_end()};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    ENSURE(hmac != NULL);
+    ctx = EVP_MAC_CTX_new(hmac);
+    EVP_MAC_free(hmac);
+    ENSURE(ctx != NULL && EVP_MAC_CTX_set_params(ctx, params) == 1);
+    return ctx;
+}
+
 void mac(struct bytes key, struct bytes message, uint8_t out[MAC_SIZE])
 {
-    unsigned n = 0;
-    ENSURE(HMAC(EVP_sha256(), key.p, (int)key.n, (const unsigned char *)message.p, message.n, out,
-                &n) != NULL);
+    EVP_MAC_CTX *ctx = hmac_sha256();
+    size_t n = 0;
+    ENSURE(EVP_MAC_init(ctx, (const unsigned char *)key.p, key.n, NULL) == 1);
+    ENSURE(EVP_MAC_update(ctx, (const unsigned char *)message.p, message.n) == 1);
+    ENSURE(EVP_MAC_final(ctx, out, &n, MAC_SIZE) == 1);
     ENSURE(n == MAC_SIZE);
 }
 

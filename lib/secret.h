@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secret.h -- keys: made, kept in a file, used. Source: OpenSSL's RAND, HMAC, CRYPTO_memcmp. */
+/* secret.h -- keys: made, kept in a file, used. Source: OpenSSL's RAND, EVP_MAC,
+ * CRYPTO_memcmp. */
 #pragma once
 
 #include "lib/buf.h"

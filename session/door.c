@@ -98,8 +98,9 @@ struct door *door_new(struct session *s)
     ENSURE(d != NULL);
     d->sockets_max = sockets_max();
     d->fd = listen_socket(s->settings);
-    int size = SEND_BUFFER;
-    setsockopt(d->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size); /* inherited by what it accepts */
+    int size = SEND_BUFFER, on = 1; /* inherited by what it accepts */
+    setsockopt(d->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     ENSURE(fcntl(d->fd, F_SETFL, O_NONBLOCK) == 0);
     ENSURE(fcntl(d->fd, F_SETFD, FD_CLOEXEC) == 0);
     d->in_order = in_order(d->fd);
@@ -161,8 +162,6 @@ void door_accept(struct session *s, struct door *d, struct MHD_Daemon *daemon)
         int fd = accept4(d->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return;
-        int on = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (MHD_add_connection(daemon, fd, (struct sockaddr *)&from, n) != MHD_YES)
             count_one(s, COUNT_refused_full); /* it has closed the socket */
     }

@@ -338,7 +338,8 @@ static void completed(void *cls, struct MHD_Connection *mhd, void **slot,
     ENSURE(!r->suspended);
     if (r->from) {
         r->from->busy = false;
-        r->from->received = bytes_received(r->from->fd);
+        if (!r->upgrade) /* else there is no next request */
+            r->from->received = bytes_received(r->from->fd);
     }
     routes_forget(s, r);
     if (r->response && !r->shared)
