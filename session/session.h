@@ -87,6 +87,7 @@ struct session {
     struct revoked *revoked;
 
     struct map users; /* by name: users.h */
+    struct seen *seen;
     struct conns *conns;
     struct live *live;
     struct heads *heads;

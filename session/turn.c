@@ -17,6 +17,7 @@
 #include "session/peers.h"
 #include "session/presence_live.h"
 #include "session/revoked.h"
+#include "session/seen.h"
 #include "session/websocket.h"
 
 #include <sys/epoll.h>
@@ -49,6 +50,7 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
     revoked_new(s);
     bus_new(s, zmq, paths);
     users_init(&s->users, s->seed);
+    seen_new(s);
     live_new(s);
     bus_want(s, topic_bucket(BYTES(TOPIC_BROADCASTS))); /* always */
     presence_live_new(s);
@@ -80,6 +82,7 @@ void turn_close(struct session *s)
     conns_free(&s->conns);
     users_fini(&s->users);
     revoked_free(&s->revoked);
+    seen_free(&s->seen);
     keys_close(&s->keys);
     close(s->epoll);
     arena_fini(&s->scratch);
@@ -125,6 +128,7 @@ static void send_all(struct session *s)
     http_run(s); /* takes polls and upgrades, which may have produced more */
     conns_flush(s);
     http_run(s);
+    seen_tick(s);
     bus_flush(s);
     peers_flush(s);
     asks_flush(s->store);
@@ -162,6 +166,7 @@ uint64_t turn_deadline_ms(const struct session *s)
     first = sooner(first, live_deadline_ms(s));
     first = sooner(first, presence_live_deadline_ms(s));
     first = sooner(first, asks_deadline_ms(s->store));
+    first = sooner(first, seen_deadline_ms(s));
     first = sooner(first, peers_deadline_ms(s));
     first = sooner(first, http_deadline_ms(s));
     return sooner(first, drain_deadline_ms(s));

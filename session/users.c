@@ -3,9 +3,9 @@
 
 #include "lib/ensure.h"
 #include "proto/topic.h"
-#include "session/asks.h"
 #include "session/conn.h"
 #include "session/live.h"
+#include "session/seen.h"
 
 #include <stdlib.h>
 
@@ -47,14 +47,6 @@ void user_enter(struct session *s, struct conn *c, struct bytes name)
     u->connections++;
 }
 
-/* What the store answers changes nothing here: when it cannot be told, an older time stands. */
-static void told(struct ask_waiter w, const struct msg *answer, enum err e)
-{
-    (void)w;
-    (void)answer;
-    (void)e;
-}
-
 void user_leave(struct session *s, struct conn *c)
 {
     struct user *u = c->user;
@@ -68,11 +60,8 @@ void user_leave(struct session *s, struct conn *c)
     c->user_next = c->user_prev = NULL;
     if (--u->connections > 0)
         return;
-    if (u->name_n > 0 && s->store && !u->forget) {
-        struct msg m = {.id = MSG_seen, .seen = {.user = user_name(u)}};
-        struct ask_waiter w = {told, s, NULL, 0};
-        ask(s->store, &m, s->now_ms, s->settings->request_ms, true, w);
-    }
+    if (u->name_n > 0 && s->store && !u->forget)
+        seen_left(s, user_name(u));
     map_remove(&s->users, u);
     free(u);
 }
@@ -83,6 +72,8 @@ void user_disconnect(struct session *s, struct bytes name, struct bytes topic, b
     struct conn *next;
     if (u)
         u->forget = forget;
+    if (forget)
+        seen_forget(s, name);
     for (struct conn *c = u ? u->first : NULL; c; c = next) {
         next = c->user_next;
         if (topic.n == 0)
