@@ -249,7 +249,7 @@ for (const version of both)
     const feed = await joined(t, topic, { Kind: Feed, version, transport: 'longpoll', reconnectAfterMs: () => 50 });
     const made = [];
     const publish = async (n) => made.push((await belfry.publish(topic, 'said', { n })).seq);
-    const joins = await gauge('joins_total');
+    const joins = await belfry.counter('joins_total');
     let conn;
     feed.socket.onOpen(() => {
       conn ??= feed.socket.conn;
@@ -257,10 +257,10 @@ for (const version of both)
     });
     cut(feed);
     for (let n = 0; n < 3; n++) await publish(n);
-    await until('the join is answered', async () => (await gauge('joins_total')) > joins);
-    const broadcasts = await gauge('broadcasts_total');
+    await until('the join is answered', async () => (await belfry.counter('joins_total')) > joins);
+    const broadcasts = await belfry.counter('broadcasts_total');
     await publish(3);
-    await until('and a broadcast waits behind it', async () => (await gauge('broadcasts_total')) > broadcasts);
+    await until('and a broadcast waits behind it', async () => (await belfry.counter('broadcasts_total')) > broadcasts);
     feed.socket.onOpen(() => delete feed.socket.conn.poll);
     conn.poll = () => cut(feed); // called when phoenix.js has the batch, and has handed on none of it
     feed.LongPoll.prototype.poll.call(conn);
