@@ -5,7 +5,6 @@
 #include "lib/json.h"
 #include "proto/topic.h"
 #include "proto/types.h"
-#include "session/inbox.h"
 #include "session/view.h"
 
 #include <stdio.h>
@@ -17,36 +16,9 @@
 #define DELIVER_LATE_S UINT64_C(86400)
 #define DELIVER_MAX_S (UINT64_C(366) * 86400)
 
-bool action_list(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
-                 struct problem *why)
+bool action_resume(struct bytes json, struct resume *r, struct problem *why)
 {
-    (void)scratch;
-    *m = (struct msg){.id = MSG_snapshot, .snapshot = {.user = user, .limit = INBOX_PAGE}};
-    if (!field_object(json, why))
-        return false;
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        bool good = true;
-        if (json_key_is(key, "before"))
-            good = field_number(value, &m->snapshot.before, "before", why);
-        else if (json_key_is(key, "limit"))
-            good = field_number(value, &m->snapshot.limit, "limit", why);
-        else
-            good = problem_unknown(why, key, "before, limit");
-        if (!good)
-            return false;
-    }
-    if (m->snapshot.limit < 1 || m->snapshot.limit > PAGE_MAX)
-        return problem_set(why, "limit", "must be from 1 to 100");
-    return true;
-}
-
-bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why)
-{
-    *since = VIEW_NOTHING;
-    *epoch = 0;
+    *r = (struct resume){.since = VIEW_NOTHING};
     if (json_kind(json) != '{')
         return true; /* phoenix.js sends {} when the page gave nothing; others may send null */
     struct json in = json_over(json);
@@ -54,13 +26,15 @@ bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct pr
     json_enter(&in, '{');
     while (json_member(&in, &key, &value)) {
         bool null = json_kind(value) == 'n';
-        if (!null && json_key_is(key, "since") && !field_number(value, since, "since", why))
+        if (!null && json_key_is(key, "since") && !field_number(value, &r->since, "since", why))
             return false;
-        if (!null && json_key_is(key, "epoch") && !field_number(value, epoch, "epoch", why))
+        if (!null && json_key_is(key, "epoch") && !field_number(value, &r->epoch, "epoch", why))
+            return false;
+        if (!null && json_key_is(key, "have") && !field_number(value, &r->have, "have", why))
             return false;
     }
-    if (*since == 0 && *epoch == 0)
-        *since = VIEW_NOTHING;
+    if (r->since == 0 && r->epoch == 0)
+        r->since = VIEW_NOTHING;
     return true;
 }
 
@@ -80,7 +54,7 @@ bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, s
 
 /* The members of a notification, as they came. */
 struct draft {
-    struct bytes to, type, title, body, data, expires_at, expires_in, deliver_at;
+    struct bytes to, type, title, body, data, category, expires_at, expires_in, deliver_at;
 };
 
 static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
@@ -99,6 +73,8 @@ static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
             d->body = value;
         else if (json_key_is(key, "data"))
             d->data = value;
+        else if (json_key_is(key, "category"))
+            d->category = value;
         else if (json_key_is(key, "expires_at"))
             d->expires_at = value;
         else if (json_key_is(key, "expires_in"))
@@ -107,7 +83,8 @@ static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
             d->deliver_at = value;
         else
             return problem_unknown(
-                why, key, "to, type, title, body, data, expires_at, expires_in, deliver_at");
+                why, key,
+                "to, type, title, body, data, category, expires_at, expires_in, deliver_at");
     }
     return true;
 }
@@ -277,6 +254,10 @@ static bool write_content(struct buf *out, const struct msg_create *a, const str
             return problem_set(why, "data", "must be a JSON object of at most 16384 bytes");
         json_write_compact(out, d->data);
     }
+    if (a->category.n > 0) {
+        buf_text(out, ",\"category\":");
+        json_write_string(out, a->category);
+    }
     buf_byte(out, '}');
     return out->n <= CONTENT_MAX ||
            problem_set(why, "", "is too large: at most 32768 bytes in all");
@@ -293,6 +274,7 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
         !read_type(&m->create, d.type, scratch, why) || !may_broadcast(&m->create, why) ||
         !read_delivery(&m->create, d.deliver_at, wall_ms, scratch, why) ||
         !read_expiry(&m->create, &d, wall_ms, scratch, why) ||
+        (d.category.n > 0 && !field_category(d.category, &m->create.category, scratch, why)) ||
         !write_content(content, &m->create, &d, scratch, why))
         return false;
     m->create.content = buf_all(content);

@@ -7,13 +7,14 @@
 
 #include "session/fields.h"
 
-/* {"before":..,"limit":..} */
-bool action_list(struct msg *m, struct bytes user, struct bytes json, struct arena *scratch,
-                 struct problem *why);
-
-/* Two numbers of a join or a reconnect; other members are the page's own. Without a `since`
- * (or with a 0 of no epoch) it is VIEW_NOTHING. */
-bool action_since(struct bytes json, uint64_t *since, uint64_t *epoch, struct problem *why);
+/* What a client has: numbers of a join or a reconnect; other members are the page's own. Without a
+ * `since` (or with a 0 of no epoch) it is VIEW_NOTHING. */
+struct resume {
+    uint64_t since, epoch;
+    uint64_t
+        have; /* notifications that it shows: a snapshot is not to have fewer, up to PAGE_MAX */
+};
+bool action_resume(struct bytes json, struct resume *r, struct problem *why);
 
 /* The back end's notification, for a stored or a pushed type: m->create; `users` is the list's
  * memory. */

@@ -10,8 +10,6 @@
 #include "session/actions.h"
 #include "session/asks.h"
 #include "session/bus.h"
-#include "session/inbox.h"
-#include "session/marking.h"
 #include "session/preferences.h"
 #include "session/publishes.h"
 
@@ -109,50 +107,13 @@ void api_error(struct session *s, struct request *r, enum err e)
     }
 }
 
-static void answered(struct ask_waiter w, const struct msg *answer, enum err e)
-{
-    struct session *s = w.s;
-    struct request *r = w.about;
-    struct problem why = {0};
-    struct buf out;
-    buf_init(&out, TEXT_MAX);
-    if (e != ERR_OK && w.tag == MSG_mark && marking_refused(e, &why)) {
-        http_problem(s, r, e == ERR_FULL ? 409 : 400, why.field, why.detail);
-    } else if (e != ERR_OK) {
-        api_error(s, r, e);
-    } else if (answer->id == MSG_inbox) {
-        if (w.tag == 0)
-            inbox_write_count(&out, &answer->inbox);
-        else
-            inbox_write_page(&out, &answer->inbox);
-        answer_json(s, r, 200, &out);
-    } else if (answer->id == MSG_changed) {
-        if (w.tag == MSG_mark_all)
-            inbox_write_all_marked(&out, &answer->changed);
-        else
-            inbox_write_marked(&out, &answer->changed);
-        answer_json(s, r, 200, &out);
-    } else {
-        api_error(s, r, ERR_PROTOCOL);
-    }
-    buf_fini(&out);
-}
-
-static void ask_for(struct session *s, struct request *r, struct msg *m, uint64_t tag)
-{
-    struct ask_waiter w = {answered, s, r, tag};
-    /* "All" would be another all the second time: it may have been done, and more have come since. */
-    bool again = m->id != MSG_mark_all || m->mark_all.up_to != UP_TO_NEWEST ||
-                 m->mark_all.op_id.n > 0;
-    ask(s->store, m, s->now_ms, s->settings->request_ms, again, w);
-}
-
 /* ---- creating ---- */
 
 /* The users, until the store has answered with the seqs that go with them. */
 struct creation {
     struct request *r;
     uint32_t count;
+    bool category; /* it names one */
     size_t n;
     char users[];
 };
@@ -207,6 +168,8 @@ static void created(struct ask_waiter w, const struct msg *answer, enum err e)
         buf_fini(&out);
     } else if (e == ERR_TOO_OLD) {
         http_problem(s, c->r, 400, "expires_at", "must be in the future");
+    } else if (e == ERR_FULL && c->category) {
+        http_problem(s, c->r, 409, "category", "is one too many: an inbox has at most 32");
     } else {
         api_error(s, c->r, e == ERR_OK ? ERR_PROTOCOL : e);
     }
@@ -218,7 +181,8 @@ static void create_stored(struct session *s, struct request *r, struct msg *m)
     struct bytes users = m->create.users.raw;
     struct creation *c = malloc(sizeof *c + users.n);
     ENSURE(c != NULL);
-    *c = (struct creation){.r = r, .count = m->create.users.count, .n = users.n};
+    *c = (struct creation){
+        .r = r, .count = m->create.users.count, .category = m->create.category.n > 0, .n = users.n};
     if (users.n > 0)
         memcpy(c->users, users.p, users.n);
     struct ask_waiter w = {created, s, c, 0};
@@ -289,28 +253,6 @@ bool api_query_number(struct session *s, struct request *r, const char *name, ui
     return false;
 }
 
-void api_list(struct session *s, struct request *r)
-{
-    struct who who;
-    struct msg m = {.id = MSG_snapshot};
-    if (api_authorised(s, r, &who) &&
-        api_about(s, r, &who, request_query(r, "user"), &m.snapshot.user) &&
-        api_query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &m.snapshot.before) &&
-        api_query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &m.snapshot.limit))
-        ask_for(s, r, &m, MSG_snapshot);
-}
-
-void api_count(struct session *s, struct request *r)
-{
-    struct who who;
-    struct msg m = {.id = MSG_snapshot};
-    if (api_authorised(s, r, &who) &&
-        api_about(s, r, &who, request_query(r, "user"), &m.snapshot.user))
-        ask_for(s, r, &m, 0);
-}
-
-/* ---- marking ---- */
-
 /* Whose inbox a body speaks of: true, or it is answered. */
 bool api_body_about(struct session *s, struct request *r, struct bytes *user, struct who *who)
 {
@@ -323,23 +265,4 @@ bool api_body_about(struct session *s, struct request *r, struct bytes *user, st
         return false;
     }
     return api_about(s, r, who, named, user);
-}
-
-void api_mark(struct session *s, struct request *r)
-{
-    struct who who;
-    struct marking marking;
-    struct problem why = {0};
-    struct marker by = {.shown = UP_TO_NEWEST, .wall_ms = s->wall_ms};
-    struct msg m;
-    if (!marking_path(r->topic, &marking)) {
-        http_problem(s, r, 404, "", "there is nothing at this path");
-        return;
-    }
-    if (!api_body_about(s, r, &by.user, &who))
-        return;
-    if (marking_read(&m, &marking, &by, request_body(r), &s->scratch, &why))
-        ask_for(s, r, &m, m.id);
-    else
-        http_problem(s, r, 400, why.field, why.detail);
 }

@@ -26,6 +26,3 @@ void api_error(struct session *s, struct request *r, enum err e);
 /* As routes_admit(), of a POST: somebody known sends it. */
 bool api_admit(struct session *s, struct request *r);
 void api_create(struct session *s, struct request *r);
-void api_list(struct session *s, struct request *r);
-void api_count(struct session *s, struct request *r);
-void api_mark(struct session *s, struct request *r); /* whatever is done to items */

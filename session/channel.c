@@ -10,6 +10,7 @@
 #include "session/actions.h"
 #include "session/asks.h"
 #include "session/inbox.h"
+#include "session/listing.h"
 #include "session/live.h"
 #include "session/marking.h"
 #include "session/phoenix.h"
@@ -152,7 +153,7 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
     struct msg request;
     struct marking marking;
     struct bytes user = user_name(c->user);
-    uint64_t since, epoch;
+    struct resume resume;
     if (in->binary) {
         reply_error(s, c, in, in->join_ref, "an inbox takes no binary payload");
     } else if (marking_pushed(in->event, &marking)) {
@@ -160,11 +161,12 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
         if (marking_read(&request, &marking, &by, in->payload, &s->scratch, &why))
             ask_for(s, c, in, &request);
     } else if (bytes_is(in->event, "list")) {
-        if (action_list(&request, user, in->payload, &s->scratch, &why))
+        request = (struct msg){.id = MSG_snapshot, .snapshot = {.user = user, .limit = INBOX_PAGE}};
+        if (listing_read(&request.snapshot, in->payload, &s->scratch, &why))
             ask_for(s, c, in, &request);
     } else if (bytes_is(in->event, "reconnect")) {
-        if (may_reconnect(s, c, m, in) && action_since(in->payload, &since, &epoch, &why))
-            live_reconnect(s, m, in->ref, since, epoch);
+        if (may_reconnect(s, c, m, in) && action_resume(in->payload, &resume, &why))
+            live_reconnect(s, m, in->ref, &resume);
     } else if (!bytes_is(in->event, "ack")) { /* which has no answer */
         reply_error(s, c, in, in->join_ref, "unknown event");
     }
@@ -212,10 +214,10 @@ static void topic_event(struct session *s, struct conn *c, struct member *m,
     struct visitor who = visitor(c, c->publish);
     struct problem why = {0};
     char self[CONN_NAME];
-    uint64_t since, epoch;
+    struct resume resume;
     if (bytes_is(in->event, "reconnect") && !in->binary) {
-        if (may_reconnect(s, c, m, in) && action_since(in->payload, &since, &epoch, &why))
-            live_reconnect(s, m, in->ref, since, epoch);
+        if (may_reconnect(s, c, m, in) && action_resume(in->payload, &resume, &why))
+            live_reconnect(s, m, in->ref, &resume);
         else if (why.detail[0])
             reply_problem(s, c, in, &why);
         return;
@@ -284,7 +286,7 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
         refuse_join(s, c, in, in->join_ref, "too many channels joined");
     } else if (in->binary) {
         refuse_join(s, c, in, in->join_ref, "a join takes no binary payload");
-    } else if (!action_since(in->payload, &join.since, &join.epoch, &why)) {
+    } else if (!action_resume(in->payload, &join.resume, &why)) {
         count_one(s, COUNT_joins_refused);
         reply_problem(s, c, in, &why);
     } else if (join.class && join.class->presence &&
@@ -300,7 +302,7 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
             live_leave(s, old);
         }
         if (join.class && join.class->history == 0)
-            join.since = VIEW_NOTHING; /* nothing is numbered that could have been missed */
+            join.resume.since = VIEW_NOTHING; /* nothing is numbered that could have been missed */
         live_join(s, c, &join);
     }
 }

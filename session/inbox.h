@@ -12,7 +12,10 @@ void inbox_write_page(struct buf *out, const struct msg_inbox *inbox);
 /* notifications:sync: the same with the names of the guide: count, recent. */
 void inbox_write_sync(struct buf *out, const struct msg_inbox *inbox);
 
-/* {"unread_count":..,"seq":..,"epoch":..} */
+/* {"notification":{..},"unread_count":..,"seq":..,"epoch":..,"server_time":".."} */
+void inbox_write_one(struct buf *out, const struct msg_inbox *inbox);
+
+/* {"unread_count":..,"unseen_count":..,"by_type":{..},"by_category":{..},"seq":..,"epoch":..} */
 void inbox_write_count(struct buf *out, const struct msg_inbox *inbox);
 
 /* {"resumed":true,"changes":[{"event":..,"payload":{..}}],"unread_count":..,...}; those after

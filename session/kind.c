@@ -50,6 +50,8 @@ static bool inbox_ask(struct msg *request, const struct member *m)
     struct bytes user;
     ENSURE(topic_user(member_topic(m), &user));
     *request = (struct msg){.id = MSG_snapshot, .snapshot = {.user = user, .limit = INBOX_PAGE}};
+    if (m->have > INBOX_PAGE)
+        request->snapshot.limit = m->have;
     return true;
 }
 

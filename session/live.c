@@ -376,6 +376,11 @@ static struct view_event event(const struct session *s, enum view_event_kind kin
     return (struct view_event){.kind = kind, .now_ms = s->now_ms, .seq = seq};
 }
 
+static uint32_t most(uint64_t have)
+{
+    return have < PAGE_MAX ? (uint32_t)have : PAGE_MAX;
+}
+
 void live_join(struct session *s, struct conn *c, const struct join *join)
 {
     struct live *l = s->live;
@@ -387,27 +392,30 @@ void live_join(struct session *s, struct conn *c, const struct join *join)
     m->topic->class = join->class;
     m->topic->kind = kind_of(join->class);
     m->view.replays = join->class && join->class->history > 0;
-    m->epoch = join->epoch;
+    m->epoch = join->resume.epoch;
+    m->have = most(join->resume.have);
     if (join->class && join->class->presence)
         presence_enter(s, m, join->meta);
     m->replaces = join->replaces.n > 0;
     if (m->replaces)
         member_third_set(m, join->replaces);
     m->confirm = made ? bus_want(s, m->topic->bucket) : bus_wait(s, m->topic->bucket);
-    step(s, m, event(s, EV_join, join->since), NULL);
+    step(s, m, event(s, EV_join, join->resume.since), NULL);
     if (m->confirm)
         roster_wait(&l->roster, m);
     else
         step(s, m, event(s, EV_confirmed, 0), NULL);
 }
 
-void live_reconnect(struct session *s, struct member *m, struct bytes ref, uint64_t since,
-                    uint64_t epoch)
+void live_reconnect(struct session *s, struct member *m, struct bytes ref,
+                    const struct resume *resume)
 {
     member_third_set(m, ref);
-    if (since != VIEW_NOTHING && epoch > 0)
-        m->epoch = epoch;
-    step(s, m, event(s, EV_reconnect, since), NULL);
+    if (resume->since != VIEW_NOTHING && resume->epoch > 0)
+        m->epoch = resume->epoch;
+    if (resume->have > 0)
+        m->have = most(resume->have);
+    step(s, m, event(s, EV_reconnect, resume->since), NULL);
 }
 
 void live_leave(struct session *s, struct member *m)

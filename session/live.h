@@ -5,6 +5,7 @@
 #pragma once
 
 #include "proto/messages.h"
+#include "session/actions.h"
 #include "session/roster.h"
 
 struct live;
@@ -16,16 +17,16 @@ struct join {
     const struct topic_class *class; /* NULL: an inbox */
     struct bytes topic, join_ref, ref;
     struct bytes replaces; /* join_ref of the earlier join of the same topic, or empty */
-    uint64_t since, epoch; /* VIEW_NOTHING: nothing yet */
-    struct bytes meta;     /* of a topic with presence: JSON object, or empty */
+    struct resume resume;
+    struct bytes meta; /* of a topic with presence: JSON object, or empty */
 };
 
 /* Starts a view; the answer to the join comes from it. */
 void live_join(struct session *s, struct conn *c, const struct join *join);
 
 /* The client says what it has; `ref` is answered when it has everything. */
-void live_reconnect(struct session *s, struct member *m, struct bytes ref, uint64_t since,
-                    uint64_t epoch);
+void live_reconnect(struct session *s, struct member *m, struct bytes ref,
+                    const struct resume *resume);
 
 void live_leave(struct session *s, struct member *m);
 /* Take the client off the topic, and say so. */

@@ -22,6 +22,7 @@ struct member {
     uint64_t fetch;                       /* number of the request to the store; 0: none */
     uint64_t epoch;                       /* that view.seq belongs to */
     uint32_t at;                          /* place among the topic's members */
+    uint32_t have; /* items of an inbox that a snapshot is not to fall below */
     uint8_t join_ref_n, ref_n, third_n;
     struct presence_member *presence; /* on a topic with presence (presence_live.h) */
     bool replaces; /* the third of refs is the join_ref of a join that this one replaced */

@@ -9,6 +9,7 @@
 #include "session/erase.h"
 #include "session/export.h"
 #include "session/heads.h"
+#include "session/inbox_http.h"
 #include "session/metrics.h"
 #include "session/node.h"
 #include "session/origin.h"
@@ -104,9 +105,11 @@ static const struct route {
     {"/socket/websocket", HTTP_other, upgrade_websocket, NULL, 0}, /* HTTP_other: it looks itself */
     {"/socket/longpoll", HTTP_other, upgrade_longpoll, upgrade_admit, 0},
     {"/api/notifications", HTTP_POST, api_create, api_admit, SCOPE_create},
-    {"/api/notifications", HTTP_GET, api_list, NULL, SCOPE_read},
-    {"/api/notifications/count", HTTP_GET, api_count, NULL, SCOPE_read},
-    {"/api/notifications/{}", HTTP_POST, api_mark, api_admit, SCOPE_create}, /* MARKS says which */
+    {"/api/notifications", HTTP_GET, inbox_get_list, NULL, SCOPE_read},
+    {"/api/notifications/count", HTTP_GET, inbox_get_count, NULL, SCOPE_read},
+    {"/api/notifications/{}", HTTP_POST, inbox_post_mark, api_admit,
+     SCOPE_create}, /* MARKS says which */
+    {"/api/notifications/{}", HTTP_GET, inbox_get_one, NULL, SCOPE_read},
     {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read},
     {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create},
     {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create},

@@ -113,13 +113,16 @@ enum err broadcast_add(struct work *w, const struct msg_create *m, uint64_t *seq
     enum err e = open_own(w, &own);
     if (e)
         return e;
-    struct broadcast_row row = {
-        .type = m->type, .expires_ms = m->expires_ms, .new_too = m->new_too};
+    struct broadcast_row row = {.type = m->type,
+                                .expires_ms = m->expires_ms,
+                                .new_too = m->new_too,
+                                .category = m->category.n > 0};
     add(w, own,
         &(struct msg_entry){.kind = ENTRY_broadcast,
                             .type = m->type,
                             .expires_ms = m->expires_ms,
-                            .content = m->content},
+                            .content = m->content,
+                            .category = m->category},
         &row, m->topic);
     *seq = own->row.head;
     return ERR_OK;
@@ -185,21 +188,31 @@ static unsigned look_ahead(struct work *w, const struct topic *in, struct bytes 
     return n;
 }
 
+/* What is read is borrowed until the next write. */
+static struct bytes copied(char *room, struct bytes text)
+{
+    memcpy(room, text.n > 0 ? text.p : "", text.n);
+    return (struct bytes){room, text.n};
+}
+
 static void arrive(struct work *w, struct topic *in, const struct ahead *a)
 {
     struct broadcast_row row = a->row;
-    char room[TOPIC_MAX];
+    char room[TOPIC_MAX], named[CATEGORY_MAX];
+    struct msg_entry entry = {0};
     struct bytes topic;
     if (row.retracted || (row.expires_ms != 0 && row.expires_ms <= w->now_ms) ||
-        broadcast_load(w->txn, a->seq, &row, &topic))
+        broadcast_load(w->txn, a->seq, &row, &topic) ||
+        (row.category && broadcast_body(w->txn, a->seq, &entry)))
         return;
-    memcpy(room, topic.n > 0 ? topic.p : "", topic.n);
-    topic.p = room;
+    topic = copied(room, topic);
+    entry.category = copied(named, entry.category);
     enum why_not why = inbox_arrive(w, in,
                                     &(struct arrival){.type = row.type,
                                                       .expires_ms = row.expires_ms,
                                                       .born_ms = row.at_ms,
                                                       .body = a->seq,
+                                                      .category = entry.category,
                                                       .topic = topic});
     if (!inbox_keeps(w, why))
         return;

@@ -24,6 +24,7 @@ struct broadcast_row {
     uint64_t items;    /* that have it as their body */
     uint64_t retracts; /* 0; else this row retracts that broadcast */
     uint64_t retracted;
+    uint64_t category; /* 1: its entry names one */
 };
 
 /* `m` has passed the tests of a create, and names an audience. OK or WORLD; `seq`: of it. */

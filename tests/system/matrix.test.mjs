@@ -80,6 +80,7 @@ const calls = [
   ['POST /api/notifications', '/api/notifications', { to: 'ann', title: 't' }, create],
   ['GET /api/notifications', '/api/notifications?user=ann', null, ['ann', ...read]],
   ['GET /api/notifications/count', '/api/notifications/count?user=ann', null, ['ann', ...read]],
+  ['GET /api/notifications/{}', `/api/notifications/${nothing}?user=ann`, null, ['ann', ...read]],
   ...marks.map((name) => ['POST /api/notifications/{}', `/api/notifications/${name}`, bodies[name] ?? { user: 'ann', ids: [nothing] }, ['ann', ...create]]),
   ['GET /api/preferences', '/api/preferences?user=ann', null, ['ann', ...read]],
   ['PUT /api/preferences', '/api/preferences', { user: 'ann', mute: {} }, ['ann', ...create]],

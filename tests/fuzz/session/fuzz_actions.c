@@ -5,6 +5,7 @@
 
 #include "lib/json.h"
 #include "session/actions.h"
+#include "session/listing.h"
 #include "session/marking.h"
 
 #define ANN BYTES("ann")
@@ -35,7 +36,7 @@ static bool mark(const char *push, struct msg *m, struct bytes json, struct aren
 static bool act(uint8_t which, struct msg *m, struct bytes json, struct problem *why)
 {
     struct arena *scratch = fuzz_arena(4 << 20);
-    uint64_t since, epoch;
+    struct resume resume;
     struct bytes user;
     if (which % 6 == 4 && !json_valid(json))
         return problem_set(why, "", "a payload is checked before"); /* by phx_read_text() */
@@ -45,12 +46,13 @@ static bool act(uint8_t which, struct msg *m, struct bytes json, struct problem 
     case 1:
         return mark(all_pushes[which / 6 % 4], m, json, scratch, why);
     case 2:
-        return action_list(m, ANN, json, scratch, why);
+        *m = (struct msg){.id = MSG_snapshot, .snapshot = {.user = ANN, .limit = 50}};
+        return listing_read(&m->snapshot, json, scratch, why);
     case 3:
         return action_create(m, json, BYTES("key"), 1700000000000, &users, &content, scratch, why);
     case 4:
         m->id = 0;
-        return action_since(json, &since, &epoch, why);
+        return action_resume(json, &resume, why);
     default:
         m->id = 0;
         return action_user(json, &user, scratch, why);

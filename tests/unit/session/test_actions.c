@@ -6,6 +6,7 @@
 #include "proto/types.h"
 #include "session/actions.h"
 #include "session/inbox.h"
+#include "session/listing.h"
 #include "session/marking.h"
 #include "session/view.h"
 
@@ -125,7 +126,8 @@ static bool list(struct bytes request)
 {
     arena_reset(&scratch);
     why = (struct problem){"", ""};
-    return action_list(&m, BYTES("ann"), request, &scratch, &why);
+    m = (struct msg){.id = MSG_snapshot, .snapshot = {.user = BYTES("ann"), .limit = INBOX_PAGE}};
+    return listing_read(&m.snapshot, request, &scratch, &why);
 }
 
 typedef bool (*action)(struct bytes request);
@@ -235,6 +237,17 @@ static const struct {
      "}",
      "expires_at"},
     {create, "{'to':'ann','title':'t','colour':1}", "colour"},
+    {create, "{'to':'ann','title':'t','category':'work'}", NULL},
+    {create, "{'to':'ann','title':'t','category':''}", "category"},
+    {create, "{'to':'ann','title':'t','category':null}", "category"},
+    {create,
+     "{'to':'ann','title':'t','category':'"
+     "0123456789012345678901234567890123456789012345678901234567890123'}",
+     NULL},
+    {create,
+     "{'to':'ann','title':'t','category':'"
+     "01234567890123456789012345678901234567890123456789012345678901234'}",
+     "category"},
     {create, "{'to':'ann','title':'t','user':'ann'}", "user"},
     {create, "{'to':'ann','title':'t','':1}", ""},
     {create, "{'to':'ann','title':'t','op_id':'x'}", "op_id"},
@@ -312,6 +325,18 @@ static const struct {
     {list, "{'before':'9'}", "before"},
     {list, "{'before':null}", "before"},
     {list, "{'after':9}", "after"},
+    {list, "{'status':'unread','archived':true,'type':'alert','category':'work'}", NULL},
+    {list, "{'status':'all','snoozed':true,'archived':false}", NULL},
+    {list, "{'status':'seen'}", "status"},
+    {list, "{'status':1}", "status"},
+    {list, "{'status':true}", "status"},
+    {list, "{'archived':'yes'}", "archived"},
+    {list, "{'archived':null}", "archived"},
+    {list, "{'archived':true,'snoozed':true}", "snoozed"},
+    {list, "{'snoozed':true,'archived':true}", "archived"},
+    {list, "{'type':'toast'}", "type"},
+    {list, "{'type':'nonsense'}", "type"},
+    {list, "{'category':''}", "category"},
     {list, "[]", ""},
 };
 
@@ -328,7 +353,7 @@ static void an_unknown_field_is_told_with_what_is_allowed(void **state)
     assert_false(create(json("{'to':'ann','titel':'t'}")));
     assert_string_equal(why.field, "titel");
     assert_string_equal(why.detail, "is not known; allowed: to, type, title, body, data, "
-                                    "expires_at, expires_in, deliver_at");
+                                    "category, expires_at, expires_in, deliver_at");
     assert_false(create(json("{'%s':1}", repeated("k", 5000))));
     assert_int_equal(strlen(why.field), 40);
 }
@@ -469,6 +494,8 @@ static void the_content_is_exact(void **state)
         {"{'to':'a','title':'t','data':{'n':12345678901234567890.10,'n':1E-7}}",
          "{'type':'activity','title':'t','body':null,'data':{'n':12345678901234567890.10,'n':1E-7}"
          "}"},
+        {"{'category':'w\\u006frk','to':'a','title':'t'}",
+         "{'type':'activity','title':'t','body':null,'data':{},'category':'work'}"},
         {"{'to':'a','title':'first','title':'last'}",
          "{'type':'activity','title':'last','body':null,'data':{}}"},
     };
@@ -599,34 +626,39 @@ static void since_and_epoch(void **state)
     (void)state;
     static const struct {
         const char *request, *field;
-        uint64_t since, epoch;
+        uint64_t since, epoch, have;
     } rows[] = {
-        {"{}", NULL, VIEW_NOTHING, 0},
-        {"null", NULL, VIEW_NOTHING, 0},
-        {"[]", NULL, VIEW_NOTHING, 0},
-        {"'x'", NULL, VIEW_NOTHING, 0},
-        {"{'since':5,'epoch':7}", NULL, 5, 7},
+        {"{'since':5,'epoch':7,'have':80}", NULL, 5, 7, 80},
+        {"{'have':80}", NULL, VIEW_NOTHING, 0, 80},
+        {"{'have':-1}", "have", 0, 0, 0},
+        {"{'have':'many'}", "have", 0, 0, 0},
+        {"{}", NULL, VIEW_NOTHING, 0, 0},
+        {"null", NULL, VIEW_NOTHING, 0, 0},
+        {"[]", NULL, VIEW_NOTHING, 0, 0},
+        {"'x'", NULL, VIEW_NOTHING, 0, 0},
+        {"{'since':5,'epoch':7}", NULL, 5, 7, 0},
         {"{'since':9007199254740992,'epoch':9007199254740992}", NULL, UINT64_C(1) << 53,
-         UINT64_C(1) << 53},
-        {"{'since':null,'epoch':null}", NULL, VIEW_NOTHING, 0},
-        {"{'since':5}", NULL, 5, 0},
-        {"{'since':0,'epoch':7}", NULL, 0, 7},
-        {"{'since':0}", NULL, VIEW_NOTHING, 0},
-        {"{'epoch':7}", NULL, VIEW_NOTHING, 7},
-        {"{'mine':[1],'since':5,'epoch':7}", NULL, 5, 7},
-        {"{'since':'5'}", "since", 0, 0},
-        {"{'since':-5}", "since", 0, 0},
-        {"{'since':9007199254740993}", "since", 0, 0},
-        {"{'epoch':{}}", "epoch", 0, 0},
-        {"{'epoch':true}", "epoch", 0, 0},
+         UINT64_C(1) << 53, 0},
+        {"{'since':null,'epoch':null}", NULL, VIEW_NOTHING, 0, 0},
+        {"{'since':5}", NULL, 5, 0, 0},
+        {"{'since':0,'epoch':7}", NULL, 0, 7, 0},
+        {"{'since':0}", NULL, VIEW_NOTHING, 0, 0},
+        {"{'epoch':7}", NULL, VIEW_NOTHING, 7, 0},
+        {"{'mine':[1],'since':5,'epoch':7}", NULL, 5, 7, 0},
+        {"{'since':'5'}", "since", 0, 0, 0},
+        {"{'since':-5}", "since", 0, 0, 0},
+        {"{'since':9007199254740993}", "since", 0, 0, 0},
+        {"{'epoch':{}}", "epoch", 0, 0, 0},
+        {"{'epoch':true}", "epoch", 0, 0, 0},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        uint64_t since = 1, epoch = 1;
+        struct resume r = {1, 1, 1};
         why = (struct problem){"", ""};
-        expect(rows[i].request, action_since(json("%s", rows[i].request), &since, &epoch, &why),
+        expect(rows[i].request, action_resume(json("%s", rows[i].request), &r, &why),
                rows[i].field);
-        CHECK(rows[i].request, rows[i].field || since == rows[i].since);
-        CHECK(rows[i].request, rows[i].field || epoch == rows[i].epoch);
+        CHECK(rows[i].request, rows[i].field || r.since == rows[i].since);
+        CHECK(rows[i].request, rows[i].field || r.epoch == rows[i].epoch);
+        CHECK(rows[i].request, rows[i].field || r.have == rows[i].have);
     }
 }
 

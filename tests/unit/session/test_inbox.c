@@ -115,7 +115,22 @@ static void a_page_and_a_sync(void **state)
     assert_out("{'count':2,'unread_count':2,'unseen_count':0,'recent':[" ITEM_5 "," ITEM_3
                "],'next':3," STAMP);
     inbox_write_count(&out, &inbox);
-    assert_out("{'unread_count':2,'unseen_count':0,'seq':9,'epoch':7}");
+    assert_out("{'unread_count':2,'unseen_count':0,'by_type':{},'by_category':{},'seq':9,"
+               "'epoch':7}");
+    static char room[400];
+    struct buf tallies = {.p = room, .cap = sizeof room, .max = sizeof room};
+    msg_write(&tallies, &(struct msg){.id = MSG_tally, .tally = {BYTES("alert"), 2, 0}});
+    msg_write(&tallies, &(struct msg){.id = MSG_tally, .tally = {BYTES("a\"b"), 1, 1}});
+    inbox.by_type = inbox.by_category = list_of(&tallies, 2);
+    inbox_write_count(&out, &inbox);
+    assert_out("{'unread_count':2,'unseen_count':0,'by_type':{'alert':2,'a\\'b':1},"
+               "'by_category':{'alert':{'unread':2,'unseen':0},'a\\'b':{'unread':1,'unseen':1}},"
+               "'seq':9,'epoch':7}");
+    inbox.by_type = (struct mp_list){{NULL, 0}, 0};
+    inbox_write_one(&out, &inbox);
+    assert_out(
+        "{'notification':" ITEM_5 ",'unread_count':2,'unseen_count':0,"
+        "'by_category':{'alert':{'unread':2,'unseen':0},'a\\'b':{'unread':1,'unseen':1}}," STAMP);
     assert_int_equal(inbox_shown(&inbox), 5);
 }
 
