@@ -21,6 +21,29 @@
     S(str, web, "web", 0, 200, "", "folder of built pages to serve; empty: beside the programs")   \
     S(u64, connections, "session/connections", 0, 1000000, "0",                                    \
       "most connections of a process; 0: what its descriptors allow")                              \
+    S(u64, user_connections, "session/user_connections", 0, 1000000, "1000",                       \
+      "most connections of one user to a process; 0: no limit")                                    \
+    S(u64, address_connections, "session/address_connections", 0, 1000000, "2000",                 \
+      "most connections of one address (IPv6: a /64) to a process, loopback not counted; 0: no "   \
+      "limit")                                                                                     \
+    S(str, proxies, "session/proxies", 0, 500, "",                                                 \
+      "addresses of proxies whose X-Forwarded-For is believed, comma between; empty: none")        \
+    S(u64, accepts_per_s, "session/accepts_per_s", 0, 1000000, "10000",                            \
+      "connections that a process accepts in a second; 0: no limit")                               \
+    S(u64, joins_per_s, "session/joins_per_s", 0, 1000000, "20000",                                \
+      "joins that a process takes in a second; 0: no limit")                                       \
+    S(u64, messages_per_s, "session/messages_per_s", 0, 1000000, "1000",                           \
+      "messages from a connection in a second, twice as many at once; 0: no limit")                \
+    S(u64, bytes_per_s, "session/bytes_per_s", 0, 1073741824, "4194304",                           \
+      "and bytes of them; 0: no limit")                                                            \
+    S(u64, user_messages_per_s, "session/user_messages_per_s", 0, 1000000, "5000",                 \
+      "messages from all connections of a user to a process, likewise; 0: no limit")               \
+    S(u64, user_bytes_per_s, "session/user_bytes_per_s", 0, 1073741824, "16777216",                \
+      "and bytes of them; 0: no limit")                                                            \
+    S(u64, memory_mb, "session/memory_mb", 0, 1048576, "4096",                                     \
+      "a process that has more in memory takes nobody new; 0: no limit")                           \
+    S(u64, key_requests, "session/key_requests", 0, 20000, "5000",                                 \
+      "requests of one API key that may wait in a process; 0: no limit")                           \
     S(str, origins, "session/origins", 0, 500, "",                                                 \
       "pages of other hosts that may connect and use the API, comma between: "                     \
       "https://example.com, "                                                                      \

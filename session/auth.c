@@ -2,6 +2,7 @@
 #include "session/auth.h"
 
 #include "lib/secret.h"
+#include "session/admit.h"
 #include "session/keys.h"
 #include "session/origin.h"
 #include "session/revoked.h"
@@ -36,7 +37,7 @@ void auth_token(struct session *s, struct bytes text, struct who *who)
 
 unsigned auth_status(const struct who *who)
 {
-    return who->later ? 503 : who->barred ? 403 : 401;
+    return who->later ? 503 : who->crowded ? 429 : who->barred ? 403 : 401;
 }
 
 struct hello auth_hello(const struct session *s, const struct token *t, uint8_t vsn)
@@ -137,6 +138,7 @@ static void by_key(struct session *s, struct bytes text, struct who *who)
     const struct apikey *key = apikeys_find(keys_of_back_ends(s->keys), text);
     if (key) {
         who->kind = WHO_service;
+        who->key = key->name;
         who->scopes = key->scopes;
     } else {
         count_one(s, COUNT_refused_auth);
@@ -152,9 +154,22 @@ static void judge(struct session *s, const struct request *r, struct who *who)
     refuse_who(s, who, "the scopes of this key do not reach this");
 }
 
-void auth_request(struct session *s, const struct request *r, struct who *who)
+/* Where it is counted, should it have to wait. All service tokens are one key. */
+static void queue(struct session *s, struct request *r, struct who *who)
+{
+    r->queue = admit_request(s, who->key ? who->key : who->token.exp_s > 0 ? "*token" : "*api.key");
+    if (r->queue)
+        return;
+    who->kind = WHO_nobody;
+    who->crowded = true;
+    who->why = limit_rows[LIMIT_key_requests].text;
+    count_one(s, COUNT_refused_key);
+}
+
+void auth_request(struct session *s, struct request *r, struct who *who)
 {
     struct bytes text = bearer(r), cookie = auth_cookie(s, r);
+    bool dev = false;
     *who = (struct who){.kind = WHO_nobody, .scopes = SCOPE_all};
     if (text.n > 0 && secret_equal(text, bytes_of(s->api_key)))
         who->kind = WHO_service;
@@ -164,9 +179,11 @@ void auth_request(struct session *s, const struct request *r, struct who *who)
         auth_token(s, text, who);
     else if (cookie.n > 0)
         by_cookie(s, r, cookie, who);
-    else if (auth_dev(s, r))
+    else if ((dev = auth_dev(s, r)))
         who->kind = WHO_service;
     else
         who->why = "Authorization: Bearer with a token or an API key must be given";
     judge(s, r, who);
+    if (who->kind == WHO_service && !dev)
+        queue(s, r, who);
 }

@@ -20,6 +20,8 @@ struct who {
     unsigned scopes;    /* of a service: enum scope */
     const char *why;    /* nobody: the reason, for the answer */
     bool barred;        /* nobody: known, but its scopes do not reach what the request asks for */
+    const char *key;    /* of a service: the name of its API key, or what stands for one */
+    bool crowded;       /* nobody: too many requests of its key wait */
     bool later;         /* nobody: whether the token is revoked is not known yet */
 };
 
@@ -27,7 +29,7 @@ struct who {
 unsigned auth_status(const struct who *who);
 
 /* Of an API request: its Authorization header, or dev mode. */
-void auth_request(struct session *s, const struct request *r, struct who *who);
+void auth_request(struct session *s, struct request *r, struct who *who);
 
 /* Of a socket: this text must be a user's token; or it may be empty, where a class of topics lets
  * anyone in: then the user is "". */

@@ -8,6 +8,7 @@
 #include "proto/topic.h"
 #include "session/access.h"
 #include "session/actions.h"
+#include "session/admit.h"
 #include "session/asks.h"
 #include "session/inbox.h"
 #include "session/listing.h"
@@ -283,7 +284,10 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
         bool unmatched = strcmp(refused, "unmatched topic") == 0;
         refuse_join(s, c, in, unmatched ? PHX_NULL : in->join_ref, refused);
     } else if (!old && c->joined >= s->settings->topics) {
-        refuse_join(s, c, in, in->join_ref, "too many channels joined");
+        refuse_join(s, c, in, in->join_ref, limit_rows[LIMIT_topics].text);
+    } else if (!admit_join(s)) {
+        count_one(s, COUNT_refused_joins);
+        refuse_join(s, c, in, in->join_ref, limit_rows[LIMIT_joins].text);
     } else if (in->binary) {
         refuse_join(s, c, in, in->join_ref, "a join takes no binary payload");
     } else if (!action_resume(in->payload, &join.resume, &why)) {
@@ -363,7 +367,7 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
             reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
     } else if (m && may_push(m) && c->pushes >= PUSHES_MAX) {
         count_one(s, COUNT_refused_full);
-        reply_error(s, c, in, in->join_ref, "too many pushes wait for an answer");
+        reply_error(s, c, in, in->join_ref, limit_rows[LIMIT_pushes].text);
     } else if (m && may_push(m) && m->topic->class) {
         topic_event(s, c, m, in);
     } else if (m && may_push(m)) {
@@ -378,6 +382,10 @@ void channel_receive(struct session *s, struct conn *c, struct bytes message, bo
     struct phx_in in;
     arena_reset(&s->scratch);
     count_one(s, COUNT_messages_in);
+    if (!admit_message(s, c, message.n)) {
+        conn_close(s, c, CLOSE_flood);
+        return;
+    }
     const char *wrong = binary ? phx_read_binary(&in, message, &s->scratch)
                                : phx_read_text(&in, message, (enum phx_vsn)c->vsn, &s->scratch);
     if (wrong) {

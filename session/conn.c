@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "proto/event.h"
+#include "session/addresses.h"
 #include "session/bus.h"
 #include "session/live.h"
 #include "session/longpoll.h"
@@ -109,8 +110,11 @@ void conn_token(struct conn *c, const struct hello *hello)
 struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, const struct hello *hello)
 {
     struct conns *all = s->conns;
-    if (all->used == all->max)
+    struct address *from = hello->from;
+    if (all->used == all->max) {
+        address_leave(s, &from);
         return NULL;
+    }
     uint32_t id = all->free_n > 0 ? all->free_ids[--all->free_n] : all->fresh++;
     struct conn *c = &all->slots[id];
     *c = (struct conn){.id = id,
@@ -118,6 +122,7 @@ struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, const stru
                        .kind = (uint8_t)kind,
                        .vsn = hello->vsn,
                        .fd = fd,
+                       .from = from,
                        .heard_ms = s->now_ms};
     conn_token(c, hello);
     user_enter(s, c, hello->user);
@@ -327,6 +332,7 @@ void conn_drop(struct session *s, struct conn *c, enum close_reason reason)
         close(c->fd);
     conn_forget(s, c, conn_waiting(c));
     user_leave(s, c);
+    address_leave(s, &c->from);
     claims_drop(c);
     c->fd = -1;
     c->kind = CONN_free;

@@ -24,6 +24,7 @@
     X(expired, 1008, "its token has come to its end: come back with a fresh one")                  \
     X(revoked, 1008, "its token is good no more: come back with another one")                      \
     X(protocol, 1008, "the client broke the protocol")                                             \
+    X(flood, 1008, "the client sent more than it may")                                             \
     X(slow_reader, 1013, "the client did not read: it may come back and resume")
 
 #define AS_REASON(name, code, doc) CLOSE_##name,
@@ -52,14 +53,16 @@ struct conn {
     uint16_t joined;
     uint16_t pushes; /* of the client, that wait for the store */
     uint8_t kind, vsn;
-    bool dirty;           /* on the list to be flushed */
-    bool congested;       /* over the soft limit; until the output is empty */
-    bool closing;         /* a goodbye is queued: nothing more is read or sent */
-    bool shut;            /* the goodbye is written: waiting for the client's end */
-    bool warned;          /* that its token comes to its end */
-    uint64_t token_exp_s; /* wall clock */
-    uint64_t token_iat_s; /* when it was made; 0: it does not say */
-    uint64_t token_name;  /* token_hash() of its jti; 0: it has none */
+    bool dirty;                     /* on the list to be flushed */
+    bool congested;                 /* over the soft limit; until the output is empty */
+    bool closing;                   /* a goodbye is queued: nothing more is read or sent */
+    bool shut;                      /* the goodbye is written: waiting for the client's end */
+    bool warned;                    /* that its token comes to its end */
+    uint64_t messages_us, bytes_us; /* bucket.h: what it may send */
+    struct address *from;           /* where it is counted; or NULL */
+    uint64_t token_exp_s;           /* wall clock */
+    uint64_t token_iat_s;           /* when it was made; 0: it does not say */
+    uint64_t token_name;            /* token_hash() of its jti; 0: it has none */
 };
 
 struct conns;
@@ -71,6 +74,7 @@ void conns_free(struct conns **slot);
 struct hello {
     struct bytes user, topics, publish;            /* of its token */
     uint64_t token_exp_s, token_iat_s, token_name; /* as in struct conn */
+    struct address *from;                          /* the connection's from here on */
     uint8_t vsn;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/door.h"
 
+#include "lib/bucket.h"
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -35,6 +36,7 @@ struct door {
     bool
         in_order; /* the port's sockets were opened one for each process, in the processes' order */
     uint32_t sockets_max;
+    uint64_t accepts_us; /* bucket.h */
 };
 
 static uint32_t sockets_max(void)
@@ -120,14 +122,28 @@ void door_free(struct door **slot)
 
 static bool room(const struct session *s, const struct door *d)
 {
+    uint64_t free_us = d->accepts_us;
+    if (!bucket_take(&free_us, 1, s->settings->accepts_per_s, s->now_ms))
+        return false;
     uint64_t sockets = s->counts[COUNT_http_open].value + s->counts[COUNT_websockets].value;
     return !d->shut && revoked_open(s) && sockets < d->sockets_max;
 }
 
 void door_turn(struct session *s, struct door *d)
 {
-    if (d->open != room(s, d))
-        watch(s, d, !d->open, EPOLL_CTL_MOD);
+    if (d->open == room(s, d))
+        return;
+    if (d->open && !d->shut)
+        count_one(s, COUNT_accept_waits);
+    watch(s, d, !d->open, EPOLL_CTL_MOD);
+}
+
+uint64_t door_deadline_ms(const struct session *s, const struct door *d)
+{
+    if (d->open || d->shut || s->settings->accepts_per_s == 0 || room(s, d))
+        return LOOP_NEVER;
+    uint64_t at_ms = (d->accepts_us - BUCKET_BURST_US) / 1000 + 1;
+    return d->accepts_us > BUCKET_BURST_US && at_ms > s->now_ms ? at_ms : LOOP_NEVER;
 }
 
 void door_shut(struct session *s, struct door *d)
@@ -162,6 +178,7 @@ void door_accept(struct session *s, struct door *d, struct MHD_Daemon *daemon)
         int fd = accept4(d->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return;
+        bucket_take(&d->accepts_us, 1, s->settings->accepts_per_s, s->now_ms);
         if (MHD_add_connection(daemon, fd, (struct sockaddr *)&from, n) != MHD_YES)
             count_one(s, COUNT_refused_full); /* it has closed the socket */
     }

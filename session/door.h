@@ -22,6 +22,9 @@ void door_accept(struct session *s, struct door *d, struct MHD_Daemon *daemon);
 
 /* The end of a turn: look again whether there is room. */
 void door_turn(struct session *s, struct door *d);
+
+/* When it may open again for the rate of newcomers; LOOP_NEVER: not for that. */
+uint64_t door_deadline_ms(const struct session *s, const struct door *d);
 void door_shut(struct session *s, struct door *d);
 
 /* From now on the kernel gives new connections to the port's other sockets. Where it cannot be told to

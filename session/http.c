@@ -5,6 +5,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "session/admit.h"
 #include "session/door.h"
 #include "session/guard.h"
 #include "session/longpoll.h"
@@ -26,6 +27,7 @@ enum { HEADER_BYTES = 8192, KEEP_ALIVE_S = 60, RUNS_PER_TURN = 16 };
 /* One HTTP connection. */
 struct http_peer {
     struct http_peer *next, *prev;
+    struct address *address;
     int fd;
     bool busy;         /* a whole request is being answered */
     bool heard;        /* a whole request has come */
@@ -78,13 +80,25 @@ struct bytes request_cookie(const struct request *r, const char *name)
     return value ? bytes_of(value) : (struct bytes){0};
 }
 
-bool request_loopback(const struct request *r)
+static const struct sockaddr *peer_of(struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-        r->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (!info)
+        mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info ? info->client_addr : NULL;
+}
+
+struct address *request_address(const struct request *r, bool *full)
+{
+    const struct sockaddr *peer = peer_of(r->mhd);
+    *full = false;
+    return peer ? address_enter(r->s, peer, request_header(r, "X-Forwarded-For"), full) : NULL;
+}
+
+bool request_loopback(const struct request *r)
+{
+    const struct sockaddr *a = peer_of(r->mhd);
+    if (!a)
         return false;
-    const struct sockaddr *a = info->client_addr;
     if (a->sa_family == AF_INET)
         return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
     const struct sockaddr_in6 *six = (const void *)a;
@@ -132,6 +146,8 @@ void http_wait(struct session *s, struct request *r)
 {
     r->suspended = true;
     s->http->asking += !r->poll;
+    if (r->queue)
+        r->queue->waiting++;
     MHD_suspend_connection(r->mhd);
 }
 
@@ -140,6 +156,8 @@ void http_go_on(struct session *s, struct request *r)
     ENSURE(r->suspended);
     r->suspended = false;
     s->http->asking -= !r->poll;
+    if (r->queue)
+        r->queue->waiting--;
     unwatch(s->http, r);
     MHD_resume_connection(r->mhd);
     s->http->dirty = true;
@@ -230,10 +248,10 @@ void http_problem(struct session *s, struct request *r, unsigned status, const c
     static const char *const later[] = {"Retry-After", "1", NULL};
     static const char *const who[] = {"WWW-Authenticate", "Bearer", NULL};
     static const char *const version[] = {"Sec-WebSocket-Version", "13", NULL};
-    const char *const *extra = status == 503 || status == 507 ? later
-                               : status == 401                ? who
-                               : status == 426                ? version
-                                                              : NULL;
+    const char *const *extra = status == 503 || status == 507 || status == 429 ? later
+                               : status == 401                                 ? who
+                               : status == 426                                 ? version
+                                                                               : NULL;
     if (status < 500)
         count_one(s, COUNT_refused_bad);
     http_answer(s, r, status, "application/problem+json", buf_all(&out), extra);
@@ -349,6 +367,17 @@ static void completed(void *cls, struct MHD_Connection *mhd, void **slot,
     free(r);
 }
 
+/* From an address that has too many it is cut at once. */
+static void enter(struct session *s, struct MHD_Connection *mhd, struct http_peer *p)
+{
+    bool full = false;
+    p->address = address_enter(s, peer_of(mhd), NULL, &full);
+    if (!full)
+        return;
+    count_one(s, COUNT_refused_address);
+    shutdown(p->fd, SHUT_RDWR);
+}
+
 static void peer_changed(void *cls, struct MHD_Connection *mhd, void **slot,
                          enum MHD_ConnectionNotificationCode code)
 {
@@ -363,6 +392,7 @@ static void peer_changed(void *cls, struct MHD_Connection *mhd, void **slot,
             h->peers->prev = p;
         h->peers = p;
         h->unheard++;
+        enter(s, mhd, p);
         *slot = p;
         count_one(s, COUNT_http_open);
     } else {
@@ -374,6 +404,7 @@ static void peer_changed(void *cls, struct MHD_Connection *mhd, void **slot,
         if (p->next)
             p->next->prev = p->prev;
         h->unheard -= !p->heard;
+        address_leave(s, &p->address);
         free(p);
         gauge_down(s, COUNT_http_open);
     }
@@ -410,6 +441,8 @@ static void settings_agree(const struct settings *set)
         refuse("session/origins: \"%.*s\": must be like https://example.com, //example.com:8443, "
                "//*.example.com, or *",
                (int)bad.n, bad.p);
+    if (!proxies_valid(set->proxies))
+        refuse("session/proxies: must be addresses like 127.0.0.1, ::1, comma between");
     if (set->cookie[0] && origin_listed(set->origins, "null"))
         refuse("session/origins: * and auth/cookie exclude each other: any page could use the "
                "cookie");
@@ -504,9 +537,10 @@ uint64_t http_deadline_ms(const struct session *s)
     MHD_UNSIGNED_LONG_LONG wait_ms;
     if (s->http->dirty)
         return s->now_ms;
+    uint64_t door_ms = door_deadline_ms(s, s->http->door);
     if (MHD_get_timeout(s->http->daemon, &wait_ms) != MHD_YES)
-        return LOOP_NEVER;
-    return s->now_ms + wait_ms;
+        return door_ms;
+    return s->now_ms + wait_ms < door_ms ? s->now_ms + wait_ms : door_ms;
 }
 
 bool http_asking(const struct session *s)
@@ -517,6 +551,13 @@ bool http_asking(const struct session *s)
 bool http_unheard(const struct session *s)
 {
     return s->http->unheard > 0;
+}
+
+static void cut(struct session *s, struct http_peer *p)
+{
+    shutdown(p->fd, SHUT_RDWR);
+    p->slow_ms = s->now_ms; /* once: it is about to go */
+    count_one(s, COUNT_close_slow);
 }
 
 /* libmicrohttpd's time-out is for idleness, so that a byte a second would live for ever. */
@@ -530,6 +571,6 @@ void http_sweep(struct session *s)
         else if (p->slow_ms == 0)
             p->slow_ms = s->now_ms;
         else if (s->now_ms - p->slow_ms > s->settings->header_ms)
-            shutdown(p->fd, SHUT_RDWR);
+            cut(s, p);
     }
 }

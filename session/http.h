@@ -29,6 +29,7 @@ struct request {
     struct session *s;
     struct MHD_Connection *mhd;
     struct http_peer *from;
+    struct key_queue *queue;  /* of its API key, where it is counted while it waits; or NULL */
     char *path;               /* decoded; never holds a NUL */
     struct bytes topic, rest; /* parts of the path, where its route has them */
     enum http_method method;
@@ -76,6 +77,7 @@ void http_sweep(struct session *s);
 const char *request_header(const struct request *r, const char *name);
 struct bytes request_query(const struct request *r, const char *name);
 struct bytes request_cookie(const struct request *r, const char *name);
+struct address *request_address(const struct request *r, bool *full); /* addresses.h */
 bool request_loopback(const struct request *r);
 
 static inline struct bytes request_body(const struct request *r)

@@ -33,6 +33,12 @@
     X(refused_origin, total, "connects from a page of another origin")                             \
     X(refused_bad, total, "requests refused as malformed")                                         \
     X(refused_full, total, "requests and connects refused for lack of room")                       \
+    X(refused_user, total, "connects of users who have too many connections")                      \
+    X(refused_address, total, "connections from addresses that have too many")                     \
+    X(refused_memory, total, "connects while the process had more than session/memory_mb")         \
+    X(refused_key, total, "requests of API keys that had too many waiting")                        \
+    X(refused_joins, total, "joins above session/joins_per_s")                                     \
+    X(accept_waits, total, "times that newcomers had to wait in the backlog")                      \
     X(messages_in, total, "messages from clients")                                                 \
     X(frames_out, total, "frames queued for clients")                                              \
     X(bytes_out, total, "bytes written to WebSockets")                                             \
@@ -63,6 +69,8 @@
     X(close_expired, total, "closed because their token had come to its end")                      \
     X(close_revoked, total, "closed because their token was revoked")                              \
     X(close_protocol, total, "closed because the client broke the protocol")                       \
+    X(close_flood, total, "closed because the client sent more than it may")                       \
+    X(close_slow, total, "HTTP connections cut because a request took too long to arrive")         \
     X(close_slow_reader, total, "closed because the client did not read")
 
 enum { SESSION_COUNTERS(COUNTER_INDEX) COUNT_COUNT };
@@ -88,6 +96,10 @@ struct session {
 
     struct map users; /* by name: users.h */
     struct seen *seen;
+    struct map addresses; /* addresses.h */
+    struct key_queue *key_queues;
+    uint64_t joins_us; /* bucket.h */
+    bool memory_full;  /* as it was a second ago at most */
     struct conns *conns;
     struct live *live;
     struct heads *heads;

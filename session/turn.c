@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "proto/topic.h"
+#include "session/admit.h"
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/conn.h"
@@ -20,6 +21,7 @@
 #include "session/seen.h"
 #include "session/websocket.h"
 
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -51,6 +53,9 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
     bus_new(s, zmq, paths);
     users_init(&s->users, s->seed);
     seen_new(s);
+    addresses_init(s);
+    s->key_queues = calloc(KEY_QUEUES, sizeof *s->key_queues);
+    ENSURE(s->key_queues != NULL);
     live_new(s);
     bus_want(s, topic_bucket(BYTES(TOPIC_BROADCASTS))); /* always */
     presence_live_new(s);
@@ -81,6 +86,8 @@ void turn_close(struct session *s)
     bus_free(&s->bus);
     conns_free(&s->conns);
     users_fini(&s->users);
+    addresses_fini(s);
+    free(s->key_queues);
     revoked_free(&s->revoked);
     seen_free(&s->seen);
     keys_close(&s->keys);
@@ -113,6 +120,7 @@ static void sweep(struct session *s)
     s->sweep_ms = s->now_ms + SWEEP_MS;
     heads_probe(s);
     keys_look(s, s->keys);
+    admit_sweep(s);
     conns_sweep(s);
     http_sweep(s);
 }

@@ -4,6 +4,7 @@
 #include "lib/base64.h"
 #include "lib/ensure.h"
 #include "lib/log.h"
+#include "session/admit.h"
 #include "session/auth.h"
 #include "session/guard.h"
 #include "session/longpoll.h"
@@ -23,6 +24,7 @@
 /* What the handshake found, until the socket is ours. */
 struct websocket_upgrade {
     struct token token;
+    struct address *from;
     uint8_t vsn;
 };
 
@@ -93,9 +95,12 @@ static void taken(void *cls, struct MHD_Connection *mhd, void *req, const char *
     (void)req;
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
     struct hello hello = auth_hello(s, &u->token, u->vsn);
-    if (fd < 0)
+    hello.from = u->from;
+    u->from = NULL;
+    if (fd < 0) {
         log_line("session.upgrade error=\"%s\"", strerror(errno));
-    else
+        address_leave(s, &hello.from);
+    } else
         websocket_adopt(s, fd, &hello, (struct bytes){extra, n});
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
     http_ready(s, WAKE_http, 0, 0); /* run once more: it has something to free */
@@ -134,6 +139,8 @@ void upgrade_websocket(struct session *s, struct request *r)
     uint8_t vsn = vsn_of(r);
     struct bytes token;
     struct who who;
+    struct address *from;
+    enum limit full;
     if (r->method != HTTP_GET || r->head || r->old) {
         refuse_websocket(s, r, 400, "a WebSocket begins with GET of HTTP/1.1");
     } else if (status != 0) {
@@ -151,12 +158,13 @@ void upgrade_websocket(struct session *s, struct request *r)
     } else if (auth_socket(s, token, &who), who.kind != WHO_user) {
         refuse_websocket(s, r, who.later ? 503 : 403,
                          who.why ? who.why : "a socket needs a user's token");
-    } else if (conns_full(s)) {
-        count_one(s, COUNT_refused_full);
-        refuse_websocket(s, r, 503, "this process takes no more connections now");
+    } else if ((full = admit_connection(s, r, &who, &from)) != LIMIT_COUNT) {
+        limit_refuse(s, r, full);
+        MHD_add_response_header(r->response, "Connection", "close");
     } else {
         r->upgrade = calloc(1, sizeof *r->upgrade);
         ENSURE(r->upgrade != NULL);
+        r->upgrade->from = from;
         r->upgrade->token = who.token;
         r->upgrade->vsn = vsn;
         say_101(r, key, &offer);
@@ -165,6 +173,8 @@ void upgrade_websocket(struct session *s, struct request *r)
 
 void upgrade_forget(struct request *r)
 {
+    if (r->upgrade)
+        address_leave(r->s, &r->upgrade->from);
     free(r->upgrade);
     r->upgrade = NULL;
 }
@@ -236,7 +246,13 @@ static void open_session(struct session *s, struct request *r, struct bytes toke
         return;
     }
     struct hello hello = auth_hello(s, &who.token, vsn);
-    longpoll_open(s, r, &hello);
+    enum limit full = admit_connection(s, r, &who, &hello.from);
+    if (full == LIMIT_COUNT) {
+        longpoll_open(s, r, &hello);
+        return;
+    }
+    count_one(s, limit_rows[full].counter);
+    http_answer_poll(s, r, BYTES("{\"status\":500}"));
 }
 
 void upgrade_longpoll(struct session *s, struct request *r)

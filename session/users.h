@@ -13,8 +13,9 @@ struct conn;
 struct user {
     struct conn *first; /* its connections, through conn->user_next */
     uint32_t connections;
-    uint64_t since_wall_ms; /* of the first of them */
-    bool forget;            /* it is erased: the store is not told of its end */
+    uint64_t messages_us, bytes_us; /* bucket.h: what they may send together */
+    uint64_t since_wall_ms;         /* of the first of them */
+    bool forget;                    /* it is erased: the store is not told of its end */
     uint8_t name_n;
     char name[]; /* with a NUL; empty: a socket without a token */
 };

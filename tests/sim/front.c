@@ -660,6 +660,13 @@ struct bytes request_cookie(const struct request *r, const char *name)
     return (struct bytes){0};
 }
 
+struct address *request_address(const struct request *r, bool *full)
+{
+    (void)r;
+    *full = false;
+    return NULL;
+}
+
 bool request_loopback(const struct request *r)
 {
     (void)r;

@@ -39,6 +39,7 @@ static const struct {
      "any point neither skips nor doubles anyone."},
     {75, "Users", "`seen` is an action."},
     {80, "Presence", "Each session process owns the entries of its own connections."},
+    {120, "Revoked tokens", "`revoke` is an action; session processes ask for what is new."},
 };
 
 /* Text of a table's cell: `|` would end it. */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* limits.h -- every limit of what a client, a page or a back end may take, said once.
+ *
+ * Shape   a row is the name, the setting (or what it is fixed at), whom it protects from what, what happens
+ *         beyond it as text and as code on the wire, and the counter. docs/limits.md is printed from it;
+ *         where the code refuses an HTTP request for a limit it does so by its row (limit_refuse()).
+ * Rules   a new limit is a row, and a row has a test that reaches it (tests/system/limits.test.mjs says
+ *         which). */
+#pragma once
+
+#include "session/http.h"
+
+/* X(name, setting or size, what is limited, text beyond it, code, counter) */
+#define LIMITS(X)                                                                                  \
+    X(connections, "session/connections", "WebSockets and long-poll sessions of a process",        \
+      "this process takes no more connections now", "503; long-poll 500", refused_full)            \
+    X(user_connections, "session/user_connections", "those of one user, in a process",             \
+      "this user has too many connections", "429; long-poll 500", refused_user)                    \
+    X(address_connections, "session/address_connections",                                          \
+      "those of one address (IPv6: of its /64), and its HTTP connections, in a process",           \
+      "this address has too many connections", "429; long-poll 500; HTTP: closed",                 \
+      refused_address)                                                                             \
+    X(memory, "session/memory_mb", "memory of a process: beyond it nobody new",                    \
+      "this process has no memory to spare now", "503; long-poll 500", refused_memory)             \
+    X(sockets, "`ulimit -n` less 300", "sockets of a process", "waits in the backlog", "none",     \
+      accept_waits)                                                                                \
+    X(accepts, "session/accepts_per_s", "connections accepted by a process in a second",           \
+      "waits in the backlog", "none", accept_waits)                                                \
+    X(joins, "session/joins_per_s", "joins of a process in a second",                              \
+      "too many joins now: try again", "reply `error`", refused_joins)                             \
+    X(messages, "session/messages_per_s", "messages of a connection, in a second; twice at once",  \
+      "the client sent more than it may", "1008 flood", close_flood)                               \
+    X(bytes, "session/bytes_per_s", "bytes of a connection's messages, likewise",                  \
+      "the client sent more than it may", "1008 flood", close_flood)                               \
+    X(user_messages, "session/user_messages_per_s",                                                \
+      "messages of all connections of a user to a process, likewise",                              \
+      "the client sent more than it may", "1008 flood", close_flood)                               \
+    X(user_bytes, "session/user_bytes_per_s", "bytes of those, likewise",                          \
+      "the client sent more than it may", "1008 flood", close_flood)                               \
+    X(topics, "session/topics", "topics of a connection", "too many channels joined",              \
+      "reply `error`", joins_refused)                                                              \
+    X(pushes, "1000", "pushes of a connection that wait for the store",                            \
+      "too many pushes wait for an answer", "reply `error`", refused_full)                         \
+    X(message, "session/message_bytes", "a message of a client", "the message is too large",       \
+      "1009", close_protocol)                                                                      \
+    X(fragments, "1000", "fragments of a message", "the client broke the protocol", "1008",        \
+      close_protocol)                                                                              \
+    X(headers, "8192 bytes", "request line and headers", "libmicrohttpd's own page", "431 or 414", \
+      none)                                                                                        \
+    X(body, "session/body_bytes", "body of a request",                                             \
+      "the body is larger than session/body_bytes allows", "413", refused_bad)                     \
+    X(slow, "session/header_ms", "time for a request to arrive", "cut off", "closed", close_slow)  \
+    X(idle, "session/idle_ms", "time without a message", "nothing came for too long", "1001 idle", \
+      close_idle)                                                                                  \
+    X(polls, "1 a session", "polls that wait", "the older one is answered at once", "204", none)   \
+    X(reap, "session/poll_reap_ms", "time without a poll", "the session is over", "410",           \
+      close_idle)                                                                                  \
+    X(output, "session/output_bytes", "bytes that wait for a client that does not read",           \
+      "its topics stop, and are one sync when it reads", "`notifications:sync`", behind)           \
+    X(output_hard, "4 x session/output_bytes", "the same, with replies",                           \
+      "the client did not read", "1013 slow_reader", close_slow_reader)                            \
+    X(stall, "session/stall_ms", "time that a client takes nothing", "the client did not read",    \
+      "1013 slow_reader", close_slow_reader)                                                       \
+    X(asks, "20000", "requests of a process that wait for the store",                              \
+      "not now: the store is away or behind", "503; reply `error`", asks_failed)                   \
+    X(key_requests, "session/key_requests", "requests of one API key that wait, in a process",     \
+      "too many requests of this key wait for an answer", "429", refused_key)
+
+#define AS_LIMIT(name, setting, what, text, code, counter) LIMIT_##name,
+enum limit { LIMITS(AS_LIMIT) LIMIT_COUNT };
+#undef AS_LIMIT
+
+struct limit_row {
+    const char *name, *setting, *what, *text, *code;
+    unsigned counter; /* COUNT_COUNT: none */
+};
+extern const struct limit_row limit_rows[LIMIT_COUNT];
+
+/* Counts it and answers with its text; the connection is closed. For a long-poll that opens: 500. */
+void limit_refuse(struct session *s, struct request *r, enum limit which);
