@@ -195,7 +195,7 @@ for (const [what, settings, push] of [
   ['frames', { output_bytes: MB }, () => HEARTBEAT],
 ])
   bound(`a client that floods pushes and reads no reply is closed at the hard limit (${what})`,
-    { ...settings, stall_ms: 600000 }, async (b) => {
+    { ...settings, stall_ms: 600000, messages_per_s: 0, user_messages_per_s: 0 }, async (b) => {
       await b.stream('flood', 50, BIG);
       const other = await b.joined('other');
       const flood = await b.joined('flood');
