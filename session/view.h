@@ -68,14 +68,13 @@ enum view_effect_kind { VIEW_EFFECTS_LIST(AS_EFFECT) FX_COUNT };
 #define VIEW_NOTHING UINT64_MAX /* not even that there was nothing, which is 0 */
 
 struct view {
-    uint64_t seq;   /* the client has everything up to here */
-    uint64_t heard; /* the highest seq that we know of */
-    uint64_t
-        deadline_ms; /* step with EV_deadline then; mounting: what is asked for must come by then */
-    uint32_t asked;  /* number of the last fetch: answers to others are late */
-    uint8_t state;   /* enum view_state; written by enter() alone */
-    bool replays;    /* behind: each change counts, and is read from the log; else one snapshot */
-    bool resuming;   /* the join brought a since */
+    uint64_t seq;         /* the client has everything up to here */
+    uint64_t heard;       /* the highest seq that we know of */
+    uint64_t deadline_ms; /* step with EV_deadline then; what mounting asks for comes by then */
+    uint32_t asked;       /* number of the last fetch: answers to others are late */
+    uint8_t state;        /* enum view_state; written by enter() alone */
+    bool replays;      /* behind: each change counts, and is read from the log; else one snapshot */
+    bool resuming;     /* the join brought a since */
     bool reconnecting; /* a reconnect of the client waits for its answer */
 };
 
@@ -93,8 +92,8 @@ struct view_effect {
     uint32_t asked; /* fetches */
 };
 
-/* A join is answered in VIEW_JOIN_MS, whatever it waits for: phoenix.js gives one up after 10 s, and what
- * comes later is none of its next join's. */
+/* A join is answered in VIEW_JOIN_MS, whatever it waits for: phoenix.js gives one up after 10 s, and
+ * what comes later is none of its next join's. */
 enum { VIEW_EFFECTS = 4, VIEW_JOIN_MS = 8000 };
 
 struct view_effects {
