@@ -25,6 +25,9 @@ int check_command(const struct args *a);
 int conf_command(const struct args *a);
 int help_command(const struct args *a);
 
+/* 0: the installation that runs has a class for the command's topic; else that code, and it is said. */
+int topic_known(const struct args *a);
+
 /* The text of `belfry conf`, which is the tree's belfry.conf. */
 void conf_text(struct buf *out);
 

@@ -29,6 +29,18 @@ static const char *text_of(struct buf *path)
     return path->p;
 }
 
+int topic_known(const struct args *a)
+{
+    struct buf path, answer;
+    buf_init(&path, PATH_MOST);
+    buf_init(&answer, HTTP_BODY_MAX);
+    path_write(&path, a, "/history?limit=1");
+    int code = http_ask(a, "GET", text_of(&path), NULL, (struct bytes){0}, &answer);
+    buf_fini(&path);
+    buf_fini(&answer);
+    return code;
+}
+
 int publish_command(const struct args *a)
 {
     struct bytes payload = bytes_of(a->words[2]);

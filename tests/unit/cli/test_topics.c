@@ -175,6 +175,21 @@ static void what_is_no_longer_kept(void **state)
     tail_ends();
 }
 
+/* The folder alone says which installation it is; its configuration is where `serve` has it. */
+static void without_the_configuration(void **state)
+{
+    (void)state;
+    char conf[64];
+    snprintf(conf, sizeof conf, "%s", getenv("BELFRY_CONFIG"));
+    uint64_t seq = publish("room:bare", 7);
+    unsetenv("BELFRY_CONFIG");
+    tail_start("room:bare --since 0 --count 1");
+    expect_said(seq, 7);
+    tail_ends();
+    REFUSES(1, "404", "tail nowhere");
+    setenv("BELFRY_CONFIG", conf, 1);
+}
+
 static void without_history(void **state)
 {
     (void)state;
@@ -301,7 +316,8 @@ static void what_is_refused(void **state)
     REFUSES(100, "add USER...", "members room:a add");
     REFUSES(100, "add USER...", "members room:a bob ann");
     REFUSES(100, "USER: 1 to 128", "members room:a add a:b");
-    REFUSES(100, "of no class", "tail nowhere");
+    REFUSES(1, "404", "tail nowhere");
+    REFUSES(100, "TOPIC: 1 to 200", "tail 'room a'");
     REFUSES(100, "--since \"-1\"", "tail room:a --since -1");
     REFUSES(100, "--count \"0\"", "tail room:a --count 0");
 }
@@ -366,6 +382,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_and_then_what_comes),
         cmocka_unit_test(more_than_a_page),
         cmocka_unit_test(what_is_no_longer_kept),
+        cmocka_unit_test(without_the_configuration),
         cmocka_unit_test(without_history),
         cmocka_unit_test(an_inbox),
         cmocka_unit_test(others_are_killed),
