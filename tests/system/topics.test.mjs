@@ -23,6 +23,7 @@ const CONF = classes({
   'mine:{user}:{part}': { join: 'authenticated', publish: 'owner', history: 10 },
   'member:{id}': { join: 'member', publish: 'member', history: 100 },
   'club:{id}': { join: 'member', publish: 'member' },
+  'inner:{id}': { join: 'member', publish: 'authenticated' },
   'board:{id}': { join: 'authenticated', publish: 'member', history: 100 },
   'tok:{id}': { join: 'token', publish: 'token' },
   'news:{id}': { join: 'authenticated', publish: 'nobody', history: 100 },
@@ -86,6 +87,12 @@ async function joinedListener(t, topic, options = {}) {
   const { status, response } = await one.join();
   assert.equal(status, 'ok', JSON.stringify(response));
   return one;
+}
+
+/** A counter of the session processes, summed. */
+async function counted(name) {
+  const { text } = await belfry.get('/metrics', belfry.apiKey);
+  return [...text.matchAll(new RegExp(`^belfry_${name}\\{[^}]*role="session\\.\\d+"[^}]*\\} (\\d+)$`, 'gm'))].reduce((sum, row) => sum + Number(row[1]), 0);
 }
 
 /** Clients until both processes have some: connections land where the kernel puts them. */
@@ -163,6 +170,30 @@ check('who may publish, by the class\'s word', async () => {
   }
 });
 
+check('a push right behind a join: where only members may join it is not taken before the store has said so', async () => {
+  await belfry.member('PUT', 'inner:1', 'mem');
+  const behind = async (user, topic) => {
+    const raw = await RawSocket.open(belfry.base, tokenOf(user));
+    raw.ws._socket.cork(); // both are read before anybody else is asked
+    raw.send(['1', '1', topic, 'phx_join', {}]);
+    raw.send(['1', '2', topic, 'said', { n: user }]);
+    raw.ws._socket.uncork();
+    const push = (await raw.reply('2'))[4]; // the first to be answered
+    const join = (await raw.reply('1'))[4].status;
+    await raw.close();
+    return [join, push];
+  };
+  const unmatched = { status: 'error', response: { reason: 'unmatched topic' } };
+  const witness = await rawOn('inner:1', 'mem');
+  assert.deepEqual(await behind('ann', 'inner:1'), ['error', unmatched]);
+  assert.deepEqual(await behind('mem', 'inner:1'), ['ok', unmatched]);
+  assert.deepEqual((await refs(witness, 'inner:1', 'said', { n: 'witness' })).status, 'ok');
+  const told = (await witness.rest()).filter((frame) => frame[3] === 'said').map((frame) => frame[4].n);
+  assert.deepEqual(told, ['witness']);
+  await witness.close();
+  assert.deepEqual(await behind('ann', 'room:behind'), ['ok', { status: 'ok', response: {} }]);
+});
+
 check('who may read the history by HTTP, and nothing else of a topic', async () => {
   for (const topic of ['member:1', 'board:1']) await belfry.member('PUT', topic, 'mem');
   const status = async (topic, user) => (await belfry.get(topicPath(topic, 'history'), tokenOf(user))).status;
@@ -200,6 +231,14 @@ check('a topic of no class: unmatched on the socket, 404 by HTTP', async () => {
       assert.deepEqual([answer.status, answer.json?.field], [404, 'topic'], `${method} ${topic} ${rest}: ${answer.text}`);
     }
   }
+});
+
+check('joins that are refused are counted, each', async () => {
+  const before_ = await counted('joins_refused_total');
+  for (const [topic, payload] of [['nope:1', {}], ['none:1', {}], ['member:nobody', {}], ['channel:1', { since: 'x' }]])
+    for (const transport of transports)
+      assert.equal((await joinAs('ann', topic, transport, payload))[4].status, 'error', topic);
+  assert.equal((await counted('joins_refused_total')) - before_, 8);
 });
 
 check('the first class that matches is the topic\'s, also where a later one would let in', async () => {
@@ -302,7 +341,10 @@ check('a push that is refused says why, and is told to nobody', async () => {
   const witness = await rawOn(topic, 'bob');
   await witness.join(some, '1');
   await witness.join(room, '1');
+  const before_ = await counted('publishes_refused_total');
+  let pushes = 0;
   const refused = async (at, event, payload, field, reason = /./) => {
+    pushes++;
     const { status, response } = await refs(raw, at, event, payload);
     const what = `${at} ${event} ${JSON.stringify(payload).slice(0, 50)}: ${JSON.stringify(response)}`;
     assert.equal(status, 'error', what);
@@ -323,6 +365,7 @@ check('a push that is refused says why, and is told to nobody', async () => {
     const { status, response } = (await raw.reply('res'))[4];
     assert.deepEqual([status, response.field], ['error', 'payload'], name);
     assert.match(response.reason, /names/);
+    pushes++;
   }
   assert.equal((await refs(raw, room, 'said', { seq: 1, from: 'me' })).status, 'ok', 'free where nothing is numbered');
   await witness.frame('it', (frame) => frame[3] === 'said' && frame[4].seq === 1);
@@ -333,6 +376,7 @@ check('a push that is refused says why, and is told to nobody', async () => {
   assert.equal((await refs(raw, topic, 'said', { text: 'x'.repeat(32768 - 11) })).status, 'ok', 'and one that just fits');
   await witness.frame('it', (frame) => frame[3] === 'said' && frame[4].text);
   assert.deepEqual(await witness.rest(), []);
+  assert.equal((await counted('publishes_refused_total')) - before_, pushes, 'each is counted');
   await raw.close();
   await witness.close();
 });
