@@ -295,7 +295,8 @@ check(`churn with processes killed at random: all views are equal within ${GONE_
       if (!raw) continue; // a process that was killed
       raw.closed.then(() => there.delete(id));
       const joined = await raw.join(topic, '1', { meta: { id } }).then(() => true, () => false);
-      if (joined && raw.code === null) there.set(id, raw);
+      if (!joined) raw.ws.terminate(); // or it might be listed yet
+      else if (raw.code === null) there.set(id, raw);
       joins += joined;
       const what = dice(4);
       await pause(10 + dice(150));
@@ -306,7 +307,7 @@ check(`churn with processes killed at random: all views are equal within ${GONE_
     }
   };
   const coming = Array.from({ length: 20 }, (_, k) => come(k));
-  for (const end = Date.now() + 8000; Date.now() < end; kills++) {
+  for (; kills < 8; kills++) {
     const role = ['session.0', 'session.1', 'session.2', 'broker'][dice(4)];
     const pid = await belfry.kill(role);
     await belfry.back(role, pid);
@@ -325,7 +326,7 @@ check(`churn with processes killed at random: all views are equal within ${GONE_
     const { json } = await belfry.get(topicPath(topic, 'presence'), belfry.apiKey);
     assert.deepEqual([json.count, seen(Object.fromEntries(Object.entries(json.presences).map(([key, { metas }]) => [key, metas])))], [there.size + lookers.length, truth()]);
   }
-  assert.ok(kills > 5 && joins > 100 && there.size > 10);
+  assert.ok(joins > 100 && there.size > 10);
 });
 
 check('the broker and the store go and come back: nobody leaves, nobody joins', async (t) => {
@@ -409,6 +410,9 @@ check('over HTTP: who is there, asked of any process', async (t) => {
     assert.deepEqual((await ask('?count=1')).json, { topic, count: 13 });
   }
   assert.deepEqual((await ask('', belfry.apiKey, fresh())).json.presences, {}); // nobody ever was there
+  const said = await belfry.command('who', topic);
+  assert.deepEqual([said.code, said.stdout], [0, names('m', 12).map((user, i) => `${user} ${i ? 1 : 2}\n`).join('')]);
+  assert.equal((await belfry.command('who', topic, '--count')).stdout, '13\n');
   for (const raw of crowd.slice(0, 6)) await raw.close();
   await until('six less', async () => (await ask('?count=1')).json.count === 7, SOON_MS);
   assert.equal((await ask('', belfry.token('ann'))).status, 200);

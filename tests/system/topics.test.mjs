@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before } from 'node:test';
 
 import { bearer, Belfry, bin, checked, topicPath } from '../lib/belfry.mjs';
-import { both, closing, transports } from '../lib/phoenix.mjs';
+import { both, closing, openTab, transports } from '../lib/phoenix.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { classes, Feed, Listener } from '../lib/topics.mjs';
 import { until } from '../lib/until.mjs';
@@ -33,7 +33,13 @@ const CONF = classes({
   'short:{id}': { publish: 'authenticated', history: 5 },
   'typing:{id}': { publish: 'authenticated', echo: 0 },
   'room:{id}': { publish: 'authenticated' },
-});
+  'talk:{id}': { join: 'member', publish: 'member', history: 100 },
+}) + `rule
+    event = "message.create"
+    topic = "talk:{id}"
+    title = "New message in #{id}"
+    body = "by {from}"
+`;
 
 let belfry;
 const check = checked(() => belfry);
@@ -767,6 +773,28 @@ check('members: put, delete, listed in pages, many at once', async () => {
   assert.deepEqual([wrong.status, wrong.json.field], [400, 'user']);
   await belfry.check();
 });
+
+for (const version of both)
+  check(`a rule: an event is told to who is there, and is a notification for each member but its author, ${version}`, async (t) => {
+    const topic = fresh('talk');
+    const [author, reader, away] = ['author', 'reader', 'away'].map((name) => `${name}-${version}`);
+    for (const user of [author, reader, away]) await belfry.member('PUT', topic, user);
+    const feed = await joinedFeed(t, topic, { user: author, version });
+    const tabs = [await openTab(belfry, author, { version }), await openTab(belfry, reader, { version, transport: 'longpoll' })];
+    closing(t, ...tabs);
+    const { response } = await feed.push('message.create', { text: 'hi' });
+    await feed.push('message.edit', { text: 'ho' }); // of which no rule speaks
+    await tabs[1].until('told', () => tabs[1].badge === 1);
+    await feed.until('both', () => feed.messages.length === 2);
+    const [{ payload: { notification } }] = tabs[1].events('notification:new');
+    assert.deepEqual([notification.type, notification.title, notification.body, notification.data],
+      ['activity', `New message in #${topic.slice(5)}`, `by ${author}`, { topic, seq: response.seq }]);
+    await until('the one who is away has it', async () => (await belfry.count(away)).unread_count === 1);
+    await belfry.publish(topic, 'message.create', { text: 'by a back end, so for all' });
+    for (const [i, tab] of tabs.entries()) await tab.until('told', () => tab.badge === i + 1);
+    assert.equal(tabs[0].events('notification:new')[0].payload.notification.body, 'by someone');
+    assert.deepEqual(tabs.flatMap((tab) => tab.broken()), []);
+  });
 
 for (const kind of ['member', 'club'])
   check(`whoever is taken off is closed on both processes and both transports, and refused from then on, ${kind}`, async (t) => {
