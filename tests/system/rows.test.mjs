@@ -377,6 +377,54 @@ checkWith('row 53: a server that is full sheds with answers that phoenix.js surv
     await clients[both.indexOf('1.7.23')].told(1);
   });
 
+checkWith('who takes nothing in a room misses who came and went, stays, and is told who is there when it does',
+  { BELFRY_SESSION_OUTPUT_BYTES: '4096', BELFRY_SESSION_POLL_REAP_MS: '120000', BELFRY_SESSIONS: '1' }, async (t, own) => {
+    const topic = 'lobby:a';
+    const poll = new RawPoll(own.base, own.token('slow'));
+    await poll.start();
+    await poll.post([['1', '1', topic, 'phx_join', {}]]);
+    await poll.frames((frame) => frame[3] === 'presence_state');
+    const witness = await RawSocket.open(own.base, own.token('witness'));
+    await witness.join(topic);
+    const come = async (user) => {
+      const raw = await RawSocket.open(own.base, own.token(user));
+      await raw.join(topic, '1', { meta: { text: 'x'.repeat(900) } });
+      await witness.frame(`${user} came`, (frame) => frame[4].joins?.[user]);
+      return raw;
+    };
+    const there = [];
+    for (let i = 0; i < 24; i++) there.push(await come(`u${i}`)); // each a diff: more than it may have waiting
+    const before = await poll.frames((frame) => frame[3] === 'presence_state' && frame[4].u23);
+    assert.ok(before.length < 10, `${before.length} frames had been kept for it`);
+    const state = before.at(-1)[4];
+    assert.deepEqual(Object.keys(state).sort(), ['slow', 'witness', ...there.map((_, i) => `u${i}`)].sort());
+    there.push(await come('last'));
+    const [diff] = await poll.frames((frame) => frame[3] === 'presence_diff');
+    assert.deepEqual([diff[3], Object.keys(diff[4].joins)], ['presence_diff', ['last']]);
+    assert.equal(await gauge('close_slow_reader_total', own), 0);
+    for (const raw of [witness, ...there]) await raw.close();
+  }, classes({ 'lobby:{id}': { presence: 1 } }));
+
+checkWith('row 60: a long-poll whose poll was cut off is over in 5 s, on whichever process the poll had landed',
+  { BELFRY_SESSION_POLL_REAP_MS: '120000' }, async (t, own) => {
+    const aborts = [];
+    const parked = async () => {
+      const poll = new RawPoll(own.base, own.token('ann'));
+      const abort = new AbortController();
+      await poll.start();
+      poll.get({ signal: abort.signal }).catch(() => {});
+      aborts.push(abort);
+      await until('it waits', async () => (await gauge('polls_total', own)) === aborts.length);
+      return gauge('polls_forwarded_total', own);
+    };
+    for (let forwarded = 0; forwarded < 2 || forwarded > aborts.length - 2;) forwarded = await parked();
+    const from = Date.now();
+    for (const abort of aborts.slice(1)) abort.abort();
+    await until('all but one are over', async () => (await gauge('connections', own)) === 1, 9000);
+    assert.ok(Date.now() - from > 4000, `${Date.now() - from} ms: they had time to come back`);
+    aborts[0].abort();
+  });
+
 checkWith('rows 33, 37: who is silent is closed, with 1001; no way of closing says 1000',
   { BELFRY_SESSION_IDLE_MS: `${IDLE_MS}`, BELFRY_SESSION_OUTPUT_BYTES: '8192', BELFRY_SESSION_DRAIN_MS: '100' }, async (t, own) => {
     const open = (user = 'ann', claims) => RawSocket.open(own.base, own.token(user, claims));
