@@ -447,6 +447,25 @@ check('over HTTP: is this user connected, how often, since when, and when last',
   assert.equal((await belfry.get('/api/users/uma', belfry.token('uma'))).status, 403);
 });
 
+check('over HTTP: while a process does not answer, who is connected to it is not guessed', async (t) => {
+  const topic = fresh();
+  const crowd = await mutes(t, topic, Array(12).fill('ida')); // on all three, as the kernel puts them
+  const all = async () => (await belfry.get('/api/users/ida', belfry.apiKey)).json.connections;
+  assert.equal(await all(), crowd.length);
+  const from = Date.now();
+  await belfry.signal('session.2', 'SIGSTOP');
+  t.after(() => belfry.signal('session.2', 'SIGCONT'));
+  const asked = await Promise.all(Array.from({ length: 12 }, async () => {
+    const answer = await belfry.get('/api/users/ida', belfry.apiKey, { ms: 2500 }).catch(() => null); // of the one that sleeps
+    return answer && Date.now() - from < 2500 ? answer : null; // later it may be judged
+  }));
+  await belfry.signal('session.2', 'SIGCONT');
+  const answers = asked.filter(Boolean);
+  assert.ok(answers.length > 0);
+  for (const { status, json } of answers) assert.deepEqual([status, json.detail], [503, 'a session process did not answer in time']);
+  await until('all of them again', async () => (await all()) === crowd.length);
+});
+
 check('what a meta may be', async (t) => {
   const topic = fresh();
   const [eve] = await visitors(t, topic, ['eve']);
