@@ -386,6 +386,7 @@ checkWith('who takes nothing in a room misses who came and went, stays, and is t
     await poll.frames((frame) => frame[3] === 'presence_state');
     const witness = await RawSocket.open(own.base, own.token('witness'));
     await witness.join(topic);
+    await witness.frame('who is there', (frame) => frame[3] === 'presence_state');
     const come = async (user) => {
       const raw = await RawSocket.open(own.base, own.token(user));
       await raw.join(topic, '1', { meta: { text: 'x'.repeat(900) } });
@@ -401,7 +402,7 @@ checkWith('who takes nothing in a room misses who came and went, stays, and is t
     there.push(await come('last'));
     const [diff] = await poll.frames((frame) => frame[3] === 'presence_diff');
     assert.deepEqual([diff[3], Object.keys(diff[4].joins)], ['presence_diff', ['last']]);
-    assert.equal(await gauge('close_slow_reader_total', own), 0);
+    assert.equal(await own.counter('close_slow_reader'), 0);
     for (const raw of [witness, ...there]) await raw.close();
   }, classes({ 'lobby:{id}': { presence: 1 } }));
 
@@ -414,13 +415,13 @@ checkWith('row 60: a long-poll whose poll was cut off is over in 5 s, on whichev
       await poll.start();
       poll.get({ signal: abort.signal }).catch(() => {});
       aborts.push(abort);
-      await until('it waits', async () => (await gauge('polls_total', own)) === aborts.length);
-      return gauge('polls_forwarded_total', own);
+      await until('it waits', async () => (await own.counter('polls')) === aborts.length);
+      return own.counter('polls_forwarded');
     };
     for (let forwarded = 0; forwarded < 2 || forwarded > aborts.length - 2;) forwarded = await parked();
     const from = Date.now();
     for (const abort of aborts.slice(1)) abort.abort();
-    await until('all but one are over', async () => (await gauge('connections', own)) === 1, 9000);
+    await until('all but one are over', async () => (await own.counter('connections')) === 1, 9000);
     assert.ok(Date.now() - from > 4000, `${Date.now() - from} ms: they had time to come back`);
     aborts[0].abort();
   });

@@ -95,12 +95,6 @@ async function joinedListener(t, topic, options = {}) {
   return one;
 }
 
-/** A counter of the session processes, summed. */
-async function counted(name) {
-  const { text } = await belfry.get('/metrics', belfry.apiKey);
-  return [...text.matchAll(new RegExp(`^belfry_${name}\\{[^}]*role="session\\.\\d+"[^}]*\\} (\\d+)$`, 'gm'))].reduce((sum, row) => sum + Number(row[1]), 0);
-}
-
 /** Clients until both processes have some: connections land where the kernel puts them. */
 async function onBoth(join, least) {
   const of = async () => {
@@ -240,11 +234,11 @@ check('a topic of no class: unmatched on the socket, 404 by HTTP', async () => {
 });
 
 check('joins that are refused are counted, each', async () => {
-  const before_ = await counted('joins_refused_total');
+  const before_ = await belfry.counter('joins_refused');
   for (const [topic, payload] of [['nope:1', {}], ['none:1', {}], ['member:nobody', {}], ['channel:1', { since: 'x' }]])
     for (const transport of transports)
       assert.equal((await joinAs('ann', topic, transport, payload))[4].status, 'error', topic);
-  assert.equal((await counted('joins_refused_total')) - before_, 8);
+  assert.equal((await belfry.counter('joins_refused')) - before_, 8);
 });
 
 check('the first class that matches is the topic\'s, also where a later one would let in', async () => {
@@ -347,7 +341,7 @@ check('a push that is refused says why, and is told to nobody', async () => {
   const witness = await rawOn(topic, 'bob');
   await witness.join(some, '1');
   await witness.join(room, '1');
-  const before_ = await counted('publishes_refused_total');
+  const before_ = await belfry.counter('publishes_refused');
   let pushes = 0;
   const refused = async (at, event, payload, field, reason = /./) => {
     pushes++;
@@ -382,7 +376,7 @@ check('a push that is refused says why, and is told to nobody', async () => {
   assert.equal((await refs(raw, topic, 'said', { text: 'x'.repeat(32768 - 11) })).status, 'ok', 'and one that just fits');
   await witness.frame('it', (frame) => frame[3] === 'said' && frame[4].text);
   assert.deepEqual(await witness.rest(), []);
-  assert.equal((await counted('publishes_refused_total')) - before_, pushes, 'each is counted');
+  assert.equal((await belfry.counter('publishes_refused')) - before_, pushes, 'each is counted');
   await raw.close();
   await witness.close();
 });
