@@ -279,6 +279,23 @@ check('row 26: a second join on the same connection replaces the first', async (
   await raw.close();
 });
 
+check('row 26: a second join that is refused has replaced the first all the same', async () => {
+  const user = someone();
+  const topic = topicOf(user);
+  const raw = await joinedRaw(user, '5');
+  const pid = await belfry.signal('store', 'SIGSTOP');
+  try {
+    raw.send(['6', '6', topic, 'phx_join', {}]);
+    assert.deepEqual((await raw.next()), ['6', '6', topic, 'phx_reply', { status: 'error', response: { reason: 'unavailable' } }]);
+    assert.deepEqual(await raw.next(), ['5', '5', topic, 'phx_close', {}]);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  raw.send(['5', '7', topic, 'list', {}]);
+  assert.deepEqual((await raw.reply('7'))[4].response, { reason: 'unmatched topic' });
+  await raw.close();
+});
+
 for (const version of both)
   check(`row 28: a channel whose inbox cannot be read fails, and joins again, ${version}`, async (t) => {
     const user = someone();

@@ -876,6 +876,16 @@ for (const version of both)
     assert.equal((await ann.push('big', new ArrayBuffer(40000))).status, 'error', 'over the limit');
   });
 
+check('row 18: echo 0, of bytes too', async (t) => {
+  const topic = fresh('typing');
+  const [ann, bob] = await Promise.all([joinedListener(t, topic), joinedListener(t, topic, { user: 'bob' })]);
+  assert.equal((await ann.push('up', bytes(1))).status, 'ok');
+  await bob.until('bytes', () => bob.seen.length === 1);
+  await bob.push('typing', { n: 1 });
+  await ann.told(1);
+  assert.deepEqual(ann.seen.map((one) => one.event), ['typing']);
+});
+
 check('rows 42-44: the bytes on the wire; a topic beyond ASCII has its size in bytes', async (t) => {
   const topic = `room:é`;
   const raw = await rawOn(topic);
