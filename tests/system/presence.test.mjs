@@ -367,7 +367,7 @@ check('the broker is stopped for long: nobody is judged', async (t) => {
 check('a process that drains: who comes back elsewhere never was away', async (t) => {
   const topic = fresh();
   const users = names('d', 20);
-  const all = await visitors(t, topic, users, { reconnectAfterMs: () => 500 }); // the last when the process is another one
+  const all = await visitors(t, topic, users, { reconnectAfterMs: () => 1000 }); // the last when the process is another one
   await Promise.all(all.map((one) => one.sees(sorted(users), 5000)));
   for (const one of all) one.told.length = 0;
   const pid = await belfry.signal('session.1', 'SIGTERM');
