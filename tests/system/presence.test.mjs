@@ -33,7 +33,7 @@ const fresh = (kind = 'room') => `${kind}:t${++ids}`;
 
 /** A page in a room: the official class, and everything that it told. */
 class Visitor {
-  told = []; // {what: join, leave, sync, user, metas, left: how many metas are left of the user}
+  told = []; // {what: join, leave, sync, user, metas, left: how many metas are left of the user, at: of a leave}
 
   constructor(user, topic, { meta, version = both[0], ...options } = {}) {
     const token = user === null ? '' : () => belfry.token(user);
@@ -43,7 +43,7 @@ class Visitor {
     this.channel.on('presence_count', ({ count }) => this.counts.push(count));
     this.presence = new versions[version].Presence(this.channel);
     this.presence.onJoin((key, before_, now) => this.told.push({ what: 'join', key, metas: now.metas, left: before_?.metas.length ?? 0 }));
-    this.presence.onLeave((key, now, gone) => this.told.push({ what: 'leave', key, metas: gone.metas, left: now.metas.length }));
+    this.presence.onLeave((key, now, gone) => this.told.push({ what: 'leave', key, metas: gone.metas, left: now.metas.length, at: Date.now() }));
     this.presence.onSync(() => this.told.push({ what: 'sync' }));
   }
 
@@ -364,16 +364,23 @@ check('the broker is stopped for long: nobody is judged', async (t) => {
   for (const one of [eve, fay]) assert.deepEqual(one.told.filter(({ what, key }) => what !== 'sync' && key !== 'm0000'), []);
 });
 
-check('a process that drains: who comes back elsewhere never was away', async (t) => {
+check('a process that drains: who comes back elsewhere never was away, who does not has a while to', async (t) => {
   const topic = fresh();
   const users = names('d', 20);
-  const all = await visitors(t, topic, users, { reconnectAfterMs: () => 1000 }); // the last when the process is another one
-  await Promise.all(all.map((one) => one.sees(sorted(users), 5000)));
+  const all = await visitors(t, topic, users);
+  const crowd = await mutes(t, topic, names('m', 12)); // they do not come back
+  await Promise.all(all.map((one) => one.sees(sorted([...users, ...names('m', 12)]), 5000)));
   for (const one of all) one.told.length = 0;
   const pid = await belfry.signal('session.1', 'SIGTERM');
   await belfry.back('session.1', pid, 10000);
-  await Promise.all(all.map((one) => one.sees(sorted(users), 5000)));
-  for (const one of all) assert.deepEqual(one.gone, []);
+  const back = Date.now();
+  const lost = crowd.filter((one) => one.code !== null).map(({ user }) => user);
+  const there = sorted([...users, ...names('m', 12).filter((user) => !lost.includes(user))]);
+  await Promise.all(all.map((one) => one.sees(there, GONE_MS)));
+  for (const one of all) assert.deepEqual(one.gone.filter((user) => !lost.includes(user)), []);
+  for (const one of all.filter(({ wire }) => wire.closes.length === 0)) // and who looked on all the time
+    for (const { key, at } of one.told.filter(({ what }) => what === 'leave'))
+      assert.ok(at - back > 200, `${key} left ${at - back} ms after another process was there`);
 });
 
 check('a room over its size is told in counts, and says so', async (t) => {
