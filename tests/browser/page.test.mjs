@@ -23,7 +23,7 @@ after(async () => {
   await belfry?.stop();
 });
 
-const part = (page, user, selector) => page.locator(`.person[data-user=${user}] ${selector}`);
+const part = (page, user, selector, options) => page.locator(`.person[data-user=${user}] ${selector}`, options);
 const bell = (page, user) => part(page, user, '.belfry-bell > button');
 const live = (page, user) => part(page, user, '.connection[data-state=live]').waitFor({ timeout: 10000 });
 
@@ -60,6 +60,7 @@ function badgeShows(page, user, text) {
 
 async function readAll(page, user) {
   if ((await bell(page, user).getAttribute('aria-expanded')) === 'false') await bell(page, user).click();
+  await part(page, user, '.belfry-list article, .belfry-empty').first().waitFor(); // it has the list
   const button = part(page, user, '.belfry-inbox header button');
   if ((await button.getAttribute('aria-disabled')) === 'false') await button.click();
   await badgeShows(page, user, '');
@@ -79,6 +80,7 @@ check('belfry notify makes both badges 1 within 200 ms; reading in one tab clear
     took.push(Math.max(...(await Promise.all(shown))) - from);
     assert.equal(await bell(tabs[0], 'ann').getAttribute('aria-label'), 'ann\'s notifications, 1 unread');
     assert.equal(await tabs[0].title(), '(1) Belfry');
+    assert.match(await tabs[0].locator('link[rel=icon]').getAttribute('href'), /^data:image\/png/);
     const cleared = tabs.map((tab) => badgeShows(tab, 'ann', ''));
     await bell(tabs[0], 'ann').click();
     await part(tabs[0], 'ann', `article[data-id="${id}"]`).click();
@@ -133,6 +135,14 @@ check('the team app: a message rings the other bell, a task is added and done, t
   await part(tab, 'ann', '.belfry-present [data-user=bob] em').waitFor();
   await tab.reload();
   await part(tab, 'ann', '.messages p').waitFor();
+  await part(tab, 'ann', '.tabs button', { hasText: 'general' }).click();
+  await part(tab, 'ann', '.channel input').fill('Anybody there?');
+  await tab.keyboard.press('Enter');
+  await part(tab, 'ann', '.messages .mine', { hasText: 'Anybody' }).waitFor();
+  await until('it rings from there', async () => (await belfry.inbox('bob')).notifications[0].title === 'ann wrote in #general');
+  assert.equal(await part(tab, 'bob', '.messages p', { hasText: 'Anybody' }).count(), 0, 'bob looks at the other one');
+  await part(tab, 'bob', '.tabs button', { hasText: 'general' }).click();
+  await part(tab, 'bob', '.messages p', { hasText: 'Anybody' }).waitFor();
   assert.deepEqual(tab.troubles, []);
 });
 
@@ -140,7 +150,7 @@ check('the curl line on the page rings ann', async (t) => {
   const tab = await openTab(await context(t));
   await readAll(tab, 'ann');
   const line = await tab.locator('#curl').textContent();
-  const [, url, header, body] = /^curl (\S+) -H '([^']+)' \\\n {2}-d '(.+)'$/.exec(line);
+  const [, url, header, body] = /^curl (\S+) \\\n {2}-H '([^']+)' \\\n {2}-d '(.+)'$/.exec(line);
   const [name, value] = header.split(': ');
   const shown = badgeShows(tab, 'ann', '1');
   const answer = await belfry.request('POST', new URL(url).pathname, { headers: { [name]: value }, body });
