@@ -15,6 +15,7 @@ int token_command(const struct args *a);
 int init_command(const struct args *a);
 int key_command(const struct args *a);
 int revoke_command(const struct args *a);
+int doctor_command(const struct args *a);
 int notify_command(const struct args *a);
 int publish_command(const struct args *a);
 int tail_command(const struct args *a);
