@@ -106,7 +106,7 @@ for (const version of both)
         await tab.until('all', () => tab.badge === created);
         assert.equal(tab.seen[0].event, 'phx_join');
         assert.deepEqual(tab.broken(), []);
-        assert.equal(tab.inbox.list().length, Math.min(created, tab.inbox.list().length));
+        assert.ok(tab.inbox.list().length >= Math.min(created, 50), 'the newest page, and what followed');
         assert.equal(new Set(tab.inbox.list().map((one) => one.id)).size, tab.inbox.list().length);
       }
     });
@@ -192,7 +192,8 @@ for (const version of both)
       assert.equal(status, 'ok');
       assert.deepEqual(response.changed, [id]);
       await tab.until('read', () => tab.inbox.get(id)?.read_at);
-      assert.equal(tab.events('notification:read').length + (tab.joins > 1 ? 0 : 1), 1);
+      assert.ok(tab.joins > 1, 'it came back');
+      assert.equal(tab.events('notification:read').length, 1);
       assert.deepEqual(tab.broken(), []);
       assert.equal((await belfry.count(user)).unread_count, 0);
     });
