@@ -28,7 +28,10 @@ static void answer_json(struct session *s, struct request *r, unsigned status,
 /* True: may go on; else it is answered. */
 bool api_authorised(struct session *s, struct request *r, struct who *who)
 {
-    auth_request(s, r, who);
+    if (r->who && r->who_ms == s->now_ms)
+        *who = *r->who;
+    else
+        auth_request(s, r, who);
     if (who->kind == WHO_nobody)
         http_problem(s, r, auth_status(who), "", who->why);
     return who->kind != WHO_nobody;
@@ -37,7 +40,13 @@ bool api_authorised(struct session *s, struct request *r, struct who *who)
 bool api_admit(struct session *s, struct request *r)
 {
     struct who who;
-    return api_authorised(s, r, &who);
+    if (!api_authorised(s, r, &who))
+        return false;
+    r->who = malloc(sizeof *r->who);
+    ENSURE(r->who != NULL);
+    *r->who = who;
+    r->who_ms = s->now_ms;
+    return true;
 }
 
 bool api_json_body(struct session *s, struct request *r)

@@ -364,6 +364,7 @@ static void completed(void *cls, struct MHD_Connection *mhd, void **slot,
         MHD_destroy_response(r->response);
     buf_fini(&r->body);
     free(r->path);
+    free(r->who);
     free(r);
 }
 

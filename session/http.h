@@ -45,6 +45,8 @@ struct request {
     struct poll_place place;
     uint32_t id, generation; /* while watched */
     struct websocket_upgrade *upgrade;
+    struct who *who; /* who asks, as its headers said in the turn of who_ms; NULL: not looked at */
+    uint64_t who_ms;
 };
 
 struct http;
