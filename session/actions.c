@@ -92,20 +92,38 @@ static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
 enum { SEEN_SLOTS = 2048 }; /* open addressing over hashes: at most USERS_MAX of them taken */
 _Static_assert(SEEN_SLOTS >= 2 * USERS_MAX, "never full");
 
-static bool put_user(struct buf *users, uint64_t *seen, struct bytes value, const char *field,
-                     struct arena *scratch, struct problem *why)
+/* Keeps its hash; false: it is there already. */
+static bool add_hash(uint64_t seen[SEEN_SLOTS], struct bytes user)
 {
-    struct bytes user;
-    if (!field_user(value, &user, field, scratch, why))
-        return false;
     uint64_t hash = hash64(user, (uintptr_t)seen) | 1; /* 0: free */
     size_t at = hash / 2 % SEEN_SLOTS;
     for (; seen[at]; at = (at + 1) % SEEN_SLOTS)
         if (seen[at] == hash)
-            return problem_set(why, field, "is there twice");
+            return false;
     seen[at] = hash;
-    mp_put_str(users, user);
     return true;
+}
+
+static bool read_users(struct buf *users, uint32_t *count, struct bytes list, struct arena *scratch,
+                       struct problem *why)
+{
+    uint64_t seen[SEEN_SLOTS] = {0};
+    struct json in = json_over(list);
+    struct bytes value, user;
+    json_enter(&in, '[');
+    while (json_element(&in, &value)) {
+        char field[24];
+        snprintf(field, sizeof field, "to[%u]", *count);
+        if (*count == USERS_MAX)
+            return problem_set(why, "to", "must name 1 to 1000 users");
+        if (!field_user(value, &user, field, scratch, why))
+            return false;
+        if (!add_hash(seen, user))
+            return problem_set(why, field, "is there twice");
+        mp_put_str(users, user);
+        ++*count;
+    }
+    return *count > 0 || problem_set(why, "to", "must name 1 to 1000 users");
 }
 
 /* {"all":true,"include_new":..} or {"topic":".."}. */
@@ -140,33 +158,24 @@ static bool read_audience(struct msg_create *a, struct bytes to, struct arena *s
 static bool read_to(struct msg_create *a, struct bytes to, struct buf *users, struct arena *scratch,
                     struct problem *why)
 {
-    uint32_t count = 0;
-    uint64_t seen[SEEN_SLOTS] = {0};
+    uint32_t count = 1;
+    struct bytes user;
     buf_reset(users);
     if (to.n == 0)
         return problem_set(why, "to", "must be there: a user id, or a list of them");
     if (json_kind(to) == '{')
         return read_audience(a, to, scratch, why);
-    if (json_kind(to) != '[') {
-        if (!put_user(users, seen, to, "to", scratch, why))
+    if (json_kind(to) == '[') {
+        count = 0;
+        if (!read_users(users, &count, to, scratch, why))
             return false;
-        count = 1;
     } else {
-        struct json in = json_over(to);
-        struct bytes value;
-        json_enter(&in, '[');
-        while (json_element(&in, &value)) {
-            char field[24];
-            snprintf(field, sizeof field, "to[%u]", count);
-            if (count == USERS_MAX)
-                return problem_set(why, "to", "must name 1 to 1000 users");
-            if (!put_user(users, seen, value, field, scratch, why))
-                return false;
-            count++;
-        }
+        if (!field_user(to, &user, "to", scratch, why))
+            return false;
+        mp_put_str(users, user);
     }
     a->users = list_of(users, count);
-    return count > 0 || problem_set(why, "to", "must name 1 to 1000 users");
+    return true;
 }
 
 static bool may_broadcast(const struct msg_create *a, struct problem *why)
