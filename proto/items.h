@@ -62,6 +62,15 @@ enum why_not { WHY_NOTS(AS_WHY_NOT) WHY_COUNT };
 #undef AS_WHY_NOT
 extern const char *const why_not_names[WHY_COUNT];
 
+/* What became of a create in one inbox. */
+#define TAKEN(X)                                                                                   \
+    X(made)      /* a notification of its own */                                                   \
+    X(collapsed) /* it took the place of the one with its collapse_key */                          \
+    X(deduped)   /* that inbox had its dedupe_key already */
+#define AS_TAKEN(name) TAKEN_##name,
+enum taken { TAKEN(AS_TAKEN) TAKEN_COUNT };
+#undef AS_TAKEN
+
 /* What an update changed: bits. */
 #define ITEM_FIELDS_LIST(X)                                                                        \
     X(type)                                                                                        \

@@ -106,7 +106,10 @@ struct mp_list {
     F(u64, deliver_ms, 0, "wall clock when it will be done; 0: it is done")                        \
     F(bin, why_not, USERS_MAX,                                                                     \
       "enum why_not, a byte for each user; empty: all are shown. What is not kept has no seq")     \
-    F(u64, muted_kept, 0, "1: what is muted is kept")
+    F(u64, muted_kept, 0, "1: what is muted is kept")                                              \
+    F(bin, taken, USERS_MAX,                                                                       \
+      "enum taken, a byte for each user; empty: all were made. What is deduped has no seq")        \
+    F(bin, ids, USERS_MAX * 16, "of each user's, where there is a `taken`")
 
 /* By the id that its publishing was answered with. */
 #define UNPUBLISH_FIELDS(F)                                                                        \

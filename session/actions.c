@@ -54,7 +54,8 @@ bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, s
 
 /* The members of a notification, as they came. */
 struct draft {
-    struct bytes to, type, title, body, data, category, expires_at, expires_in, deliver_at;
+    struct bytes to, type, title, body, data, category, expires_at, expires_in, deliver_at,
+        collapse, dedupe;
 };
 
 static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
@@ -75,6 +76,10 @@ static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
             d->data = value;
         else if (json_key_is(key, "category"))
             d->category = value;
+        else if (json_key_is(key, "collapse_key"))
+            d->collapse = value;
+        else if (json_key_is(key, "dedupe_key"))
+            d->dedupe = value;
         else if (json_key_is(key, "expires_at"))
             d->expires_at = value;
         else if (json_key_is(key, "expires_in"))
@@ -82,9 +87,9 @@ static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
         else if (json_key_is(key, "deliver_at"))
             d->deliver_at = value;
         else
-            return problem_unknown(
-                why, key,
-                "to, type, title, body, data, category, expires_at, expires_in, deliver_at");
+            return problem_unknown(why, key,
+                                   "to, type, title, body, data, category, expires_at, expires_in, "
+                                   "deliver_at, collapse_key, dedupe_key");
     }
     return true;
 }
@@ -185,6 +190,20 @@ static bool may_broadcast(const struct msg_create *a, struct problem *why)
                        "all or a topic is for types that are kept: activity, alert, system");
 }
 
+/* They are looked for in one inbox after the other. */
+static bool read_keys(struct msg_create *a, const struct draft *d, struct arena *scratch,
+                      struct problem *why)
+{
+    const char *first = d->collapse.n > 0 ? "collapse_key" : "dedupe_key";
+    if (d->collapse.n == 0 && d->dedupe.n == 0)
+        return true;
+    if (a->users.count == 0 || !type_row(a->type)->stored)
+        return problem_set(why, first, "is for users by name, and types that are kept");
+    return (d->collapse.n == 0 ||
+            field_text(d->collapse, &a->collapse_key, "collapse_key", scratch, why)) &&
+           (d->dedupe.n == 0 || field_text(d->dedupe, &a->dedupe_key, "dedupe_key", scratch, why));
+}
+
 /* The time may have come already, as when a request is sent again: then it is done now. */
 static bool read_delivery(struct msg_create *a, struct bytes at, uint64_t wall_ms,
                           struct arena *scratch, struct problem *why)
@@ -283,6 +302,7 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
         !read_type(&m->create, d.type, scratch, why) || !may_broadcast(&m->create, why) ||
         !read_delivery(&m->create, d.deliver_at, wall_ms, scratch, why) ||
         !read_expiry(&m->create, &d, wall_ms, scratch, why) ||
+        !read_keys(&m->create, &d, scratch, why) ||
         (d.category.n > 0 && !field_category(d.category, &m->create.category, scratch, why)) ||
         !write_content(content, &m->create, &d, scratch, why))
         return false;

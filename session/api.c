@@ -127,24 +127,59 @@ struct creation {
     char users[];
 };
 
-/* One user's: its id and seq, and how it was taken; what is not kept has neither. */
-static void write_created(struct buf *out, uint64_t at_ms, uint64_t *seq, enum why_not why,
+/* What became of it in one inbox. */
+struct outcome {
+    enum why_not why;
+    enum taken taken;
+    const uint8_t *id; /* of another one; NULL: of `seq` */
+};
+
+static struct outcome outcome_of(const struct msg_created *done, uint32_t i)
+{
+    struct outcome o = {WHY_none, TAKEN_made, NULL};
+    if (i < done->why_not.n)
+        o.why = (enum why_not)(unsigned char)done->why_not.p[i];
+    if (i < done->taken.n && done->ids.n == done->taken.n * ID_SIZE)
+        o.taken = (enum taken)(unsigned char)done->taken.p[i];
+    if (o.taken != TAKEN_made)
+        o.id = (const uint8_t *)done->ids.p + (size_t)i * ID_SIZE;
+    return o;
+}
+
+static void write_how(struct buf *out, const struct outcome *o)
+{
+    if (o->taken == TAKEN_collapsed)
+        buf_text(out, ",\"collapsed\":true");
+    if (o->taken == TAKEN_deduped)
+        buf_text(out, ",\"deduped\":true");
+    if (o->why == WHY_quiet_hours)
+        buf_text(out, ",\"quiet\":true");
+    else if (o->why != WHY_none)
+        buf_text(out, ",\"muted\":true");
+    buf_byte(out, '}');
+}
+
+/* One user's: its id and seq, and how it was taken; what is not kept has neither, and what was there already
+ * no seq. */
+static void write_created(struct buf *out, uint64_t at_ms, uint64_t *seq, const struct outcome *o,
                           bool kept)
 {
-    uint8_t id[ID_SIZE];
-    bool muted = why != WHY_none && why != WHY_quiet_hours;
+    uint8_t made[ID_SIZE];
+    bool muted = o->why != WHY_none && o->why != WHY_quiet_hours;
     if (muted && !kept) {
-        buf_text(out, ",\"id\":null,\"seq\":null,\"muted\":true}");
+        buf_text(out, ",\"id\":null,\"seq\":null");
+        write_how(out, o);
         return;
     }
-    id_make(at_ms, *seq, id);
+    id_make(at_ms, *seq, made);
     buf_text(out, ",\"id\":\"");
-    id_write(out, id);
-    buf_format(out, "\",\"seq\":%llu%s}", (unsigned long long)*seq,
-               muted                    ? ",\"muted\":true"
-               : why == WHY_quiet_hours ? ",\"quiet\":true"
-                                        : "");
-    ++*seq;
+    id_write(out, o->id ? o->id : made);
+    buf_text(out, "\",\"seq\":");
+    if (o->taken == TAKEN_deduped)
+        buf_text(out, "null");
+    else
+        buf_u64(out, (*seq)++);
+    write_how(out, o);
 }
 
 static void write_all_created(struct buf *out, const struct creation *c,
@@ -153,11 +188,11 @@ static void write_all_created(struct buf *out, const struct creation *c,
     struct mp_in in = mp_over((struct bytes){c->users, c->n});
     uint64_t seq = done->first_seq;
     buf_text(out, "{\"notifications\":[");
-    for (uint64_t i = 0; i < c->count; i++) {
-        unsigned why = i < done->why_not.n ? (unsigned char)done->why_not.p[i] : WHY_none;
+    for (uint32_t i = 0; i < c->count; i++) {
+        struct outcome o = outcome_of(done, i);
         buf_text(out, i ? ",{\"user\":" : "{\"user\":");
         json_write_string(out, mp_str(&in));
-        write_created(out, done->at_ms, &seq, (enum why_not)why, done->muted_kept);
+        write_created(out, done->at_ms, &seq, &o, done->muted_kept);
     }
     buf_text(out, "]}");
 }

@@ -98,26 +98,42 @@ static enum err open_users(struct work *w, const struct msg_create *m, struct to
     return ERR_OK;
 }
 
-/* `why` has a byte for each user; empty when all are shown. */
-static enum err create_now(struct work *w, const struct msg_create *m, uint64_t *seq,
-                           struct bytes *why)
+/* Where something else became of it than a notification that is shown: a byte for each user. */
+struct made {
+    char why[USERS_MAX], taken[USERS_MAX], ids[USERS_MAX * ID_SIZE];
+    bool any_why, any_taken;
+};
+
+static void note(struct made *made, uint32_t i, const struct received *got)
 {
-    static _Thread_local char bytes[USERS_MAX];
-    bool any = false;
-    *why = (struct bytes){0};
+    made->why[i] = (char)got->why;
+    made->taken[i] = (char)got->taken;
+    memcpy(made->ids + i * ID_SIZE, got->id, ID_SIZE);
+    made->any_why = made->any_why || got->why != WHY_none;
+    made->any_taken = made->any_taken || got->taken != TAKEN_made;
+}
+
+static enum err create_now(struct work *w, const struct msg_create *m, struct msg_created *done)
+{
+    static _Thread_local struct made made;
     struct topic *inboxes[USERS_MAX];
+    made.any_why = made.any_taken = false;
     if (m->users.count == 0)
-        return broadcast_add(w, m, seq);
+        return broadcast_add(w, m, &done->first_seq);
     enum err e = open_users(w, m, inboxes);
-    *seq = w->state.head + 1;
+    done->first_seq = w->state.head + 1;
     for (uint32_t i = 0; !e && i < m->users.count; i++) {
-        bytes[i] = (char)inbox_create(w, inboxes[i], m);
-        any = any || bytes[i] != WHY_none;
+        struct received got = inbox_create(w, inboxes[i], m);
+        note(&made, i, &got);
     }
     for (uint32_t i = 0; !e && i < m->users.count; i++) /* behind all: their seqs are neighbours */
         inbox_evict(w, inboxes[i]);
-    if (any)
-        *why = (struct bytes){bytes, m->users.count};
+    if (made.any_why)
+        done->why_not = (struct bytes){made.why, m->users.count};
+    if (made.any_taken) {
+        done->taken = (struct bytes){made.taken, m->users.count};
+        done->ids = (struct bytes){made.ids, (size_t)m->users.count * ID_SIZE};
+    }
     return e;
 }
 
@@ -130,8 +146,8 @@ static bool audience_valid(const struct msg_create *m)
 
 static enum err create(struct work *w, const struct msg_create *m, struct buf *answer)
 {
-    uint64_t seq;
-    if (!audience_valid(m) || !inbox_takes(m->type, m->content))
+    bool keyed = m->collapse_key.n > 0 || m->dedupe_key.n > 0;
+    if (!audience_valid(m) || !inbox_takes(m->type, m->content) || (keyed && m->users.count == 0))
         return ERR_INVALID;
     struct idem_key k = {.action = MSG_create, .key = m->key, .body_hash = m->body_hash};
     enum err e = idem_repeat(w, &k, m->req, answer);
@@ -140,20 +156,16 @@ static enum err create(struct work *w, const struct msg_create *m, struct buf *a
     if (m->expires_ms != 0 && m->expires_ms <= w->now_ms)
         return ERR_TOO_OLD; /* it would be over before anybody saw it */
     bool later = m->deliver_ms > w->now_ms;
-    struct bytes why = {0};
-    e = later ? schedule_add(w, m, &seq) : create_now(w, m, &seq, &why);
-    if (e)
-        return e;
     struct msg done = {.id = MSG_created,
                        .created = {.req = m->req,
-                                   .first_seq = seq,
                                    .count = m->users.count,
                                    .at_ms = w->at_ms,
                                    .deliver_ms = later ? m->deliver_ms : 0,
-                                   .why_not = why,
                                    .muted_kept = !w->limits.drop_muted}};
-    idem_answer(w, &k, &done, answer);
-    return ERR_OK;
+    e = later ? schedule_add(w, m, &done.created.first_seq) : create_now(w, m, &done.created);
+    if (!e)
+        idem_answer(w, &k, &done, answer);
+    return e;
 }
 
 static enum err unpublish(struct work *w, const struct msg_unpublish *m, struct buf *answer)

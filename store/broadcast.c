@@ -207,14 +207,14 @@ static void arrive(struct work *w, struct topic *in, const struct ahead *a)
         return;
     topic = copied(room, topic);
     entry.category = copied(named, entry.category);
-    enum why_not why = inbox_arrive(w, in,
-                                    &(struct arrival){.type = row.type,
-                                                      .expires_ms = row.expires_ms,
-                                                      .born_ms = row.at_ms,
-                                                      .body = a->seq,
-                                                      .category = entry.category,
-                                                      .topic = topic});
-    if (!inbox_keeps(w, why))
+    struct received got = inbox_arrive(w, in,
+                                       &(struct arrival){.type = row.type,
+                                                         .expires_ms = row.expires_ms,
+                                                         .born_ms = row.at_ms,
+                                                         .body = a->seq,
+                                                         .category = entry.category,
+                                                         .topic = topic});
+    if (!inbox_keeps(w, got.why))
         return;
     row.items++;
     put(w, a->seq, &row, topic);

@@ -20,6 +20,7 @@ struct found {
     uint64_t reads;                                     /* items with a row in `read` */
     uint64_t timers, next_ms;
     uint64_t merged; /* items that came from broadcasts */
+    uint64_t collapses;
 };
 
 static void row_of(struct found *f, enum table table, struct key key, const char *what)
@@ -95,6 +96,17 @@ static void count(struct found *f, const struct item *i)
     mine->unseen += unseen;
 }
 
+/* What arrives under its key is to find it. */
+static void collapse_row(struct found *f, const struct item *i)
+{
+    struct key key = key2(f->c->kept.no, i->row.collapse);
+    struct bytes text;
+    uint64_t birth = 0;
+    f->collapses++;
+    record_get(f->c->r->txn, TABLE_collapse, key_bytes(&key), &birth, 1, &text);
+    drift(f->c, "item of a collapse_key", birth, item_birth(i));
+}
+
 static void look(struct found *f, const struct item *i)
 {
     struct topic_row *found = &f->c->found;
@@ -106,6 +118,8 @@ static void look(struct found *f, const struct item *i)
         drift(f->c, "item of no category", i->row.category, 0);
     if (i->row.birth != 0)
         moved_row(f, i);
+    if (i->row.collapse != 0)
+        collapse_row(f, i);
     if (i->row.flags & ITEM_unread)
         row_of(f, TABLE_unread, key2(f->c->kept.no, i->pos), "unread row");
     if (i->row.read_ms != 0 && item_table(i) == TABLE_index)
@@ -174,6 +188,7 @@ static void count_rows(struct found *f)
     drift(c, "next expiry", c->kept.next_expiry_ms, f->next_ms);
     drift(c, "unread rows", rows(f, TABLE_unread, no, &last), c->found.unread_set);
     drift(c, "read rows", rows(f, TABLE_read, no, &last), f->reads);
+    drift(c, "rows of collapse_keys", rows(f, TABLE_collapse, no, &last), f->collapses);
     drift(c, "moved rows", rows(f, TABLE_moved, no, &last), c->found.moved);
     drift(c, "merged broadcasts", rows(f, TABLE_merged, no, &last), f->merged);
     rows(f, TABLE_marks, no, &last);

@@ -41,6 +41,7 @@
     X(unread, "topic no, pos -> nothing: an item that its user marked as unread")                  \
     X(categories, "topic no, number -> a category's counts, its mark, its name")                   \
     X(category_marks, "topic no, number, up_to -> a mark_all of one category")                     \
+    X(collapse, "topic no, hash of a collapse_key -> pos at birth of its item, and the key")       \
     X(prefs, "user -> what they want to be told: prefs.h")                                         \
     X(revoked, "`j` and a jti, or `u` and a user -> until when which tokens are good no more")     \
     X(revoked_at, "number of a revocation -> its key in `revoked`")                                \

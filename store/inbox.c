@@ -6,6 +6,7 @@
 #include "proto/types.h"
 #include "store/broadcast.h"
 #include "store/categories.h"
+#include "store/collapse.h"
 #include "store/log.h"
 #include "store/prefs.h"
 #include "store/record.h"
@@ -155,44 +156,6 @@ static uint64_t flags_of(enum why_not why)
     return why == WHY_none ? 0 : why == WHY_quiet_hours ? ITEM_quiet : ITEM_muted;
 }
 
-enum why_not inbox_arrive(struct work *w, struct topic *in, const struct arrival *a)
-{
-    enum why_not why = why_not(w, in, a);
-    if (!inbox_keeps(w, why))
-        return why;
-    struct category *c = a->category.n > 0 ? category_make(w, in, a->category) : NULL;
-    struct item item = {.pos = w->state.head + 1,
-                        .row = {.at_ms = a->born_ms ? a->born_ms : w->at_ms,
-                                .type = a->type,
-                                .expires_ms = a->expires_ms,
-                                .rev = w->state.head + 1,
-                                .flags = flags_of(why),
-                                .category = c ? c->no : 0,
-                                .broadcast = a->body}};
-    item_recount(in, NULL, &item);
-    topic_append(w, in,
-                 &(struct msg_entry){.kind = ENTRY_created,
-                                     .type = a->type,
-                                     .pos = item.pos,
-                                     .expires_ms = a->expires_ms,
-                                     .content = a->content,
-                                     .body = a->body,
-                                     .flags = item.row.flags,
-                                     .born_ms = a->born_ms});
-    item_rewrite(w, in, NULL, &item);
-    return why;
-}
-
-enum why_not inbox_create(struct work *w, struct topic *in, const struct msg_create *m)
-{
-    return inbox_arrive(w, in,
-                        &(struct arrival){.type = m->type,
-                                          .expires_ms = m->expires_ms,
-                                          .content = m->content,
-                                          .category = m->category,
-                                          .topic = m->topic});
-}
-
 enum err inbox_remove(struct work *w, struct topic *in, uint64_t birth, enum removed_why why)
 {
     struct item item;
@@ -226,6 +189,92 @@ static void append_item(struct work *w, struct topic *in, const struct item *ite
     e->pos = item->pos;
     e->expires_ms = item->row.expires_ms;
     topic_append(w, in, e);
+}
+
+/* The newer content stands in the place of the older: the same id, at a pos of its own, unread. */
+static void take_place(struct work *w, struct topic *in, const struct arrival *a,
+                       const struct item *old, struct item *item)
+{
+    uint64_t category = item->row.category, flags = item->row.flags, seq = w->state.head + 1;
+    bool was_read = item_is_read(in, old);
+    struct msg_entry e = {.kind = ENTRY_updated, .content = a->content};
+    e.what = 1 << FIELD_NO_title | 1 << FIELD_NO_body | 1 << FIELD_NO_data | 1 << FIELD_NO_pos;
+    e.what |= (uint64_t)(old->row.type != a->type) << FIELD_NO_type;
+    e.what |= (uint64_t)(old->row.category != category) << FIELD_NO_category;
+    e.what |= (uint64_t)(old->row.expires_ms != a->expires_ms) << FIELD_NO_expires_at;
+    e.what |= (uint64_t)was_read << FIELD_NO_read_at;
+    *item = *old;
+    item->pos = item->row.rev = item->row.content = item->row.unread_seq = seq;
+    item->row.birth = item_birth(old);
+    item->row.type = a->type;
+    item->row.expires_ms = a->expires_ms;
+    item->row.category = category;
+    item->row.flags = flags;
+    item->row.read_ms = item->row.until_ms = 0;
+    item_recount(in, old, item);
+    append_item(w, in, item, &e);
+    item_rewrite(w, in, old, item);
+}
+
+static void take_new(struct work *w, struct topic *in, const struct arrival *a,
+                     const struct item *item)
+{
+    item_recount(in, NULL, item);
+    topic_append(w, in,
+                 &(struct msg_entry){.kind = ENTRY_created,
+                                     .type = a->type,
+                                     .pos = item->pos,
+                                     .expires_ms = a->expires_ms,
+                                     .content = a->content,
+                                     .body = a->body,
+                                     .flags = item->row.flags,
+                                     .born_ms = a->born_ms});
+    item_rewrite(w, in, NULL, item);
+}
+
+struct received inbox_arrive(struct work *w, struct topic *in, const struct arrival *a)
+{
+    struct received got = {.why = why_not(w, in, a)};
+    struct item old;
+    if (!inbox_keeps(w, got.why))
+        return got;
+    struct category *c = a->category.n > 0 ? category_make(w, in, a->category) : NULL;
+    struct item item = {.pos = w->state.head + 1,
+                        .row = {.at_ms = a->born_ms ? a->born_ms : w->at_ms,
+                                .type = a->type,
+                                .expires_ms = a->expires_ms,
+                                .rev = w->state.head + 1,
+                                .flags = flags_of(got.why),
+                                .category = c ? c->no : 0,
+                                .collapse = collapse_hash(a->collapse_key),
+                                .broadcast = a->body}};
+    if (collapse_find(w, in, a->collapse_key, &old)) {
+        got.taken = TAKEN_collapsed;
+        take_place(w, in, a, &old, &item);
+    } else {
+        take_new(w, in, a, &item);
+        if (a->collapse_key.n > 0)
+            collapse_put(w, in, a->collapse_key, item.pos);
+    }
+    item_id(&item, got.id);
+    return got;
+}
+
+struct received inbox_create(struct work *w, struct topic *in, const struct msg_create *m)
+{
+    struct received got = {.taken = TAKEN_deduped};
+    if (m->dedupe_key.n > 0 && dedupe_find(w, in, m->dedupe_key, got.id))
+        return got;
+    got = inbox_arrive(w, in,
+                       &(struct arrival){.type = m->type,
+                                         .expires_ms = m->expires_ms,
+                                         .content = m->content,
+                                         .category = m->category,
+                                         .topic = m->topic,
+                                         .collapse_key = m->collapse_key});
+    if (m->dedupe_key.n > 0 && inbox_keeps(w, got.why))
+        dedupe_put(w, in, m->dedupe_key, got.id);
+    return got;
 }
 
 void inbox_wake(struct work *w, struct topic *in, const struct item *item, struct bytes op_id)

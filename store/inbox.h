@@ -37,16 +37,25 @@ struct arrival {
     uint64_t body;       /* seq of a broadcast; 0: `content` */
     struct bytes content;
     struct bytes category, topic; /* what its user may have muted; or empty */
+    struct bytes collapse_key;    /* or empty */
 };
 
-/* One notification arrives, at pos = its seq; or does not, because it is muted and that is not kept. Of a
- * category that there is no room for, it is counted in none: see category_fits(). */
-enum why_not inbox_arrive(struct work *w, struct topic *in, const struct arrival *a);
+/* What became of it in this inbox; what is not kept, because it is muted, has no id. */
+struct received {
+    enum why_not why;
+    enum taken taken;
+    uint8_t id[ID_SIZE];
+};
+
+/* One notification arrives, at pos = its seq; or takes the place of the one with its collapse_key; or does
+ * not, because it is muted and that is not kept. Of a category that there is no room for, it is counted in
+ * none: see category_fits(). */
+struct received inbox_arrive(struct work *w, struct topic *in, const struct arrival *a);
 bool inbox_keeps(const struct work *w, enum why_not why);
 
 /* The one that was born there. OK; NOT_FOUND: it is not there (any more); WORLD. */
 enum err inbox_remove(struct work *w, struct topic *in, uint64_t birth, enum removed_why why);
-enum why_not inbox_create(struct work *w, struct topic *in, const struct msg_create *m);
+struct received inbox_create(struct work *w, struct topic *in, const struct msg_create *m);
 
 /* A snoozed item comes back, unread, at a pos of its own. Its body can be read. */
 void inbox_wake(struct work *w, struct topic *in, const struct item *item, struct bytes op_id);

@@ -5,6 +5,7 @@
 #include "proto/types.h"
 #include "store/broadcast.h"
 #include "store/categories.h"
+#include "store/collapse.h"
 #include "store/log.h"
 #include "store/record.h"
 #include "store/trim.h"
@@ -332,6 +333,8 @@ void item_rewrite(struct work *w, struct topic *in, const struct item *before,
     moved(w, in, before, after);
     if (before && (!after || item_content(before) != item_content(after)))
         log_let_go(w, &in->row, item_content(before));
+    if (before && !after)
+        collapse_let_go(w, in, before);
     if (before && !after && before->row.broadcast != 0)
         broadcast_let_go(w, in->row.no, before->row.broadcast);
 }

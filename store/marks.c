@@ -167,7 +167,7 @@ enum err inbox_mark(struct work *w, struct topic *in, const struct msg_mark *m,
 /* -- reading all ------------------------------------------------------------------------------ */
 
 /* What a mark of all takes out of the counts: of the inbox at 0, of a category at its number. */
-struct taken {
+struct takes {
     struct counts of[CATEGORIES_MAX + 1];
     uint64_t up_to, category; /* 0: of all */
     uint64_t observed_seq;
@@ -176,7 +176,7 @@ struct taken {
     struct bytes stay; /* ids of those that it does not, in w->ids */
 };
 
-static bool concerns(const struct taken *t, const struct item *i)
+static bool concerns(const struct takes *t, const struct item *i)
 {
     return t->category == 0 || i->row.category == t->category;
 }
@@ -188,7 +188,7 @@ static void add(struct counts *c, const struct item *i, bool unseen, int64_t by)
 }
 
 /* One item more that it takes, or one that is in the counts and stays. */
-static void take(struct taken *t, const struct topic *in, const struct item *i, int64_t by)
+static void take(struct takes *t, const struct topic *in, const struct item *i, int64_t by)
 {
     bool unseen = item_is_unseen(in, i);
     add(&t->of[0], i, unseen, by);
@@ -198,7 +198,7 @@ static void take(struct taken *t, const struct topic *in, const struct item *i, 
 
 /* Those that their user marked as unread stand in a table of their own. Some stay so; those that do
  * not are changed one by one, and are no more in what the mark takes. */
-static enum err take_back(struct work *w, const struct topic *in, struct taken *t, bool whole)
+static enum err take_back(struct work *w, const struct topic *in, struct takes *t, bool whole)
 {
     struct key from = key2(in->row.no, 0);
     struct bytes key, value;
@@ -230,7 +230,7 @@ static enum err take_back(struct work *w, const struct topic *in, struct taken *
 }
 
 /* All of the inbox, or of a category, is in the counts. */
-static void take_whole(const struct topic *in, struct taken *t)
+static void take_whole(const struct topic *in, struct takes *t)
 {
     if (t->category == 0)
         t->of[0] = in->row.counts;
@@ -242,7 +242,7 @@ static void take_whole(const struct topic *in, struct taken *t)
 }
 
 /* What lies below the highest mark is read already. */
-static enum err take_some(struct work *w, const struct topic *in, struct taken *t, uint64_t above)
+static enum err take_some(struct work *w, const struct topic *in, struct takes *t, uint64_t above)
 {
     struct key from = key2(in->row.no, above + 1);
     struct bytes key, value;
@@ -275,7 +275,7 @@ static void subtract(struct counts *from, const struct counts *c)
         n[i] = n[i] > by[i] ? n[i] - by[i] : 0; /* as in items.c: never below zero */
 }
 
-static void taken_away(struct topic *in, const struct taken *t)
+static void taken_away(struct topic *in, const struct takes *t)
 {
     subtract(&in->row.counts, &t->of[0]);
     for (struct category *c = in->categories; c; c = c->next) {
@@ -288,7 +288,7 @@ static void taken_away(struct topic *in, const struct taken *t)
 }
 
 /* What was marked as unread becomes read by itself: its mark may lie below it. */
-static void read_back(struct work *w, struct topic *in, const struct taken *t)
+static void read_back(struct work *w, struct topic *in, const struct takes *t)
 {
     for (unsigned n = 0; n < t->go; n++) {
         struct item item, after;
@@ -313,7 +313,7 @@ static void put_mark(struct work *w, struct topic *in, struct category *c, uint6
                FIELDS_OF(mark), (struct bytes){0});
 }
 
-static enum err find_taken(struct work *w, const struct topic *in, struct taken *t, uint64_t above)
+static enum err find_taken(struct work *w, const struct topic *in, struct takes *t, uint64_t above)
 {
     bool whole = t->up_to >= in->row.newest_pos;
     memset(t->of, 0, sizeof t->of);
@@ -330,7 +330,7 @@ static enum err find_taken(struct work *w, const struct topic *in, struct taken 
 static enum err read_all(struct work *w, struct topic *in, const struct msg_mark_all *m,
                          uint64_t up_to)
 {
-    static _Thread_local struct taken t; /* 80 KB that need not be on the stack */
+    static _Thread_local struct takes t; /* 80 KB that need not be on the stack */
     struct category *c = m->category.n > 0 ? category_named(in, m->category) : NULL;
     if (m->category.n > 0 && !c)
         return ERR_OK; /* no item has it */
@@ -365,7 +365,7 @@ static enum err read_all(struct work *w, struct topic *in, const struct msg_mark
 
 /* -- seeing all ------------------------------------------------------------------------------- */
 
-static enum err see_some(struct work *w, const struct topic *in, struct taken *t)
+static enum err see_some(struct work *w, const struct topic *in, struct takes *t)
 {
     struct key from = key2(in->row.no, in->row.seen_upto + 1);
     struct bytes key, value;
@@ -386,7 +386,7 @@ static enum err see_some(struct work *w, const struct topic *in, struct taken *t
     return e ? e : w->txn->failed;
 }
 
-static void see_whole(const struct topic *in, struct taken *t)
+static void see_whole(const struct topic *in, struct takes *t)
 {
     t->of[0].unseen = in->row.counts.unseen;
     for (const struct category *c = in->categories; c; c = c->next)
@@ -396,7 +396,7 @@ static void see_whole(const struct topic *in, struct taken *t)
 static enum err see_all(struct work *w, struct topic *in, const struct msg_mark_all *m,
                         uint64_t up_to)
 {
-    static _Thread_local struct taken t;
+    static _Thread_local struct takes t;
     enum err e = ERR_OK;
     if (up_to <= in->row.seen_upto)
         return ERR_OK;

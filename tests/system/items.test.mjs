@@ -185,4 +185,43 @@ for (const way of ways) {
   });
 }
 
+for (const transport of transports) {
+  check(`R15: what has the same collapse_key takes the place of the older, ${transport}`, async (t) => {
+    const user = someone();
+    const tab = await openTab(belfry, user, { transport });
+    closing(t, tab);
+    const key = { collapse_key: 'build 7' };
+    const { id } = await belfry.create(user, 'running', key);
+    await belfry.create(user, 'something else');
+    const second = await belfry.create(user, 'failed', { ...key, category: 'builds', body: 'at line 3' });
+    assert.deepEqual([second.id, second.collapsed], [id, true]);
+    await tab.until('it is the newest', () => tab.inbox.list()[0]?.title === 'failed');
+    assert.deepEqual([tab.inbox.list().length, tab.badge], [2, 2]);
+    const [first] = (await belfry.inbox(user)).notifications;
+    assert.deepEqual([first.id, first.title, first.pos, first.category], [id, 'failed', second.seq, 'builds']);
+    await tab.push('mark_read', { ids: [id] });
+    await tab.until('read', () => tab.badge === 1);
+    const third = await belfry.create(user, 'works again', key);
+    await tab.until('unread once', () => tab.badge === 2 && tab.inbox.list()[0].title === 'works again');
+    const told = tab.events('notification:updated').at(-1).payload;
+    assert.deepEqual([told.notification.id, told.seq], [id, third.seq]);
+    assert.ok(['title', 'pos', 'read_at', 'category'].every((field) => told.fields.includes(field)), String(told.fields));
+    assert.deepEqual(tab.broken(), []);
+  });
+}
+
+check('R11: what has a dedupe_key that an inbox had is not made again', async () => {
+  const [user, other] = [someone(), someone()];
+  const { id, seq } = await belfry.create(user, 'order 7', { dedupe_key: 'order 7' });
+  const answer = await belfry.post('/api/notifications', { to: [user, other], title: 'order 7 once more', dedupe_key: 'order 7' }, belfry.apiKey);
+  const [again, first] = answer.json.notifications;
+  assert.deepEqual(again, { user, id, seq: null, deduped: true });
+  assert.equal(first.deduped, undefined);
+  assert.deepEqual([(await belfry.count(user)).seq, (await belfry.count(other)).seq], [seq, first.seq]);
+  const key = { 'idempotency-key': `${user} k` };
+  const once = await belfry.create(user, 'x', { dedupe_key: 'order 8' }, key);
+  assert.deepEqual(await belfry.create(user, 'x', { dedupe_key: 'order 8' }, key), once); // a repeat is the first answer
+  assert.equal((await belfry.create(user, 'y', { dedupe_key: 'order 8' })).deduped, true);
+});
+
 check('R2: whatever was done, the counts are what a recount gives', () => belfry.check());

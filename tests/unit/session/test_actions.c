@@ -237,6 +237,11 @@ static const struct {
      "}",
      "expires_at"},
     {create, "{'to':'ann','title':'t','colour':1}", "colour"},
+    {create, "{'to':'ann','title':'t','collapse_key':'a','dedupe_key':'b'}", NULL},
+    {create, "{'to':'ann','title':'t','collapse_key':''}", "collapse_key"},
+    {create, "{'to':'ann','title':'t','dedupe_key':7}", "dedupe_key"},
+    {create, "{'to':{'all':true},'title':'t','collapse_key':'a'}", "collapse_key"},
+    {create, "{'to':'ann','title':'t','type':'toast','dedupe_key':'a'}", "dedupe_key"},
     {create, "{'to':'ann','title':'t','category':'work'}", NULL},
     {create, "{'to':'ann','title':'t','category':''}", "category"},
     {create, "{'to':'ann','title':'t','category':null}", "category"},
@@ -353,7 +358,8 @@ static void an_unknown_field_is_told_with_what_is_allowed(void **state)
     assert_false(create(json("{'to':'ann','titel':'t'}")));
     assert_string_equal(why.field, "titel");
     assert_string_equal(why.detail, "is not known; allowed: to, type, title, body, data, "
-                                    "category, expires_at, expires_in, deliver_at");
+                                    "category, expires_at, expires_in, deliver_at, collapse_key, "
+                                    "dedupe_key");
     assert_false(create(json("{'%s':1}", repeated("k", 5000))));
     assert_int_equal(strlen(why.field), 40);
 }

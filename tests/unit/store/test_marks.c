@@ -2,6 +2,8 @@
 /* What a user does to items, and what becomes of the counts. */
 #include "tests/unit/store/items.h"
 
+#include "store/collapse.h"
+
 static struct bytes ids_at(uint64_t at_ms, const uint64_t *pos, unsigned n)
 {
     static char ids[10][ID_SIZE];
@@ -420,6 +422,104 @@ static void a_number_is_used_again_at_once(void **state)
     buf_fini(&users);
 }
 
+/* ---- what arrives more than once ---- */
+
+static struct msg_created keyed(struct desk *d, const char *user, const char *collapse,
+                                const char *dedupe)
+{
+    struct msg_created c = create_with(d, user,
+                                       (struct msg_create){.type = TYPE_activity,
+                                                           .collapse_key = bytes_of(collapse),
+                                                           .dedupe_key = bytes_of(dedupe)});
+    assert_int_equal(c.status, ERR_OK);
+    return c;
+}
+
+static void the_newer_takes_the_place(void **state)
+{
+    struct desk *d = *state;
+    uint64_t born = d->now.wall_ms, one = keyed(d, "ann", "build", "").first_seq;
+    create_one(d, "ann", TYPE_activity, 0);
+    assert_int_equal(rows_of(d, TABLE_collapse), 1);
+    later(d);
+    struct msg_created c = keyed(d, "ann", "build", "");
+    assert_int_equal(c.taken.p[0], TAKEN_collapsed);
+    assert_bytes_are(c.ids, id_of(born, one)); /* the same id */
+    struct msg_inbox in = snapshot(d, "ann", 0, 10);
+    assert_int_equal(in.unread, 2); /* it does not rise */
+    struct msg_item items[2];
+    assert_int_equal(items_of(&in, items, 2), 2);
+    assert_int_equal(items[0].pos, c.first_seq); /* a new pos */
+    assert_int_equal(items[0].birth, one);
+    struct msg_entry e = newest_of(d, "ann");
+    assert_int_equal(e.kind, ENTRY_updated);
+    assert_int_equal(e.what >> FIELD_NO_read_at & 1, 0);
+    assert_int_equal(recount(d, NULL), 0);
+    mark_ids(d, "ann", MARK_read, id_of(born, one));
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 1);
+    keyed(d, "ann", "build", ""); /* it was read: unread once */
+    assert_int_equal(newest_of(d, "ann").what >> FIELD_NO_read_at & 1, 1);
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 2);
+    struct msg_mark m = mark_of("ann", MARK_read, id_of(born, one));
+    m.observed_seq = c.first_seq; /* of who saw the older one */
+    assert_int_equal(mark_ask(d, m).changed.n, 0);
+    mark_ids(d, "ann", MARK_archive, id_of(born, one));
+    keyed(d, "ann", "build", ""); /* and back from the archive */
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 2);
+    assert_int_equal(shown_at(d, "ann", PLACE_archive).items.count, 0);
+    assert_int_equal(keyed(d, "bob", "build", "").taken.n, 0); /* another inbox */
+    assert_int_equal(keyed(d, "ann", "deploy", "").taken.n, 0);
+    assert_int_equal(recount(d, NULL), 0);
+    mark_ids(d, "ann", MARK_delete, id_of(born, one));
+    assert_int_equal(rows_of(d, TABLE_collapse), 2);
+    assert_int_equal(keyed(d, "ann", "build", "").taken.n, 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+static void the_first_stays(void **state)
+{
+    struct desk *d = *state;
+    uint64_t born = d->now.wall_ms, one = keyed(d, "ann", "", "order 7").first_seq;
+    uint64_t seq = snapshot(d, "ann", 0, 0).seq;
+    later(d);
+    struct msg_created c = keyed(d, "ann", "", "order 7");
+    assert_int_equal(c.taken.p[0], TAKEN_deduped);
+    assert_bytes_are(c.ids, id_of(born, one));
+    assert_int_equal(snapshot(d, "ann", 0, 0).seq, seq); /* nothing is done */
+    mark_ids(d, "ann", MARK_delete, id_of(born, one));
+    assert_int_equal(keyed(d, "ann", "", "order 7").taken.n, 1); /* whatever became of it */
+    assert_int_equal(keyed(d, "bob", "", "order 7").taken.n, 0);
+    d->now.wall_ms += 3 * d->limits.remember_ms; /* the window is over */
+    assert_int_equal(keyed(d, "ann", "", "order 7").taken.n, 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* Of several inboxes each has its own; those that are made have seqs one behind the other. */
+static void each_inbox_by_itself(void **state)
+{
+    struct desk *d = *state;
+    uint64_t born = d->now.wall_ms, one = keyed(d, "bob", "", "k").first_seq;
+    struct buf users;
+    buf_init(&users, 100);
+    mp_put_str(&users, BYTES("ann"));
+    mp_put_str(&users, BYTES("bob"));
+    mp_put_str(&users, BYTES("eve"));
+    struct msg m = create_of(&users, 3);
+    m.create.dedupe_key = BYTES("k");
+    struct msg a = ask(d, m);
+    static const char want[] = {TAKEN_made, TAKEN_deduped, TAKEN_made};
+    assert_memory_equal(a.created.taken.p, want, 3);
+    assert_memory_equal(a.created.ids.p + ID_SIZE, id_of(born, one).p, ID_SIZE);
+    assert_int_equal(snapshot(d, "ann", 0, 0).seq, a.created.first_seq);
+    assert_int_equal(snapshot(d, "eve", 0, 0).seq, a.created.first_seq + 1);
+    assert_int_equal(snapshot(d, "bob", 0, 0).seq, one);
+    m.create.all = 1;
+    m.create.users = (struct mp_list){{NULL, 0}, 0};
+    assert_int_equal(ask(d, m).created.status, ERR_INVALID); /* a broadcast looks in no inbox */
+    assert_int_equal(recount(d, NULL), 0);
+    buf_fini(&users);
+}
+
 /* ---- pages ---- */
 
 static void pages_are_filtered(void **state)
@@ -516,6 +616,7 @@ static void check_finds_each_drift(void **state)
     uint64_t born = d->now.wall_ms, pos[5];
     for (int i = 0; i < 5; i++)
         pos[i] = create_in(d, "ann", i ? "work" : "home");
+    keyed(d, "ann", "build", "");
     all_ask(d, all_of("ann", MARK_read, pos[1]));
     mark_ids(d, "ann", MARK_unread, id_of(born, pos[0]));
     mark_ids(d, "ann", MARK_archive, id_of(born, pos[2]));
@@ -549,6 +650,7 @@ static void check_finds_each_drift(void **state)
                 {TABLE_moved, key2(no, pos[3])},
                 {TABLE_aside, key2(no, pos[2])},
                 {TABLE_categories, key2(no, 1)},
+                {TABLE_collapse, key2(no, collapse_hash(BYTES("build")))},
                 {TABLE_expiry, key3(no, born + 90000, pos[4])}};
     for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
         struct txn *t = NULL;
@@ -603,6 +705,9 @@ int main(void)
         RULE("R12: what ends while it is snoozed ends", what_ends_while_snoozed_ends),
         RULE("R13: a step of the clock wakes an item once", a_step_of_the_clock_wakes_once),
         RULE("R14: snoozed leaves and returns", snoozed_leaves_and_returns),
+        RULE("R11: under a dedupe_key the first stays", the_first_stays),
+        RULE("R15: under a collapse_key the newer takes the place", the_newer_takes_the_place),
+        OVER_BOTH(each_inbox_by_itself),
         OVER_BOTH(the_archive_keeps),
         OVER_BOTH(deleted_is_gone),
         OVER_BOTH(categories_have_counts),

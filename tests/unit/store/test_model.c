@@ -13,6 +13,7 @@ struct model_item {
     uint64_t pos, birth, at_ms, expires_ms, read_ms, until_ms;
     enum notification_type type;
     unsigned category; /* 0: none */
+    unsigned collapse; /* 0: none */
     bool gone, seen, archived;
     bool unread;         /* because its user said so */
     uint64_t unread_seq; /* when */
@@ -153,6 +154,14 @@ static void touch(struct model *m, struct model_user *u)
     tidy(u);
 }
 
+static struct model_item *under_key(struct model_user *u, unsigned collapse)
+{
+    for (unsigned i = 0; collapse > 0 && i < u->count; i++)
+        if (!u->items[i].gone && u->items[i].collapse == collapse)
+            return &u->items[i];
+    return NULL;
+}
+
 static void play_create(struct model *m)
 {
     struct buf users;
@@ -171,6 +180,10 @@ static void play_create(struct model *m)
     a.create.content = CONTENT;
     unsigned category = (unsigned)roll(m, CATEGORIES);
     a.create.category = bytes_of(category_names[category]);
+    unsigned collapse = (unsigned)roll(m, 8), collapsed = 0;
+    static const char *const keys[] = {"", "a", "b"};
+    collapse = collapse < 3 ? collapse : 0;
+    a.create.collapse_key = bytes_of(keys[collapse]);
     for (unsigned i = 0; i < n; i++) {
         mp_put_str(&users, bytes_of(to[i]->name));
         touch(m, to[i]);
@@ -178,20 +191,29 @@ static void play_create(struct model *m)
     a.create.users = list_of(&users, n);
     uint64_t first = m->head + 1;
     for (unsigned i = 0; i < n; i++) {
+        struct model_item *old = under_key(to[i], collapse), *item = old;
         changed(m, to[i]);
-        to[i]->items[to[i]->count++] = (struct model_item){
-            .pos = m->head,
-            .birth = m->head,
-            .at_ms = m->at_ms,
-            .category = category,
-            .type = (enum notification_type)a.create.type,
-            .expires_ms = a.create.expires_ms};
+        if (!item)
+            item = &to[i]->items[to[i]->count++];
+        collapsed += old != NULL;
+        *item = (struct model_item){.pos = m->head,
+                                    .birth = old ? old->birth : m->head,
+                                    .at_ms = old ? old->at_ms : m->at_ms,
+                                    .collapse = collapse,
+                                    .unread_seq = old ? m->head : 0,
+                                    .category = category,
+                                    .type = (enum notification_type)a.create.type,
+                                    .expires_ms = a.create.expires_ms};
         to[i]->newest = m->head;
+        tidy(to[i]);
     }
     struct msg answer = ask(m->d, a);
     assert_int_equal(answer.created.status, ERR_OK);
     assert_int_equal(answer.created.first_seq, first);
     assert_int_equal(answer.created.at_ms, m->at_ms);
+    for (unsigned i = 0; i < answer.created.taken.n; i++)
+        collapsed -= answer.created.taken.p[i] == TAKEN_collapsed;
+    assert_int_equal(collapsed, 0);
     buf_fini(&users);
 }
 
