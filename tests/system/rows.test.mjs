@@ -271,7 +271,8 @@ for (const version of both)
 /* ---- bounds ---- */
 
 checkWith('row 64: a long-poll that never polls under 100,000 broadcasts: bounded, and its session ends; who polls stays',
-  { BELFRY_SESSION_POLL_REAP_MS: '120000', BELFRY_SESSION_POLL_MS: '1000',
+  { BELFRY_SESSION_POLL_REAP_MS: '120000', BELFRY_SESSION_POLL_MS: '1000', BELFRY_SESSION_MESSAGES_PER_S: '0', BELFRY_SESSION_BYTES_PER_S: '0',
+    BELFRY_SESSION_USER_MESSAGES_PER_S: '0', BELFRY_SESSION_USER_BYTES_PER_S: '0',
     ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:quarantine_size_mb=0` }, async (t, own) => { // what is freed is not memory in use
     const topic = 'typing:a';
     const poll = new RawPoll(own.base, own.token('absent'));
