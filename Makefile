@@ -13,13 +13,13 @@ CFLAGS_asan    = -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno
 # clang only: one build for fuzzing and for what it has reached.
 CFLAGS_fuzz    = -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
                  -fno-omit-frame-pointer -fprofile-instr-generate -fcoverage-mapping
-PKG      = libzmq libmicrohttpd lmdb libwslay libcrypto
+PKG      = libseccomp libzmq libmicrohttpd lmdb libwslay libcrypto
 CFLAGS   = -std=gnu11 -D_GNU_SOURCE -g $(CFLAGS_$(V)) $(WARN) -MMD -MP -I. $(shell pkg-config --cflags $(PKG) 2>/dev/null)
 # Static: the shared UBSan of gcc 12 beside ASan says what it finds on standard error only, and not where
 # tests/run looks for what a process of a test has found.
 LDFLAGS_asan = -static-libasan -static-libubsan
 LDFLAGS  = $(CFLAGS_$(V)) $(LDFLAGS_$(V)) -pthread
-LIBS_all      = -lzmq -lcrypto
+LIBS_all      = -lzmq -lcrypto -lseccomp
 LIBS_store    = -llmdb
 LIBS_session  = -lmicrohttpd -lwslay
 LIBS_cli      = -lcurl
@@ -65,7 +65,7 @@ SIM_WRAPS = clock_ms clock_wall_ms secret_random log_line try_again refuse ensur
 sim_objs  = $(filter-out $(SIM_HANDS:%=$(OUT)/%.o),$(call objs,session store notifier broker))
 $(SIM): $(SIM).o $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $$(sim_objs)
 	@echo "link $@"
-	@$(CC) $(LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ -lwslay -lcrypto
+	@$(CC) $(LDFLAGS) $(SIM_WRAPS:%=-Wl,--wrap=%) -o $@ $^ -lwslay -lcrypto -lseccomp
 PLANTED = $(OUT)/tests/sim/planted/test_planted
 $(PLANTED): $(PLANTED).o
 	@echo "link $@" && $(CC) $(LDFLAGS) -o $@ $^ -lcmocka

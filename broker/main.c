@@ -7,6 +7,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/sandbox.h"
 #include "proto/settings.h"
 
 #include <errno.h>
@@ -22,6 +23,8 @@ int main(int argc, char **argv)
     paths_make(&start.settings);
     role_log(&start.settings, "broker");
     struct paths paths = paths_of(&start.settings);
+    if (start.settings.sandbox)
+        sandbox_enter(&(struct sandbox){.write = {paths.run}});
 
     void *ctx = zmq_ctx_new();
     ENSURE(ctx != NULL);

@@ -8,6 +8,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/sandbox.h"
 #include "notifier/turn.h"
 
 #include <errno.h>
@@ -26,6 +27,8 @@ int main(int argc, char **argv)
     paths_make(s);
     role_log(s, "notifier");
     struct paths paths = paths_of(s);
+    if (s->sandbox)
+        sandbox_enter(&(struct sandbox){.write = {paths.run}});
     char file[PATH_SIZE];
     path_counters(s, "notifier", file);
     if (!counters_open(&counters, file, "notifier", list, COUNT_notifier))

@@ -105,6 +105,7 @@ struct settings settings_load(const char *config, const char *data)
 struct start settings_start(int argc, char **argv)
 {
     struct start start = {.ready_fd = -1};
+    umask(077); /* what we make, sockets among it, is ours alone */
     const char *config = NULL, *data = NULL;
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;

@@ -18,6 +18,8 @@
     S(u64, sessions, "sessions", 1, 64, "2", "session processes sharing the port")                 \
     S(flag, dev, "dev", 0, 1, "0",                                                                 \
       "development: no keys asked from loopback; never in production")                             \
+    S(flag, sandbox, "sandbox", 0, 1, "1",                                                         \
+      "each process gives up what it has no use for: system calls, files (lib/sandbox.h)")         \
     S(str, web, "web", 0, 200, "", "folder of built pages to serve; empty: beside the programs")   \
     S(u64, connections, "session/connections", 0, 1000000, "0",                                    \
       "most connections of a process; 0: what its descriptors allow")                              \

@@ -5,15 +5,19 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/sandbox.h"
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/drain.h"
 #include "session/heads.h"
+#include "session/pages.h"
 #include "session/peers.h"
 #include "session/revoked.h"
 #include "session/turn.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -39,6 +43,20 @@ enum {
 };
 enum { ON_MAX = ON_peers + PEERS_POLL };
 
+/* The keys and the pages may be others later: their folders. */
+static void confine(const struct settings *set, const struct paths *paths)
+{
+    char secrets[PATH_SIZE], keys[PATH_SIZE + 128], pages[PATH_MAX];
+    snprintf(secrets, sizeof secrets, "%s", paths->api_keys);
+    snprintf(keys, sizeof keys, "%s", set->jwks);
+    pages_folder(set->web, pages);
+    struct sandbox box = {.write = {paths->run},
+                          .read = {dirname(secrets), keys[0] ? dirname(keys) : NULL, pages},
+                          .internet = true,
+                          .kill = set->dev};
+    sandbox_enter(&box);
+}
+
 static void open_all(struct process *p, int argc, char **argv)
 {
     struct start start = settings_start(argc, argv);
@@ -58,6 +76,8 @@ static void open_all(struct process *p, int argc, char **argv)
         refuse("session.secrets folder=%s/secrets error=\"%s\"", p->settings.data, strerror(errno));
     snprintf(role, sizeof role, "session.%u", s->index);
     role_log(&p->settings, role);
+    if (p->settings.sandbox)
+        confine(&p->settings, &p->paths);
     path_counters(&p->settings, role, file);
     if (!counters_open(&p->counters, file, role, counters_list, COUNT_COUNT))
         refuse("session.counters file=%s error=\"%s\"", file, strerror(errno));

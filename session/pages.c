@@ -182,16 +182,21 @@ static void beside(char out[PATH_MAX])
     snprintf(out, PATH_MAX, "%.*s/web", PATH_MAX - 8, self);
 }
 
-struct pages *pages_new(const char *folder, bool demo)
+void pages_folder(const char *setting, char out[PATH_MAX])
+{
+    if (setting[0] == '\0')
+        beside(out);
+    else
+        snprintf(out, PATH_MAX, "%s", setting);
+}
+
+struct pages *pages_new(const char *setting, bool demo)
 {
     struct pages *p = calloc(1, sizeof *p);
-    char found[PATH_MAX];
+    char folder[PATH_MAX];
     ENSURE(p != NULL);
     p->demo = demo;
-    if (folder[0] == '\0') {
-        beside(found);
-        folder = found;
-    }
+    pages_folder(setting, folder);
     add_folder(p, "", folder, 0);
     return p;
 }

@@ -9,13 +9,18 @@
 
 #include "session/http.h"
 
+#include <limits.h>
+
 enum { PAGES_MAX = 256, PAGE_BYTES = 4 << 20 };
 
 struct pages;
 
+/* Where they are: what the setting says, or beside the programs. */
+void pages_folder(const char *setting, char out[PATH_MAX]);
+
 /* A folder that is not there has no pages; the log says so. Without `demo` its page is left out, and
  * the console and belfry.js are served all the same. */
-struct pages *pages_new(const char *folder, bool demo);
+struct pages *pages_new(const char *setting, bool demo);
 void pages_free(struct pages **slot);
 
 /* Answer with the page of this path, or say 404. `/` is index.html. */

@@ -6,6 +6,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/sandbox.h"
 #include "lib/secret.h"
 #include "proto/settings.h"
 #include "store/engine_lmdb.h"
@@ -104,6 +105,8 @@ static void open_all(struct process *p)
     secret_random(&seed, sizeof seed);
     paths_make(&p->settings);
     role_log(&p->settings, "store");
+    if (p->settings.sandbox)
+        sandbox_enter(&(struct sandbox){.write = {paths.db, paths.run}, .list = p->settings.data});
     s->settings = &p->settings;
     s->ctx = zmq_ctx_new();
     ENSURE(s->ctx != NULL);

@@ -191,6 +191,7 @@ check('history_h: what is older is in no page and in no recovery, whether or not
   await own.check();
 }, {
   CLOCK_OFFSET: clock,
+  BELFRY_SANDBOX: '0',
   LD_PRELOAD: path.join(bin, '../tests/preload/clock.so'),
   ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ''}:verify_asan_link_order=0`, // the sanitizers want to be the first
 });

@@ -187,6 +187,22 @@ check('the secrets are readable by their owner only', () => {
   assert.equal(fs.statSync(path.join(belfry.data, 'run')).mode & 0o777, 0o700);
 });
 
+check('what the processes make is theirs alone; sockets, counters, logs, tables', () => {
+  for (const folder of ['run', 'store'])
+    for (const name of fs.readdirSync(path.join(belfry.data, folder)))
+      assert.equal(fs.statSync(path.join(belfry.data, folder, name)).mode & 0o077, 0, name);
+  assert.ok(fs.readdirSync(path.join(belfry.data, 'run')).some((name) => fs.statSync(path.join(belfry.data, 'run', name)).isSocket()));
+});
+
+check('each process has given up what it has no use for', async (t) => {
+  for (const role of ['store', 'broker', 'notifier', 'session.0', 'session.1']) {
+    const status = fs.readFileSync(`/proc/${await belfry.pid(role)}/status`, 'utf8');
+    assert.match(status, /^NoNewPrivs:\s+1$/m, role);
+    if (/asan/.test(process.env.BELFRY_BIN ?? '')) t.diagnostic('the sanitizers need more system calls');
+    else assert.match(status, /^Seccomp:\s+2$/m, role);
+  }
+});
+
 check('without --dev nothing is open', async () => {
   assert.ok([403, 404].includes((await belfry.get('/dev/token?user=ann')).status));
   for (const [call, answer] of calls(belfry, {})) assert.equal((await answer).status, 401, call);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/sandbox.h"
+
+#include "lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* ---- system calls ---- */
+
+/* What is not here is answered ENOSYS, as by an older kernel: the C library then takes what is. */
+static const char *const calls[] = {
+    /* files */
+    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
+    "pwritev2", "close", "close_range", "open", "openat", "creat", "stat", "fstat", "lstat",
+    "newfstatat", "fstatat64", "statx", "access", "faccessat", "faccessat2", "lseek", "_llseek",
+    "fsync", "fdatasync", "msync", "sync_file_range", "truncate", "ftruncate", "fallocate",
+    "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "chmod",
+    "fchmod", "fchmodat", "umask", "getcwd", "readlink", "readlinkat", "getdents64", "fcntl",
+    "flock", "statfs", "fstatfs", "dup", "dup2", "dup3", "pipe", "pipe2", "ioctl", "fadvise64",
+    /* memory */
+    "mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "membarrier",
+    /* waiting */
+    "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl",
+    "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "signalfd4", "timerfd_create",
+    "timerfd_settime", "nanosleep", "clock_nanosleep", "restart_syscall",
+    /* threads and signals */
+    "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "set_tid_address",
+    "clone", "clone3", "exit", "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "rt_sigsuspend", "rt_sigtimedwait", "sigaltstack", "tgkill", "sched_yield", "sched_getaffinity",
+    "sched_getparam", "sched_getscheduler", "sched_setscheduler", "getcpu",
+    /* who and when */
+    "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom",
+    "clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getrusage", "sysinfo",
+    "uname", "getrlimit", "setrlimit", "prlimit64", "prctl", "arch_prctl",
+    /* sockets; which ones is said below */
+    "socketpair", "bind", "listen", "accept", "accept4", "connect", "sendto", "sendmsg", "sendmmsg",
+    "recvfrom", "recvmsg", "recvmmsg", "shutdown", "getsockname", "getpeername", "setsockopt",
+    "getsockopt"};
+
+static int allow(scmp_filter_ctx filter, const char *name)
+{
+    int call = seccomp_syscall_resolve_name(name);
+    return call == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+}
+
+static int allow_sockets(scmp_filter_ctx filter, int family)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+}
+
+/* 0, or an errno, negative. */
+static int keep_calls(const struct sandbox *s)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+    int rc = filter ? 0 : -ENOMEM;
+    for (size_t i = 0; rc == 0 && i < sizeof calls / sizeof *calls; i++)
+        rc = allow(filter, calls[i]);
+    if (rc == 0)
+        rc = allow_sockets(filter, AF_UNIX);
+    if (rc == 0 && s->internet)
+        rc = allow_sockets(filter, AF_INET);
+    if (rc == 0 && s->internet)
+        rc = allow_sockets(filter, AF_INET6);
+    if (rc == 0 && s->kill)
+        rc = allow(filter, "kill");
+    if (rc == 0)
+        rc = seccomp_load(filter);
+    if (filter)
+        seccomp_release(filter);
+    return rc;
+}
+
+/* ---- files ---- */
+
+#define READING (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define WRITING                                                                                    \
+    (READING | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |                    \
+     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK)
+/* The first version of Landlock; later rights (truncating, moving between folders) stay as they are. */
+#define HANDLED ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+/* Of a file that is no folder. */
+#define OF_FILE (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)
+
+static bool let(int rules, const char *path, uint64_t access)
+{
+    struct landlock_path_beneath_attr rule = {.allowed_access = access};
+    struct stat is;
+    if (!path || !path[0])
+        return true;
+    rule.parent_fd = open(path, O_PATH | O_CLOEXEC);
+    if (rule.parent_fd < 0)
+        return errno == ENOENT; /* what is not there cannot be reached */
+    if (fstat(rule.parent_fd, &is) == 0 && !S_ISDIR(is.st_mode))
+        rule.allowed_access &= OF_FILE;
+    long rc = syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    close(rule.parent_fd);
+    return rc == 0;
+}
+
+static bool let_all(int rules, const struct sandbox *s)
+{
+    static const char *const system[] = {"/usr", "/etc", "/proc", "/lib", "/lib64", "/sys"};
+    bool good = let(rules, s->list, LANDLOCK_ACCESS_FS_READ_DIR) &&
+                let(rules, "/dev", READING | LANDLOCK_ACCESS_FS_WRITE_FILE);
+    for (size_t i = 0; good && i < sizeof system / sizeof *system; i++)
+        good = let(rules, system[i], READING);
+    for (size_t i = 0; good && i < SANDBOX_PATHS; i++)
+        good = let(rules, s->read[i], READING) && let(rules, s->write[i], WRITING);
+    return good;
+}
+
+static int keep_files(const struct sandbox *s)
+{
+    struct landlock_ruleset_attr attr = {.handled_access_fs = HANDLED};
+    int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+    if (rules < 0)
+        return -errno;
+    bool good = let_all(rules, s) && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+    int rc = good ? 0 : -errno;
+    close(rules);
+    return rc;
+}
+
+void sandbox_enter(const struct sandbox *s)
+{
+    int files = -ENOTSUP, system_calls = -ENOTSUP;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && !SANITIZED) {
+        files = keep_files(s);
+        system_calls = keep_calls(s);
+    }
+    if (files != 0 || system_calls != 0)
+        log_line("sandbox files=\"%s\" calls=\"%s\"", files == 0 ? "kept" : strerror(-files),
+                 system_calls == 0 ? "kept" : strerror(-system_calls));
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sandbox: each thing that a process gives up is tried by a child that has entered it. */
+#include "lib/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    char path[128];
+    snprintf(folder, sizeof folder, "/tmp/belfry-sandbox.XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = {"mine", "read", "other"};
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        assert_int_equal(mkdir(path, 0700), 0);
+        snprintf(path, sizeof path, "%s/%s/file", folder, names[i]);
+        int fd = open(path, O_WRONLY | O_CREAT, 0600);
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    return 0;
+}
+
+static int drop(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st, (void)flag, (void)ftw;
+    return remove(path);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return nftw(folder, drop, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static const char *in(const char *name)
+{
+    static char path[4][160];
+    static unsigned next;
+    char *out = path[next++ % 4];
+    snprintf(out, sizeof path[0], "%s/%s", folder, name);
+    return out;
+}
+
+static bool opens(const char *path, int flags)
+{
+    int fd = open(path, flags, 0600);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static bool binds(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool good = fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    close(fd);
+    return good;
+}
+
+static bool socket_of(int family)
+{
+    int fd = socket(family, SOCK_STREAM, 0);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static bool executes(void)
+{
+    char *const argv[] = {"true", NULL};
+    execv("/bin/true", argv);
+    return false; /* we are still here */
+}
+
+/* Which of the questions goes wrong; 0: none. The child's exit code. */
+static int ask(bool internet)
+{
+    struct sandbox box = {
+        .write = {in("mine")}, .read = {in("read")}, .list = in("other"), .internet = internet};
+    sandbox_enter(&box);
+    bool no_landlock = opens(in("other/file"), O_RDONLY); /* the kernel has none: said in the log */
+    int n = 1;
+#define MUST(what)                                                                                 \
+    do {                                                                                           \
+        if (!(what))                                                                               \
+            return n;                                                                              \
+        n++;                                                                                       \
+    } while (0)
+    MUST(opens(in("mine/file"), O_RDWR));
+    MUST(opens(in("mine/new"), O_RDWR | O_CREAT));
+    MUST(rename(in("mine/new"), in("mine/newer")) == 0);
+    MUST(binds(in("mine/socket")) && unlink(in("mine/socket")) == 0);
+    MUST(opens(in("read/file"), O_RDONLY));
+    MUST(opens(in("other"), O_RDONLY | O_DIRECTORY));
+    MUST(opens("/proc/self/statm", O_RDONLY));
+    MUST(socket_of(AF_UNIX));
+    MUST(no_landlock || !opens(in("read/file"), O_RDWR)); /* 9 */
+    MUST(no_landlock || !opens(in("other/new"), O_RDWR | O_CREAT));
+    MUST(no_landlock || !opens("/etc/belfry-was-here", O_WRONLY | O_CREAT));
+    MUST(no_landlock || !opens("/root", O_RDONLY | O_DIRECTORY));
+    MUST(socket_of(AF_INET) == internet); /* 13 */
+    MUST(socket_of(AF_INET6) == internet || errno == EAFNOSUPPORT);
+    MUST(!socket_of(AF_NETLINK));
+    MUST(kill(getppid(), 0) != 0 && errno == ENOSYS);
+    MUST(ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 && errno == ENOSYS);
+    MUST(setuid(getuid()) != 0);
+    MUST(chroot("/") != 0);
+    MUST(!executes());
+    return 0;
+}
+
+static int child(bool internet)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(ask(internet));
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void without_the_internet(void **state)
+{
+    (void)state;
+    assert_int_equal(child(false), 0);
+}
+
+static void with_the_internet(void **state)
+{
+    (void)state;
+    assert_int_equal(child(true), 0);
+}
+
+int main(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    printf("1..1\nok 1 - the sanitizers' builds have no sandbox\n");
+    return 0;
+#endif
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(without_the_internet, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_the_internet, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
