@@ -91,6 +91,7 @@ struct settings settings_load(const char *config, const char *data)
 {
     struct settings s = {0};
     struct buf why;
+    umask(077); /* what any of us makes, sockets among it, is ours alone */
     buf_init(&why, 4096);
     if (!config)
         config = getenv("BELFRY_CONFIG");
@@ -105,7 +106,6 @@ struct settings settings_load(const char *config, const char *data)
 struct start settings_start(int argc, char **argv)
 {
     struct start start = {.ready_fd = -1};
-    umask(077); /* what we make, sockets among it, is ours alone */
     const char *config = NULL, *data = NULL;
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
