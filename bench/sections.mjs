@@ -2,7 +2,10 @@
 // What is measured, and the rows of the table that come of it: [what it says, figure, aim].
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { attacked } from './attacked.mjs';
 
+const demo = fileURLToPath(new URL('../web/demo/belfry.conf', import.meta.url));
 const flag = (options) => Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
 // Belfry and its floor in turn, with these options.
@@ -130,6 +133,24 @@ async function relay(b) {
     }
 }
 
+const attacks = ['slow_headers', 'never_read', 'frames', 'joins', 'megabytes', 'guesses'];
+
+// Honest clients before, and while somebody attacks; with all limits at their defaults.
+async function hostile(b) {
+    for (const kind of attacks) {
+        for (let i = 0; i < b.times(1); i++) {
+            const server = await b.machine.belfry({ conf: demo });
+            const args = [...flag({ users: 200, rate: 100 }), '--seconds', b.seconds(5)];
+            const quiet = await b.load(server, 'notify', args);
+            const attack = await attacked(b, server, kind);
+            const during = await b.load(server, 'notify', args);
+            const peak_mb = await attack.end();
+            b.note({ p99_ms: during.badge_p99_ms, p99_ratio: b.ratio(during.badge_p99_ms, quiet.badge_p99_ms), peak_mb }, `${kind}_`);
+            await b.machine.stop(server);
+        }
+    }
+}
+
 export const sections = {
     notify: { what: 'create to badge, 100/s, 1,000 connected users', run: notify, rows: [
         ['create to badge: p50 ms', 'badge_p50_ms'], ['p90 ms', 'badge_p90_ms'], ['p99 ms', 'badge_p99_ms'], ['p99.9 ms', 'badge_p999_ms'],
@@ -173,6 +194,10 @@ export const sections = {
         ['100,000 members notified: seconds', 'members_fanout_s'], ['others\' creates to badge, before: p99 ms', 'members_before_p99_ms'], ['meanwhile: p99 ms', 'members_during_p99_ms', '<= before + 100'], ['CPU, us a notification', 'members_cpu_s_per_million']] },
     storm: { what: '20,000 connected; one of two session processes is killed', run: storm, rows: [
         ['all back and exact: s', 'all_back_s', '<= 15'], ['others\' create to badge before: p99 ms', 'before_p99_ms'], ['meanwhile: p99 ms', 'others_p99_ms', '<= 3x'], ['of those who returned: p99 ms', 'of_lost_p99_ms'], ['RssAnon of all processes before: MB', 'rss_anon_before_mb'], ['after: MB', 'rss_anon_after_mb']] },
+    hostile: { what: 'create to badge, 100/s, 200 honest users, while one attacks from the same machine', run: hostile, rows: [
+        ['10,000 connections send a byte of their headers a second: p99 ms', 'slow_headers'], ['1,000 clients that never read', 'never_read'],
+        ['one sends heartbeats as fast as they are taken', 'frames'], ['four join as fast', 'joins'], ['messages and bodies of 1 MB', 'megabytes'],
+        ['tokens that nobody signed', 'guesses']].flatMap(([what, name]) => [[what, `${name}_p99_ms`], ['to the quiet run\'s', `${name}_p99_ratio`, '<= 3'], ['peak of RssAnon, MB', `${name}_peak_mb`]]) },
     relay: { what: 'the floor between processes: PUB, relay, SUB over ipc', run: relay, rows: [
         ['messages/s, saturated', 'messages_per_s'], ['CPU of relay and subscriber, s per million', 'cpu_s_per_million'], ['at 2,000/s: p50 ms there and back', 'paced_message_p50_ms'], ['CPU, s per million', 'paced_cpu_s_per_million']] },
     cost: { what: 'cost of a delivery by the number of subscribers', run: cost, rows: [] },

@@ -45,9 +45,9 @@ export function open(bin) {
     }
 
     let folders = 0;
-    async function belfry(sessions = 2) {
+    async function belfry({ sessions = 2, conf = path.join(here, 'belfry.conf') } = {}) {
         const data = path.join(folder, `d${folders++}`);
-        const one = await start('belfry', ['serve', '--config', path.join(here, 'belfry.conf'), '--data', data,
+        const one = await start('belfry', ['serve', '--config', conf, '--data', data,
             '--listen', '127.0.0.1:0', '--sessions', String(sessions)]);
         return Object.assign(one, { data, target: ['--url', one.url, '--data', data] });
     }
