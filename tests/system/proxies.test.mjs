@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+/* nginx and HAProxy before Belfry, for real, with the configurations of deploy/: what is changed for the
+ * test are addresses, certificates, and a second port without TLS. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import https from 'node:https';
+import net from 'node:net';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+import WS from 'ws';
+
+import { Belfry, root } from '../lib/belfry.mjs';
+import { handshake, request } from '../lib/http.mjs';
+import { RawPoll, RawSocket } from '../lib/raw.mjs';
+import { until, within } from '../lib/until.mjs';
+
+let belfry;
+let dir;
+const running = [];
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+before(async () => {
+  belfry = await Belfry.start({ dev: false, env: { BELFRY_SESSION_PROXIES: '127.0.0.1', BELFRY_SESSION_ADDRESS_CONNECTIONS: '2' } });
+  dir = fs.mkdtempSync('/tmp/b-');
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1',
+    '-subj', '/CN=belfry.example.com', '-keyout', path.join(dir, 'privkey.pem'), '-out', path.join(dir, 'fullchain.pem')], { stdio: 'ignore' });
+  fs.writeFileSync(path.join(dir, 'haproxy.pem'), fs.readFileSync(path.join(dir, 'fullchain.pem')) + fs.readFileSync(path.join(dir, 'privkey.pem')));
+});
+after(async () => {
+  for (const one of running) one.kill('SIGKILL');
+  await belfry?.stop();
+  if (dir) fs.rmSync(dir, { recursive: true });
+});
+
+/** {base, tls}: where the proxy is, without TLS and with it. */
+const proxies = {
+  async nginx() {
+    const [plain, tls] = [await freePort(), await freePort()];
+    const text = fs.readFileSync(path.join(root, 'deploy/nginx/belfry.conf'), 'utf8')
+      .replace('listen 443 ssl;', `listen 127.0.0.1:${tls} ssl; listen 127.0.0.1:${plain};`)
+      .replaceAll('/etc/ssl/belfry', dir)
+      .replace('127.0.0.1:4000', new URL(belfry.base).host);
+    const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join('\n');
+    fs.writeFileSync(path.join(dir, 'nginx.conf'), `daemon off;\nmaster_process off;\npid ${dir}/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n${temp}\n${text}\n}\n`);
+    return { plain, tls, process: spawn('nginx', ['-p', dir, '-c', path.join(dir, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] }) };
+  },
+  async haproxy() {
+    const [plain, tls] = [await freePort(), await freePort()];
+    const text = fs.readFileSync(path.join(root, 'deploy/haproxy/belfry.cfg'), 'utf8')
+      .replace('maxconn 50000', 'maxconn 500')
+      .replace('bind :443 ssl', `bind 127.0.0.1:${plain}\n    bind 127.0.0.1:${tls} ssl`)
+      .replaceAll('/etc/ssl/belfry', dir)
+      .replace('127.0.0.1:4000', new URL(belfry.base).host);
+    fs.writeFileSync(path.join(dir, 'haproxy.cfg'), text);
+    return { plain, tls, process: spawn('haproxy', ['-db', '-q', '-f', path.join(dir, 'haproxy.cfg')], { stdio: ['ignore', 'ignore', 'inherit'] }) };
+  },
+};
+
+const secure = (port, at) =>
+  within('answered by TLS', new Promise((resolve, reject) => {
+    https.get({ port, host: '127.0.0.1', path: at, rejectUnauthorized: false, agent: false }, (res) => {
+      res.resume();
+      resolve(res.statusCode);
+    }).on('error', reject);
+  }));
+
+for (const [name, start] of Object.entries(proxies))
+  test(`${name}: sockets, long-polls and the API; origins; nobody writes an address of their own`, async () => {
+    const proxy = await start();
+    running.push(proxy.process);
+    const base = `http://127.0.0.1:${proxy.plain}`;
+    await until(`${name} serves`, async () => (await request(base, 'GET', '/healthz').catch(() => ({}))).status === 200, 15000);
+    const user = `ann-${name}`;
+    const token = belfry.token(user);
+
+    const socket = await RawSocket.open(base, token);
+    await socket.join(`user:${user}:notifications`);
+    const poll = new RawPoll(base, token);
+    assert.equal((await poll.start()).json.status, 410);
+    await poll.post([['1', '1', `user:${user}:notifications`, 'phx_join', {}]]);
+    await poll.frames((frame) => frame[1] === '1');
+    const headers = { authorization: `Bearer ${belfry.apiKey}` };
+    const made = await request(base, 'POST', '/api/notifications', { headers, body: { to: user, title: 'through it' } });
+    assert.equal(made.status, 201);
+    await socket.frame('live', (frame) => frame[3] === 'notification:new');
+    await poll.frames((frame) => frame[3] === 'notification:new');
+
+    assert.equal(await secure(proxy.tls, '/healthz'), 200);
+    const ws = new WS(`wss://127.0.0.1:${proxy.tls}/socket/websocket?vsn=2.0.0&token=${token}`, { rejectUnauthorized: false, origin: `https://127.0.0.1:${proxy.tls}` });
+    await within('a WebSocket by TLS', new Promise((resolve, reject) => ws.on('open', resolve).on('error', reject)));
+    ws.on('error', () => {}).close();
+
+    const upgrade = async (more) => {
+      const { status, socket: taken } = await handshake(base, `/socket/websocket?vsn=2.0.0&token=${token}`, more);
+      taken?.destroy();
+      return status;
+    };
+    assert.equal(await upgrade({ origin: base }), 101, 'the Host is passed on');
+    assert.equal(await upgrade({ origin: 'https://elsewhere.example' }), 403);
+    const taken = [];
+    for (let i = 0; i < 4; i++) {
+      const one = await handshake(base, `/socket/websocket?vsn=2.0.0&token=${token}`, { 'x-forwarded-for': '203.0.113.7' });
+      assert.equal(one.status, 101, 'an address that the client wrote is not counted');
+      taken.push(one.socket);
+    }
+    for (const one of taken) one.destroy();
+    await socket.close();
+  });
