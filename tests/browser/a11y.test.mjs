@@ -203,6 +203,48 @@ check('rule 8: title, favicon and app badge follow the same number', async (t) =
   await until('99+', async () => (await page.title()) === '(99+) Parts' && (await page.evaluate(() => window.appBadge)) === 100);
 });
 
+check('the buttons of a notification: by keyboard, what leaves can be brought back, the focus goes on', async (t) => {
+  const page = await parts(t, 3, { props: { actions: ['read', 'unread', 'archive', 'snooze', 'delete'] } });
+  const titles = () => page.locator('.list article h3').allTextContents().then((all) => all.map((one) => one.slice(-2)).join());
+  const press = async (name, n = 0) => {
+    await page.locator('.list article').nth(n).getByRole('button', { name, exact: true }).focus();
+    await page.keyboard.press('Enter');
+  };
+  const focusedTitle = () => page.evaluate(() => document.activeElement.closest('article')?.querySelector('h3').textContent.slice(-2));
+  for (const [name, said] of [['Archive', 'Archived.'], ['Tomorrow', 'Back tomorrow at 9.']]) {
+    const before = await titles();
+    await press(name, 1);
+    await until(`${name}: it has left`, async () => (await titles()) === [...before.split(',')].filter((_, i) => i !== 1).join());
+    assert.equal(await focusedTitle(), before.split(',')[2], 'the focus is on the next one');
+    const undo = page.locator('.list [role=status]', { hasText: said });
+    await undo.getByRole('button', { name: 'Undo' }).focus();
+    await page.keyboard.press('Enter');
+    await until(`${name}: it is back`, async () => (await titles()).includes(before.split(',')[1]));
+    assert.equal(await undo.count(), 0);
+  }
+  await press('Mark read');
+  await until('it is read', async () => (await page.locator('.list article.read').count()) === 1);
+  await press('Mark unread');
+  await until('it is unread', async () => (await page.locator('.list article.read').count()) === 0);
+  await press('Delete');
+  await until('one is gone', async () => (await belfry.inbox(page.user)).notifications.length === 2 && (await page.locator('.list article').count()) === 2);
+  await clean(page, 'with all buttons');
+});
+
+check('what an open bell shows has been seen, on all devices', async (t) => {
+  const page = await parts(t, 2);
+  const unseen = async () => (await belfry.count(page.user)).unseen_count;
+  assert.equal(await unseen(), 2);
+  await page.bell.click();
+  await until('both are seen', async () => (await unseen()) === 0);
+  await belfry.create(page.user, 'while it is open');
+  await until('that one, too', async () => (await page.locator('.belfry-panel article').count()) === 3 && (await unseen()) === 0);
+  await page.keyboard.press('Escape');
+  await belfry.create(page.user, 'while it is closed');
+  await until('it has come', () => page.evaluate(() => window.inbox.getSnapshot().items.length === 4));
+  assert.deepEqual([await unseen(), (await belfry.count(page.user)).unread_count], [1, 4]);
+});
+
 check('every part can be replaced', async (t) => {
   const page = await parts(t, 2, { props: { replaced: true } });
   assert.equal((await page.bell.textContent()).replace(/\s/g, ''), 'icon(2)');

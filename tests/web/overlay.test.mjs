@@ -77,6 +77,18 @@ describe('overlay', () => {
     assert.equal(overlay(one, [{ what: 'read', up_to: 2, category: 'a' }]).unread, 1);
   });
 
+  test('a category of which not all is held: its own number goes, once, and what arrives after it stays', () => {
+    const one = new InboxState();
+    one.join({ seq: 3, epoch: 1, unread_count: 40, by_category: { a: { unread: 30, unseen: 0 } }, next: 2, notifications: [note(3, { category: 'a' }), note(2, { category: 'b' })] });
+    const op = { what: 'read', up_to: 3, category: 'a' };
+    assert.equal(overlay(one, [op]).unread, 10);
+    assert.equal(overlay(one, [op, { ...op, op_id: 'again' }]).unread, 10);
+    one.receive('notification:new', { ...arrival(4, 3, 41), by_category: { a: { unread: 31, unseen: 1 } }, notification: note(4, { category: 'a' }) });
+    assert.equal(overlay(one, [op]).unread, 11);
+    one.receive('notifications:all_read', { up_to: 3, category: 'a', at: 'T', seq: 5, prev: 4, unread_count: 11, by_category: { a: { unread: 1, unseen: 1 } } });
+    assert.equal(overlay(one, [op]).unread, 11);
+  });
+
   test('any order of frames and operations ends at the server\'s number', () => {
     let seed = 7;
     const dice = (n) => (seed = (seed * 48271) % 2147483647) % n;

@@ -17,10 +17,10 @@ export const PASSING = ['notification:toast', 'notification:transient'];
 /** What each event does to the notifications that it names, beside their rev. */
 const CHANGES = {
   'notification:read': ({ at }, own) => ({ read_at: own?.read_at ?? at }),
-  'notification:unread': () => ({ read_at: null }),
-  'notification:seen': ({ at }, own) => ({ seen_at: own?.seen_at ?? at }),
-  'notification:archived': ({ at }) => ({ archived_at: at }),
-  'notification:unarchived': () => ({ archived_at: null }),
+  'notification:unread': () => ({ read_at: null, seen: true }),
+  'notification:seen': () => ({ seen: true }),
+  'notification:archived': () => ({ archived: true }),
+  'notification:unarchived': () => ({ archived: false }),
   'notification:snoozed': ({ until }) => ({ snoozed_until: until }),
   'notification:unsnoozed': () => ({ snoozed_until: null }),
   'notification:expired': () => ({ gone: true }),
@@ -30,8 +30,8 @@ const CHANGES = {
 /** What each event does to all notifications up to a pos. */
 const MARKS = {
   'notifications:all_read': 'read_at',
-  'notifications:all_seen': 'seen_at',
-  'notifications:all_archived': 'archived_at',
+  'notifications:all_seen': 'seen',
+  'notifications:all_archived': 'archived',
 };
 
 /** The events whose payload belongs to the inbox. */
@@ -44,23 +44,29 @@ export const EVENTS = [
   'notifications:sync',
 ];
 
-/** An event that says that something changed, but not what: the list must be pulled. */
-export const needsPull = (event) => event === 'notifications:changes' || !EVENTS.includes(event);
+/** An event that says that something changed, but not what, or brings back what may not be held: the list must be
+ *  pulled. */
+export const needsPull = (event) => ['notifications:changes', 'notification:unarchived'].includes(event) || !EVENTS.includes(event);
+
+/** The most notifications of one answer. */
+export const PAGE_MOST = 100;
 
 /** Changes that an older page of the list could undo: remembered for so many notifications. */
 const REMEMBERED = 1000;
 
-/** Whether a mark over everything up to its pos covers this notification. */
-const covers = (mark, one) =>
-  one.pos <= mark.up_to && one.rev < mark.rev && !one[mark.field] &&
-  (mark.category == null || mark.category === one.category) &&
-  !(mark.only_read && !one.read_at) && !mark.except?.includes(one.id);
+/** Whether a mark over everything up to its pos is meant for this notification. */
+export const within = (mark, one) =>
+  one.pos <= mark.up_to && (mark.category ?? one.category) === one.category && !(mark.only_read && !one.read_at);
+
+/** Whether it changes it. */
+const covers = (mark, one) => within(mark, one) && one.rev < mark.rev && !one[mark.field] && !mark.except?.includes(one.id);
 
 export class InboxState {
   epoch = null;
   seq = null; // null: never joined
   unread = 0;
-  unseen = null; // null: the server has not said
+  unseen = 0;
+  categories = {}; // name -> {unread, unseen}; those that the server has told of
   unreadAt = -1;
   stale = null;
   more = null; // null: not known whether there are older ones; 0: there are none
@@ -72,7 +78,7 @@ export class InboxState {
 
   /** What to tell the server when joining or asking what was missed. */
   since() {
-    return this.seq === null ? {} : { since: this.seq, epoch: this.epoch };
+    return this.seq === null ? {} : { since: this.seq, epoch: this.epoch, have: Math.min(this.list().length, PAGE_MOST) };
   }
 
   /** Newest first; the same array until something changes. */
@@ -114,6 +120,7 @@ export class InboxState {
     if (answer.seq < this.unreadAt) return;
     this.unread = answer.unread_count;
     this.unseen = answer.unseen_count ?? this.unseen;
+    this.categories = { ...this.categories, ...answer.by_category };
     this.unreadAt = answer.seq;
   }
 
@@ -179,7 +186,7 @@ export class InboxState {
   }
 
   #put(one) {
-    for (const mark of this.#marks) if (covers(mark, one)) one = { ...one, [mark.field]: mark.at };
+    for (const mark of this.#marks) if (covers(mark, one)) one = { ...one, [mark.field]: mark.field === 'read_at' ? mark.at : true };
     this.#items.set(one.id, one);
   }
 
@@ -203,6 +210,7 @@ export class InboxState {
     if (!older.length) this.more = answer.next ?? 0;
     this.epoch = answer.epoch;
     this.seq = answer.seq;
+    this.categories = {};
     this.#items.clear();
     this.#changed.clear();
     this.#marks = [];

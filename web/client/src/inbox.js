@@ -5,8 +5,6 @@ import { InboxState } from './inbox-state.js';
 import { overlay } from './overlay.js';
 import { store } from './store.js';
 
-export const PAGE = 50;
-
 /** A followed topic as a store; `make(entry)` gives the snapshot. It can be closed and opened again. */
 export function followed(live, topic, params, state, make, passing = () => {}) {
   const shown = store(make({ state, refused: null }));
@@ -38,7 +36,7 @@ export function followed(live, topic, params, state, make, passing = () => {}) {
 
 /**
  * The inbox of the connection's user.
- *   getSnapshot()  {items, unread, unseen, pending, ready, hasMore, loading, refused, serverTime}
+ *   getSnapshot()  {items, unread, unseen, categories, pending, ready, hasMore, loading, refused, serverTime}
  *   subscribe(fn)  with every new snapshot, at once with the present one
  */
 export function createInbox(live) {
@@ -48,6 +46,7 @@ export function createInbox(live) {
     state = entry.state;
     return {
       ...overlay(state, live.ops),
+      categories: state.categories,
       pending: live.ops.length,
       ready: state.seq !== null,
       hasMore: state.more > 0,
@@ -56,7 +55,7 @@ export function createInbox(live) {
       serverTime: state.serverTime,
     };
   });
-  const act = (what) => (ids, until) => live.act({ what, ids: [].concat(ids), until: until?.toISOString?.() ?? until });
+  const act = (what) => (ids, until) => live.act({ what, ids: [].concat(ids), until });
   /** Up to the newest that is shown: what arrives meanwhile stays as it is. */
   const upTo = (what) => async (more) => {
     const newest = state.list()[0];
@@ -69,6 +68,7 @@ export function createInbox(live) {
     archive: act('archive'),
     unarchive: act('unarchive'),
     snooze: act('snooze'),
+    unsnooze: act('unsnooze'),
     remove: act('delete'),
     markAllRead: upTo('read'),
     markSeen: upTo('seen'),
@@ -81,7 +81,7 @@ export function createInbox(live) {
       inbox.show();
       try {
         const before = state.more;
-        state.merge(await live.push(topic, 'list', { limit: PAGE, before }), before);
+        state.merge(await live.push(topic, 'list', { before }), before);
       } finally {
         loading = false;
         await inbox.show();

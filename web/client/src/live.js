@@ -7,17 +7,17 @@
  *   want, drop   a topic, with its join params                       -> leader
  *   ask, said    a push, and its answer                              -> leader -> asker
  *   op, done     an operation begins; it is over (in every tab)      <-> all
- *   lead         I lead now: say what you want; with the status      leader -> all
+ *   lead         I lead now: say what you want                       leader -> all
+ *   status       of the connection, and whether it is switched off   leader -> all
  *   state        all of a topic;  frame: one event of it             leader -> all
  *   refused      of a topic: why                                     leader -> all */
-import { InboxState, needsPull } from './inbox-state.js';
+import { InboxState, needsPull, PAGE_MOST } from './inbox-state.js';
 import { newId, pushOf } from './ops.js';
 import { emitter, store } from './store.js';
 import { Tabs } from './tabs.js';
 import { claims, failure, Wire } from './wire.js';
 
 const INBOX = /^user:(.+):notifications$/;
-const PAGE = 100;
 const TRIES = 5;
 const TRY_MS = 200;
 const TRY_MOST_MS = 5000;
@@ -95,6 +95,10 @@ export class Live {
     for (const op of this.#ops) this.#tabs.post({ k: 'op', op });
   }
 
+  get #inbox() {
+    return this.#topics.get(this.inboxTopic);
+  }
+
   get inboxTopic() {
     return `user:${this.user}:notifications`;
   }
@@ -112,7 +116,7 @@ export class Live {
    *  when the inbox is there already gets it at once: the pull on mount. */
   handleEvent(event, fn) {
     const end = this.#events.on(`inbox ${event}`, fn);
-    const entry = this.#topics.get(this.inboxTopic);
+    const entry = this.#inbox;
     if (event === 'notifications:sync' && entry?.state.seq != null) queueMicrotask(() => fn(syncOf(entry.state)));
     return end;
   }
@@ -169,7 +173,8 @@ export class Live {
   /** Shown at once in every tab, and done at the server once; the promise has the answer. */
   act(op) {
     if (this.#ops.length >= OPS_MAX) return quiet(Promise.reject(new Error(`more than ${OPS_MAX} operations wait`)));
-    const whole = { op_id: newId(), at: Date.now(), ...op };
+    const seen = this.#inbox?.state.seq ?? undefined; // what came later it is not meant for
+    const whole = { op_id: newId(), at: Date.now(), observed_seq: seen, ...op };
     const done = new Promise((resolve, reject) => this.#promises.set(whole.op_id, { resolve, reject }));
     this.#add(whole);
     this.#tabs?.post({ k: 'op', op: whole });
@@ -181,7 +186,7 @@ export class Live {
   #add(op) {
     if (this.#ops.some((one) => one.op_id === op.op_id)) return;
     this.#ops = [...this.#ops, op];
-    this.#tell(this.#topics.get(this.inboxTopic), 'change');
+    this.#tell(this.#inbox, 'change');
   }
 
   /** One after the other, as they were made. */
@@ -199,7 +204,7 @@ export class Live {
   }
 
   #joined() {
-    return this.#wire.connected && this.#topics.get(this.inboxTopic)?.joined;
+    return this.#wire.connected && this.#inbox?.joined;
   }
 
   /** {answer} or {error}; nothing when the connection went. What is kept on the disk is tried until it is done or
@@ -229,8 +234,8 @@ export class Live {
       this.#events.emit('failed', failed, op);
     } else {
       promise?.resolve(answer);
-      this.#ops = this.#ops.map((one) => (one.op_id === op_id ? { ...one, seq: answer.seq } : one));
-      this.#settle(this.#topics.get(this.inboxTopic));
+      this.#counts(op_id, answer.seq);
+      this.#settle(this.#inbox);
     }
   }
 
@@ -238,7 +243,7 @@ export class Live {
     const left = this.#ops.filter((one) => !which(one));
     if (left.length === this.#ops.length) return;
     this.#ops = left;
-    this.#tell(this.#topics.get(this.inboxTopic), 'change');
+    this.#tell(this.#inbox, 'change');
   }
 
   /** What the state holds needs no overlay any more. If its frame does not come, it is asked for. */
@@ -284,9 +289,8 @@ export class Live {
   }
 
   #join(entry) {
-    const have = () => (entry.inbox || !Object.keys(entry.params).length ? {} : { meta: entry.params });
     this.#wire.join(entry.topic, {
-      params: () => ({ ...have(), ...entry.state.since() }),
+      params: () => ({ ...entry.params, ...entry.state.since() }),
       join: (answer) => this.#answer(entry, answer),
       event: (event, payload) => this.#frame(entry, event, payload),
       error: (answer) => {
@@ -308,7 +312,9 @@ export class Live {
     } else if (entry.state.join(answer) === 'joined') {
       this.#whole(entry);
     }
-    if (entry.inbox) this.#send();
+    if (!entry.inbox) return;
+    this.#sweep(entry.state);
+    this.#send();
   }
 
   /** All of a topic is new: for the other tabs, and as the guide's `notifications:sync`. */
@@ -340,11 +346,22 @@ export class Live {
     if (entry.inbox && what === 'applied' && needsPull(event)) this.#refill(entry, true);
   }
 
-  /** A change that is known to be an operation's. */
+  /** A change that is known to be an operation's. Who leads has its answer, too, or hears that there will be none. */
   #echo({ by, seq, unread_count }) {
-    if (!by?.op_id || !this.#ops.some((one) => one.op_id === by.op_id)) return;
-    this.#ops = this.#ops.map((one) => (one.op_id === by.op_id ? { ...one, seq } : one));
-    if (!this.#tabs.leads) this.#promises.get(by.op_id)?.resolve({ seq, unread_count });
+    if (!by?.op_id) return;
+    if (this.#tabs.leads) this.#counts(by.op_id, seq);
+    else this.#done(by.op_id, { answer: { seq, unread_count } });
+  }
+
+  /** The operation is in the state from this seq on. */
+  #counts(op_id, seq) {
+    this.#ops = this.#ops.map((one) => (one.op_id === op_id ? { ...one, seq } : one));
+  }
+
+  /** What was done while its answer was lost with the connection. */
+  #sweep({ unread, seq }) {
+    for (const op_id of this.#promises.keys())
+      if (!this.#ops.some((one) => one.op_id === op_id)) this.#done(op_id, { answer: { seq, unread_count: unread } });
   }
 
   async #heal(entry) {
@@ -365,7 +382,7 @@ export class Live {
       const before = entry.pull ? undefined : entry.state.stale;
       entry.pull = false;
       try {
-        entry.state.merge(await this.push(entry.topic, 'list', { limit: PAGE, before }), before);
+        entry.state.merge(await this.push(entry.topic, 'list', { limit: PAGE_MOST, before }), before);
         tries = 0;
         this.#tell(entry, 'change');
       } catch ({ retry }) {
@@ -395,12 +412,11 @@ export class Live {
     this.#interrupt();
     const { ops = [], shown } = (await this.#queue?.open(this.user).catch(this.#trouble)) ?? {};
     if (this.#closed) return;
-    const inbox = this.#topics.get(this.inboxTopic);
-    if (shown && inbox?.state.seq === null && inbox.state.load(shown)) this.#synced(inbox);
+    if (shown && this.#inbox?.state.seq === null && this.#inbox.state.load(shown)) this.#synced(this.#inbox);
     for (const op of ops) this.#add(op);
     if (!this.#paused) this.#wire.start();
     for (const entry of this.#topics.values()) this.#join(entry);
-    this.#tabs.post({ k: 'lead', now: this.connection.get() });
+    this.#tabs.post({ k: 'lead' });
     this.#changed({ ...this.connection.get() });
   }
 
@@ -412,7 +428,7 @@ export class Live {
     const next = { ...now, wasDisconnected: was, leader: this.#tabs?.leads ?? false };
     if (Object.keys(next).every((key) => next[key] === before[key])) return;
     this.connection.set(next);
-    if (this.#tabs?.leads) this.#tabs.post({ k: 'status', now: next });
+    if (this.#tabs?.leads) this.#tabs.post({ k: 'status', now: next, paused: this.#paused });
   }
 
   #heard(m) {
@@ -433,8 +449,10 @@ export class Live {
       this.#interrupt();
       for (const topic of this.#topics.keys()) this.#want(topic);
       this.#repeat();
+    } else if (m.k === 'status') {
+      this.#paused = m.paused;
       this.#changed(m.now);
-    } else if (m.k === 'status') this.#changed(m.now);
+    }
     else if (m.k === 'said') this.#answered(m.id, m.error, m.answer);
     else if (m.k === 'done') this.#done(m.op_id, m.outcome);
     else if (entry && m.k === 'frame') this.#frame(entry, m.event, m.payload);
@@ -450,8 +468,7 @@ export class Live {
     const entry = this.#open(topic, params);
     this.#tabs.watch(from, () => this.#unwanted(from));
     entry.wanted.add(from);
-    this.#tabs.post({ k: 'status', to: from, now: this.connection.get() });
-    this.#tabs.post({ k: 'pause', to: from, paused: this.#paused });
+    this.#tabs.post({ k: 'status', to: from, now: this.connection.get(), paused: this.#paused });
     if (entry.refused) this.#tabs.post({ k: 'refused', to: from, topic, reason: entry.refused });
     this.#tabs.post({ k: 'state', to: from, topic, state: entry.state.dump() });
     for (const op of this.#ops) this.#tabs.post({ k: 'op', to: from, op });
@@ -465,7 +482,7 @@ export class Live {
   /** A tab wants a topic no more, or has gone. */
   #unwanted(from, topic) {
     for (const entry of [...this.#topics.values()])
-      if ((topic === undefined || topic === entry.topic) && entry.wanted.delete(from)) this.#shut(entry.topic);
+      if ((topic ?? entry.topic) === entry.topic && entry.wanted.delete(from)) this.#shut(entry.topic);
   }
 
   /* ---- the page's own switch ---- */

@@ -5,13 +5,14 @@
  * for good, or after a week.
  *
  * Beside it what the inbox showed last, with what was under way: a page that opens without a network shows
- * that. It has no seq: with a network everything is asked for anew, and nothing in it is taken for news. */
+ * that. It is of no epoch: with a network everything is asked for anew, and nothing in it is taken for news. */
 import { callOf } from './ops.js';
 import { overlay } from './overlay.js';
 
 const KEPT_MS = 7 * 24 * 3600 * 1000;
 const MOST = 1000;
 const SHOWN = 50; // notifications
+const NO_EPOCH = 1; // the server's are times in milliseconds
 const SHOWN_MS = 300; // after a change it is kept
 export const SYNC_TAG = 'belfry';
 
@@ -112,7 +113,7 @@ function picture(state, ops) {
   const { items, unread, unseen } = overlay(state, ops);
   const held = items.slice(0, SHOWN);
   const more = items.length > SHOWN ? held.at(-1).pos : state.more;
-  return { items: held, unread, unseen, more, serverTime: state.serverTime, seq: 0, epoch: 0, unreadAt: -1, stale: null, marks: [], changed: [] };
+  return { items: held, unread, unseen, categories: state.categories, more, serverTime: state.serverTime, seq: state.seq, epoch: NO_EPOCH, unreadAt: -1, stale: null, marks: [], changed: [] };
 }
 
 /** For connect({offline}): what the page has not been told is done is kept. */

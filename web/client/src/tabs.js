@@ -3,9 +3,10 @@
  *
  * The holder of a Web Lock leads; the lock goes with the tab, however it ends, and the next one in line
  * gets it; a tab holds one of its own too, so that who leads sees it end. Messages go over a BroadcastChannel to all. Where either is missing a tab is alone. */
+import { newId } from './ops.js';
 
 export class Tabs {
-  id = Math.random().toString(36).slice(2);
+  id = newId();
   leads = false;
   #channel = null;
   #asked = null;
@@ -23,7 +24,7 @@ export class Tabs {
       return;
     }
     this.#channel = new BroadcastChannel(name);
-    this.#channel.onmessage = ({ data }) => (data.to === undefined || data.to === this.id) && on.message(data);
+    this.#channel.onmessage = ({ data }) => (data.to ?? this.id) === this.id && on.message(data);
     this.#asked = new AbortController();
     this.#name = name;
     this.#lead = on.lead;

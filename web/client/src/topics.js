@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a page shows of a topic, and of who is there. A page that does not use it does not load it: then its
  * tab cannot lead one that does (live.js). */
-import { followed, PAGE } from './inbox.js';
+import { followed } from './inbox.js';
 import { Live } from './live.js';
 import { TopicState } from './topic-state.js';
 
@@ -27,7 +27,7 @@ export function createTopic(live, topic) {
       const { entry } = await one.joined;
       if (!entry.state.more) return;
       const token = await live.token();
-      const path = `/api/topics/${encodeURIComponent(topic)}/history?before=${entry.state.more}&limit=${PAGE}`;
+      const path = `/api/topics/${encodeURIComponent(topic)}/history?before=${entry.state.more}`;
       const answer = await fetch(live.base + path, { headers: token ? { authorization: `Bearer ${token}` } : {} });
       if (!answer.ok) throw new Error(`history: ${answer.status}`);
       entry.state.merge(await answer.json());
@@ -41,7 +41,7 @@ export function createTopic(live, topic) {
  *   getSnapshot()  {users: [{user, metas}], count, ready, refused}; count alone where very many are there
  */
 export function createPresence(live, topic, meta = {}) {
-  const one = followed(live, topic, meta, new TopicState(), ({ state, refused }) => ({
+  const one = followed(live, topic, { meta }, new TopicState(), ({ state, refused }) => ({
     users: Object.entries(state.present ?? {}).map(([user, { metas }]) => ({ user, metas })),
     count: state.count,
     ready: state.present !== null,
@@ -51,7 +51,7 @@ export function createPresence(live, topic, meta = {}) {
     async update(next) {
       Object.assign(meta, next);
       const { entry } = await one.joined;
-      Object.assign(entry.params, next);
+      Object.assign(entry.params.meta, next);
       return live.push(topic, 'presence:update', { meta });
     },
   });

@@ -16,7 +16,7 @@ const ALIVE_MS = 3000; // for an answer, when the page wakes up
 const EARLY_S = 60; // a token is renewed so long before its end
 const ASKS_MS = 5000; // between two askings for a token that was refused
 const NEVER_MS = 0x7fffffff;
-const waits = [50, 100, 250, 500, 1000, 2000];
+const MOST_MS = 2000; // between two attempts
 
 /** What a token says of itself; {} when it is no JWT. */
 export function claims(token) {
@@ -62,7 +62,6 @@ export class Wire {
     this.#running = false;
     this.#listen('removeEventListener');
     this.#drop();
-    for (const name in this.#timers) clearTimeout(this.#timers[name]);
     this.#tell('disconnected');
   }
 
@@ -105,7 +104,7 @@ export class Wire {
 
   #set(name, ms, act) {
     clearTimeout(this.#timers[name]);
-    this.#timers[name] = ms === null ? undefined : setTimeout(act, ms);
+    if (ms !== null) this.#timers[name] = setTimeout(act, ms);
   }
 
   #tell(status) {
@@ -158,7 +157,7 @@ export class Wire {
 
   #failed() {
     this.#trying = -1;
-    this.#again(waits[Math.min(this.#attempts, waits.length) - 1]);
+    this.#again(Math.min(25 * 2 ** this.#attempts, MOST_MS));
   }
 
   /** A token that holds for a while yet. */
@@ -264,7 +263,7 @@ export class Wire {
   #drop() {
     this.#turn++;
     this.#kind = null;
-    for (const name of ['alive', 'renew', 'back', 'next']) this.#set(name, null);
+    for (const name in this.#timers) clearTimeout(this.#timers[name]);
     for (const handlers of this.#topics.values()) {
       handlers.channel?.leave();
       handlers.channel = null;

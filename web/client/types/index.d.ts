@@ -14,8 +14,8 @@ export interface Notification {
   inserted_at: string;
   expires_at: string | null;
   read_at: string | null;
-  seen_at?: string | null;
-  archived_at?: string | null;
+  seen?: boolean;
+  archived?: boolean;
   snoozed_until?: string | null;
   category?: string | null;
 }
@@ -113,8 +113,10 @@ export interface InboxSnapshot {
   /** Newest first. */
   items: Notification[];
   unread: number;
-  /** null: the server has not said. */
-  unseen: number | null;
+  /** Unread and not yet shown: markSeen() says that they are. */
+  unseen: number;
+  /** As the server has them; those without notifications may be missing. */
+  categories: Record<string, { unread: number; unseen: number }>;
   /** Operations under way. */
   pending: number;
   ready: boolean;
@@ -144,7 +146,9 @@ export interface Inbox extends View<InboxSnapshot> {
   archive(ids: Ids): Promise<Marked>;
   unarchive(ids: Ids): Promise<Marked>;
   archiveAll(more?: { only_read?: boolean }): Promise<Marked | null>;
+  /** It leaves the list, and comes back at `until` as the newest. */
   snooze(ids: Ids, until: Date | string): Promise<Marked>;
+  unsnooze(ids: Ids): Promise<Marked>;
   remove(ids: Ids): Promise<Marked>;
   loadMore(): Promise<void>;
   onFailed(fn: (failed: { error: Refusal; op: object }) => void): () => void;

@@ -30,13 +30,16 @@ export const connectionStore: Readable<Connection>;
 /** connect(), with both stores following it. */
 export function connectBelfry(options: Options): Live;
 
+/** The buttons of a notification. */
+export type Action = 'read' | 'unread' | 'archive' | 'snooze' | 'delete';
+
 export const NotificationBadge: Component<{ count?: number; most?: number; inBell?: boolean; texts?: Texts; children?: Snippet<[number]> }>;
 export const NotificationBell: Component<{
-  inbox: Inbox; label?: string; open?: boolean; most?: number; texts?: Texts;
+  inbox: Inbox; label?: string; open?: boolean; most?: number; texts?: Texts; actions?: Action[];
   icon?: Snippet; badge?: Snippet<[number]>; panel?: Snippet<[Inbox]>; [rest: string]: any;
 }, {}, 'open'>;
 export const NotificationInbox: Component<{
-  inbox: Inbox; texts?: Texts; locale?: string; title?: boolean; actions?: ('read' | 'unread' | 'archive')[]; onopen?: (one: Notification) => void;
+  inbox: Inbox; texts?: Texts; locale?: string; title?: boolean; actions?: Action[]; onopen?: (one: Notification) => void;
   header?: Snippet<[InboxSnapshot]>; item?: Snippet<[Notification]>; empty?: Snippet; footer?: Snippet<[InboxSnapshot]>;
 }>;
 export const Toaster: Component<{
