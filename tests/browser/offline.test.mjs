@@ -53,6 +53,15 @@ async function readTwo(page) {
   await badgeIs(page, 3);
 }
 
+const waiting = (page, n) => until(`${n} operations wait on the disk`, () => page.evaluate((wanted) => new Promise((done) => {
+  indexedDB.open('belfry').onsuccess = ({ target }) => {
+    target.result.transaction('ops').objectStore('ops').count().onsuccess = (event) => {
+      target.result.close();
+      done(event.target.result === wanted);
+    };
+  };
+}), n));
+
 /** What a page that opens next without a network would show. */
 const kept = (page, user, unread) => until('what is shown is kept', () => page.evaluate(([who, wanted]) => new Promise((done) => {
   indexedDB.open('belfry').onsuccess = ({ target }) => {
@@ -72,11 +81,7 @@ check('reads made offline, the browser closed, the server restarted: done at the
   await one.context.setOffline(true);
   await page.locator('.connection[data-state=connecting]').waitFor();
   await readTwo(page);
-  await until('both wait on the disk', () => page.evaluate(() => new Promise((done) => {
-    indexedDB.open('belfry').onsuccess = ({ target }) => {
-      target.result.transaction('ops').objectStore('ops').count().onsuccess = (event) => done(event.target.result === 2);
-    };
-  })));
+  await waiting(page, 3); // that they were seen, and two reads
   await one.context.close();
   for (const role of ['store', 'session.0', 'session.1']) await belfry.back(role, await belfry.kill(role));
   for (let i = 0; i < 3; i++) await belfry.create(one.user, `later${i}`);
@@ -124,6 +129,7 @@ check('opened again without a network: what was there is shown, with what was do
   await badgeIs(page, 5);
   await one.context.setOffline(true);
   await readTwo(page);
+  await waiting(page, 3);
   await kept(page, one.user, 3);
   await one.context.close();
   for (let i = 0; i < 2; i++) await belfry.create(one.user, `later${i}`);
@@ -133,7 +139,7 @@ check('opened again without a network: what was there is shown, with what was do
   await badgeIs(offline, 3);
   await offline.locator('.belfry-bell > button').click();
   assert.deepEqual(await offline.locator('article').evaluateAll((all) => all.map((each) => each.classList.contains('read'))), [true, true, false, false, false]);
-  assert.match(await offline.locator('.connection').textContent(), /2 waiting/);
+  assert.match(await offline.locator('.connection').textContent(), /3 waiting/);
   await offline.locator('article:not(.read) .belfry-actions button').first().click();
   await badgeIs(offline, 2);
   await one.context.setOffline(false);
