@@ -67,7 +67,8 @@ struct mp_list {
     F(list, tallies, CATEGORIES_MAX, "tally: of the categories whose counts it changed")           \
     F(u64, body, 0, "created: seq of the broadcast that has its content; 0: itself")               \
     F(u64, flags, 0, "created: enum item_flag")                                                    \
-    F(u64, born_ms, 0, "created: wall clock of its insertion, if not `at_ms`; 0: `at_ms`")
+    F(u64, born_ms, 0, "created: wall clock of its insertion, if not `at_ms`; 0: `at_ms`")         \
+    F(u64, nth, 0, "created: how many of the same create stand before it")
 
 #define ITEM_FIELDS(F)                                                                             \
     F(u64, pos, 0, "position in the feed")                                                         \
@@ -117,7 +118,15 @@ struct mp_list {
     F(bin, id, 16, "the publish")
 #define UNPUBLISHED_FIELDS(F)                                                                      \
     ANSWER(F)                                                                                      \
-    F(u64, seq, 0, "of what was written for it")
+    F(u64, seq, 0, "of what was written for it")                                                   \
+    F(u64, count, 0,                                                                               \
+      "notifications that are gone by it; the others go when their inbox is next touched")
+
+/* Answered OK when the asked process is past it, LATER when it is not in time. */
+#define PASS_FIELDS(F)                                                                             \
+    ASK(F)                                                                                         \
+    F(u64, seq, 0, "a position of the log")
+#define PASSED_FIELDS(F) ANSWER(F)
 
 #define ERASE_FIELDS(F)                                                                            \
     ASK(F)                                                                                         \
@@ -533,6 +542,8 @@ struct mp_list {
     M(104, assessed, ASSESSED_FIELDS, "store -> session")                                          \
     M(106, about, ABOUT_FIELDS, "session -> store: what there is of a user")                       \
     M(107, about_user, ABOUT_USER_FIELDS, "store -> session")                                      \
+    M(110, pass, PASS_FIELDS, "session -> session: say when you are past it")                      \
+    M(111, passed, PASSED_FIELDS, "session -> session")                                            \
     M(60, publish, PUBLISH_FIELDS,                                                                 \
       "session -> store: message.create: an event of a topic with history")                        \
     M(61, published, PUBLISHED_FIELDS, "store -> session")                                         \

@@ -102,6 +102,11 @@ void heads_probe(struct session *s)
     ask(s->store, &request, s->now_ms, STORE_LATE_MS, true, w);
 }
 
+bool heads_past(const struct session *s, uint64_t seq)
+{
+    return s->heads->known && s->heads->at >= seq;
+}
+
 bool heads_known(const struct session *s)
 {
     return s->heads->known && s->now_ms - s->heads->answer_ms < STORE_LATE_MS;

@@ -24,6 +24,9 @@ void heads_tick(struct session *s);
 /* Once a second: see whether the store answers. */
 void heads_probe(struct session *s);
 
+/* Every topic's head is known up to this position. */
+bool heads_past(const struct session *s, uint64_t seq);
+
 /* Nothing can be missed unnoticed, and the store answers. */
 bool heads_known(const struct session *s);
 

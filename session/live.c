@@ -496,6 +496,11 @@ static void merge_some(struct session *s)
     }
 }
 
+bool live_merged(const struct session *s)
+{
+    return s->live->merging == 0 && !s->live->roster.merges;
+}
+
 void live_broadcast(struct session *s, const struct msg_broadcast *b)
 {
     if (topic_own(b->topic)) {

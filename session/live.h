@@ -44,6 +44,9 @@ void live_confirmed(struct session *s, uint64_t number);
 void live_head(struct session *s, struct bytes topic, uint64_t seq);
 void live_suspect_all(struct session *s);
 
+/* Every inbox here has merged what is for many, as far as we heard of it. */
+bool live_merged(const struct session *s);
+
 /* Deadlines; and at the end of a turn, what has left is freed. */
 void live_tick(struct session *s);
 uint64_t live_deadline_ms(const struct session *s);

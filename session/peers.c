@@ -7,6 +7,7 @@
 #include "session/asks.h"
 #include "session/disconnect.h"
 #include "session/longpoll.h"
+#include "session/passed.h"
 #include "session/presence_live.h"
 #include "session/subscribers.h"
 
@@ -94,6 +95,8 @@ static void receive(struct session *s, const struct hub_peer *from, const struct
         presence_question(s, from, m);
     else if (m->id == MSG_disconnect)
         disconnected(s, from, &m->disconnect);
+    else if (m->id == MSG_pass)
+        passed_asked(s, from, &m->pass);
     else if (m->id == MSG_joined)
         subscribers_asked(s, from, &m->joined);
     else

@@ -6,6 +6,9 @@
 #include "proto/id.h"
 #include "session/api.h"
 #include "session/asks.h"
+#include "session/passed.h"
+
+#include <stdlib.h>
 
 void publish_accepted(struct session *s, struct request *r, const struct msg_created *created)
 {
@@ -22,17 +25,34 @@ void publish_accepted(struct session *s, struct request *r, const struct msg_cre
     http_answer(s, r, 202, "application/json", buf_all(&out), NULL);
 }
 
+/* It is done; now everybody is to have been told. */
+struct deletion {
+    struct session *s;
+    struct request *r;
+    uint64_t seq, count;
+};
+
+static void deleted_everywhere(void *about, bool all)
+{
+    struct deletion *d = about;
+    char room[160];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    buf_format(&out, "{\"done\":true,\"seq\":%llu,\"retracted\":%llu,\"everywhere\":%s}",
+               (unsigned long long)d->seq, (unsigned long long)d->count, all ? "true" : "false");
+    ENSURE(!out.overflowed);
+    http_answer(d->s, d->r, 200, "application/json", buf_all(&out), NULL);
+    free(d);
+}
+
 static void deleted(struct ask_waiter w, const struct msg *answer, enum err e)
 {
-    char room[80];
-    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
     if (e == ERR_OK && answer->id == MSG_unpublished) {
-        buf_format(&out, "{\"done\":true,\"seq\":%llu}",
-                   (unsigned long long)answer->unpublished.seq);
-        http_answer(w.s, w.about, 200, "application/json", buf_all(&out), NULL);
+        struct deletion *d = malloc(sizeof *d);
+        ENSURE(d != NULL);
+        *d = (struct deletion){w.s, w.about, answer->unpublished.seq, answer->unpublished.count};
+        passed_everywhere(w.s, d->seq, deleted_everywhere, d);
     } else if (e == ERR_NOT_FOUND) {
-        http_problem(w.s, w.about, 404, "",
-                     "nothing of this id waits for its time, or is for all or a topic");
+        http_problem(w.s, w.about, 404, "", "nothing of this id is there, or waits for its time");
     } else {
         api_error(w.s, w.about, e == ERR_OK ? ERR_PROTOCOL : e);
     }

@@ -109,6 +109,8 @@ struct session {
     struct websockets *websockets;
     struct longpolls *longpolls;
     struct peers *peers; /* the other session processes */
+    struct pass *passes; /* who waits for a position of the log: passed.h */
+    unsigned passes_n;
     struct presence_live *presence;
     struct pages *pages; /* NULL: none are served */
 };

@@ -16,6 +16,7 @@
 #include "session/longpoll.h"
 #include "session/pages.h"
 #include "session/peers.h"
+#include "session/passed.h"
 #include "session/presence_live.h"
 #include "session/revoked.h"
 #include "session/seen.h"
@@ -73,6 +74,7 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
 void turn_close(struct session *s)
 {
     conns_drop_all(s);
+    passed_stop(s);
     peers_free(&s->peers);
     longpolls_free(&s->longpolls);
     asks_free(&s->store); /* whoever waited is answered now: nothing may be suspended below */
@@ -131,6 +133,7 @@ static void send_all(struct session *s)
     presence_live_tick(s);
     live_tick(s);
     heads_tick(s);
+    passed_tick(s);
     revoked_tick(s);
     conns_flush(s);
     http_run(s); /* takes polls and upgrades, which may have produced more */

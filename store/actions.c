@@ -14,6 +14,7 @@
 #include "store/prefs.h"
 #include "store/refuse.h"
 #include "store/revoke.h"
+#include "store/retract.h"
 #include "store/schedule.h"
 #include "store/topic_actions.h"
 
@@ -58,6 +59,8 @@ uint64_t action_weight(const struct msg *m)
         return EXPIRE_WEIGHT;
     case MSG_publish:
         return 3 + m->publish.payload.n / 4096; /* and the old ones that it deletes */
+    case MSG_unpublish:
+        return USERS_MAX;
     case MSG_member:
         return 1 + m->member.users.count; /* who is taken off merges broadcasts first */
     case MSG_fanout:
@@ -121,11 +124,12 @@ static enum err create_now(struct work *w, const struct msg_create *m, struct ms
     if (m->users.count == 0)
         return broadcast_add(w, m, &done->first_seq);
     enum err e = open_users(w, m, inboxes);
-    done->first_seq = w->state.head + 1;
+    done->first_seq = w->first = w->state.head + 1;
     for (uint32_t i = 0; !e && i < m->users.count; i++) {
         struct received got = inbox_create(w, inboxes[i], m);
         note(&made, i, &got);
     }
+    w->first = 0;
     for (uint32_t i = 0; !e && i < m->users.count; i++) /* behind all: their seqs are neighbours */
         inbox_evict(w, inboxes[i]);
     if (made.any_why)
@@ -172,12 +176,12 @@ static enum err unpublish(struct work *w, const struct msg_unpublish *m, struct 
 {
     if (m->id.n != ID_SIZE)
         return ERR_INVALID;
-    enum err e = schedule_cancel(w, m->id);
-    if (e == ERR_NOT_FOUND)
-        e = broadcast_retract(w, m->id);
+    uint64_t count;
+    enum err e = publish_retract(w, m->id, &count);
     if (e)
         return e;
-    struct msg done = {.id = MSG_unpublished, .unpublished = {.req = m->req, .seq = w->state.head}};
+    struct msg done = {.id = MSG_unpublished,
+                       .unpublished = {.req = m->req, .seq = w->state.head, .count = count}};
     msg_write(answer, &done);
     return ERR_OK;
 }

@@ -140,6 +140,11 @@ static void recount_scheduled(struct recount *c)
             drift(c, "item without its entry", seq, 0);
     }
     walk_close(&w);
+    walk_open(&w, c->r->txn, TABLE_delivered, WALK_up, (struct bytes){0});
+    while (walk_next(&w, &key, &value))
+        c->found.keep++;
+    walk_close(&w);
+    drift(c, "what was delivered", c->kept.keep, c->found.keep);
     follow_chain(c);
 }
 

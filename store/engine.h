@@ -45,6 +45,7 @@
     X(prefs, "user -> what they want to be told: prefs.h")                                         \
     X(revoked, "`j` and a jti, or `u` and a user -> until when which tokens are good no more")     \
     X(revoked_at, "number of a revocation -> its key in `revoked`")                                \
+    X(delivered, "seq of what was scheduled -> where its notifications begin")                     \
     X(read, "topic no, pos -> nothing: an item that was read by itself, where items are evicted")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */

@@ -228,6 +228,7 @@ static void take_new(struct work *w, struct topic *in, const struct arrival *a,
                                      .content = a->content,
                                      .body = a->body,
                                      .flags = item->row.flags,
+                                     .nth = w->first ? item->pos - w->first : 0,
                                      .born_ms = a->born_ms});
     item_rewrite(w, in, NULL, item);
 }

@@ -186,7 +186,8 @@ enum err item_has_body(struct txn *t, const struct topic_row *row, const struct 
     else if (e->kind != ENTRY_created)
         return ERR_NOT_FOUND;
     enum err err = item_born(t, row, birth, &item);
-    return err || item_content(&item) == e->seq ? err : ERR_NOT_FOUND;
+    bool first = e->kind == ENTRY_created && e->body == 0; /* tells which create it came from */
+    return err || first || item_content(&item) == e->seq ? err : ERR_NOT_FOUND;
 }
 
 /* -- their changes ---------------------------------------------------------------------------- */
@@ -335,6 +336,8 @@ void item_rewrite(struct work *w, struct topic *in, const struct item *before,
         log_let_go(w, &in->row, item_content(before));
     if (before && !after)
         collapse_let_go(w, in, before);
+    if (before && !after && item_content(before) != item_birth(before))
+        log_let_go(w, &in->row, item_birth(before));
     if (before && !after && before->row.broadcast != 0)
         broadcast_let_go(w, in->row.no, before->row.broadcast);
 }

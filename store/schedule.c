@@ -89,30 +89,91 @@ enum err schedule_cancel(struct work *w, struct bytes id)
     return ERR_OK;
 }
 
-static void deliver_to(struct work *w, struct bytes user, const struct msg_create *m)
+/* ---- making it ---- */
+
+/* The inboxes, but damaged ones: opening them takes seqs, and the notifications are to be neighbours. */
+static uint32_t open_all(struct work *w, const struct msg_create *m, struct topic **inboxes)
 {
+    struct mp_in users = list_in(m->users);
     char topic[TOPIC_MAX + 1];
-    struct topic *in;
-    size_t n = user_valid(user) ? topic_of_user(user, topic) : 0;
-    if (n == 0 || inbox_open(w, (struct bytes){topic, n}, &in)) {
-        log_line("store.scheduled user=%s error=\"the inbox is damaged\"", log_safe(user));
-        return;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < m->users.count && i < USERS_MAX; i++) {
+        struct bytes user = mp_str(&users);
+        size_t n = user_valid(user) ? topic_of_user(user, topic) : 0;
+        if (n > 0 && inbox_open(w, (struct bytes){topic, n}, &inboxes[count]) == ERR_OK)
+            count++;
+        else
+            log_line("store.scheduled user=%s error=\"the inbox is damaged\"", log_safe(user));
     }
-    inbox_create(w, in, m);
-    inbox_evict(w, in);
+    return count;
+}
+
+struct delivered_row {
+    uint64_t at_ms; /* of its id */
+    uint64_t first; /* where its notifications begin */
+};
+
+/* The oldest gives way. */
+static void forget_one(struct work *w, struct topic *own)
+{
+    struct bytes key, value;
+    struct walk walk;
+    walk_open(&walk, w->txn, TABLE_delivered, WALK_up, (struct bytes){0});
+    bool there = walk_next(&walk, &key, &value);
+    struct key at = key1(there ? key_number(key, 0) : 0);
+    walk_close(&walk);
+    txn_del(w->txn, TABLE_delivered, key_bytes(&at));
+    own->row.keep -= own->row.keep > 0;
+}
+
+/* `id`: its seq and time. */
+static void remember(struct work *w, struct topic *own, const struct msg_entry *id, uint64_t first)
+{
+    struct key key = key1(id->seq);
+    struct delivered_row row = {id->at_ms, first};
+    if (own->row.keep >= w->limits.scheduled)
+        forget_one(w, own);
+    record_put(w->txn, TABLE_delivered, key_bytes(&key), &row, FIELDS_OF(row), (struct bytes){0});
+    own->row.keep++;
+    own->dirty = true;
+}
+
+enum err schedule_delivered(struct work *w, struct bytes id, uint64_t *first)
+{
+    const uint8_t *p = (const uint8_t *)id.p;
+    struct key key = key1(id_pos(p));
+    struct delivered_row row;
+    enum err e = record_get(w->txn, TABLE_delivered, key_bytes(&key), &row, FIELDS_OF(row), NULL);
+    if (!e && row.at_ms != id_at_ms(p))
+        e = ERR_NOT_FOUND;
+    *first = e ? 0 : row.first;
+    return e;
 }
 
 /* `m` is ours: writing moves what was read. */
-static void deliver(struct work *w, const struct msg_create *m)
+static void deliver(struct work *w, struct topic *own, const struct msg_entry *id,
+                    const struct msg_create *m)
 {
-    struct mp_in users = list_in(m->users);
+    struct topic *inboxes[USERS_MAX];
     bool over = m->expires_ms != 0 && m->expires_ms <= w->now_ms;
     uint64_t seq;
-    if (!over && m->users.count == 0 && broadcast_add(w, m, &seq))
-        log_line("store.scheduled error=\"the broadcasts cannot be read\"");
-    for (uint32_t i = 0; !over && i < m->users.count; i++)
-        deliver_to(w, mp_str(&users), m);
     w->tally.delivered++;
+    if (over)
+        return;
+    if (m->users.count == 0) {
+        if (broadcast_add(w, m, &seq))
+            log_line("store.scheduled error=\"the broadcasts cannot be read\"");
+        return;
+    }
+    uint32_t n = open_all(w, m, inboxes);
+    seq = w->first = w->state.head + 1;
+    for (uint32_t i = 0; i < n; i++)
+        inbox_create(w, inboxes[i], m);
+    w->first = 0;
+    if (w->state.head >= seq)
+        remember(w, own, id, seq);
+    for (uint32_t i = 0; i < n; i++)
+        inbox_evict(w, inboxes[i]);
 }
 
 /* The first row, copied, if it is due; else when it is. */
@@ -143,10 +204,13 @@ void schedule_run_due(struct work *w, uint64_t *next_ms)
         return;
     buf_init(&copy, FRAME_MAX);
     for (uint64_t made = 0; first_due(w, &key, &copy, next_ms) && made < EXPIRE_MAX;) {
+        struct msg_entry id = {0};
+        struct bytes raw;
         bool good = schedule_read(w->txn, key_bytes(&key), buf_all(&copy), &m) == ERR_OK;
+        good = good && log_get(w->txn, key_number(key_bytes(&key), 1), &id, &raw) == ERR_OK;
         drop(w, own, &key);
         if (good)
-            deliver(w, &m);
+            deliver(w, own, &id, &m);
         made += good ? m.users.count : 1;
     }
     buf_fini(&copy);

@@ -7,7 +7,7 @@
  * Rules   the time is the wall clock of the store's process. Who gets it is decided then: what its
  *         user muted meanwhile stays away. An inbox that is damaged is left out, and the others get
  *         theirs; what has come to its end by then is not made.
- * Limits  limits.scheduled wait; at one more it is FULL. */
+ * Limits  as many of those that were made can be retracted, the newest; limits.scheduled wait; at one more it is FULL. */
 #pragma once
 
 #include "store/topics.h"
@@ -17,6 +17,9 @@ enum err schedule_add(struct work *w, const struct msg_create *m, uint64_t *seq)
 
 /* It shall not be made. OK; NOT_FOUND: it was made, or never was; WORLD. `id` is 16 bytes. */
 enum err schedule_cancel(struct work *w, struct bytes id);
+
+/* It was made: where its first notification is. OK; NOT_FOUND: not so, or too many were since; WORLD. */
+enum err schedule_delivered(struct work *w, struct bytes id, uint64_t *first);
 
 /* Is this `scheduled` entry waiting? OK, NOT_FOUND or WORLD. */
 enum err schedule_waits(struct txn *t, const struct msg_entry *e);

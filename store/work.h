@@ -51,6 +51,7 @@ struct work {
     uint64_t now_ms;    /* wall clock */
     uint64_t at_ms;     /* of what is written: never before what is there */
     struct limits limits;
+    uint64_t first;  /* seq of the first notification of the create at work; 0: none is */
     uint64_t action; /* number of the action at work, to find a user named twice */
     struct tally tally;
     uint64_t kept; /* idempotency keys written */

@@ -137,9 +137,11 @@ void model_off(uint64_t number)
 {
     struct op *op = model_op_of(number);
     op->off = true;
-    if (op->kind == OP_create && op->committed)
-        wrong("cancelled, yet done", "n%llu was cancelled, and had been made",
-              (unsigned long long)number);
+    for (unsigned u = 0; op->kind == OP_create && u < USERS; u++)
+        for (unsigned i = 0; i < model.inboxes[u].n; i++)
+            if (model.inboxes[u].items[i].op == number && !model.inboxes[u].items[i].gone_seq)
+                wrong("retracted, yet there", "n%llu was retracted, and %s has it",
+                      (unsigned long long)number, users[u]);
 }
 
 void model_known(unsigned user)

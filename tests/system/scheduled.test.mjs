@@ -42,6 +42,8 @@ check('what is cancelled does not arrive', async () => {
   await until('the other one is there', async () => (await belfry.count('carl')).unread_count === 1);
   const { notifications } = await belfry.inbox('carl');
   assert.deepEqual(notifications.map((one) => one.title), ['this one']);
+  assert.equal((await remove(second.json.publish)).json.retracted, 1); // it was made: now it is taken back
+  assert.equal((await belfry.count('carl')).unread_count, 0);
   assert.equal((await remove(second.json.publish)).status, 404);
 });
 

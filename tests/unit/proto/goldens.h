@@ -22,10 +22,10 @@ static const struct golden goldens[] = {
                            2, 42, 0, B("{\"type\":\"activity\",\"title\":\"Hi\"}"), B(""), B(""), B(""),
                            B(""), 77, 1, 2, 1795445200000, B("work"),
                            {B("\x9b\x02\x01\x02\x03\x04\x05\x06\xa2{}\x07\x08\x09"), 1},
-                           {B("\x94\x13\xa4work\x03\x02"), 1}, 40, 32, 1795445100000}},
-     "dc0019012a29b6757365723a616e6e3a6e6f74696669636174696f6e7301cf000001a208de0e5b03022a"
+                           {B("\x94\x13\xa4work\x03\x02"), 1}, 40, 32, 1795445100000, 3}},
+     "dc001a012a29b6757365723a616e6e3a6e6f74696669636174696f6e7301cf000001a208de0e5b03022a"
      "00d9207b2274797065223a226163746976697479222c227469746c65223a224869227dc400a0a0a04d01"
-     "02cf000001a208df9480a4776f726b919b02010203040506a27b7d070809919413a4776f726b03022820cf000001a208de0de0"},
+     "02cf000001a208df9480a4776f726b919b02010203040506a27b7d070809919413a4776f726b03022820cf000001a208de0de003"},
     {{MSG_item, .item = {42, 1795445100123, 43, 3, 1795445100200, 1795445200000,
                          B("{\"type\":\"alert\",\"title\":\"\xc3\xa9\"}"), 40, 3, 1795445300000}},
      "9b022acf000001a208de0e5b2b03cf000001a208de0ea8cf000001a208df9480bd7b2274797065223a22"
@@ -44,7 +44,7 @@ static const struct golden goldens[] = {
      "9b0b07002a02cf000001a208de0e5bcf000001a208df9480c402010001c4020100c42030313233343536373839616263646566"
      "30313233343536373839616263646566"},
     {{MSG_unpublish, .unpublish = {7, 5000, B(ID)}}, "942307cd1388c410019ab2c3d4e5000000000000000000 2a"},
-    {{MSG_unpublished, .unpublished = {7, ERR_OK, 42}}, "942407002a"},
+    {{MSG_unpublished, .unpublished = {7, ERR_OK, 42, 3}}, "952407002a03"},
     {{MSG_mark, .mark = {8, 5000, B("ann"), MARK_snooze, B(ID), 1795445200000, 41, B("op-1"),
                          B("0123456789abcdef")}},
      "9a1108cd1388a3616e6e06c410019ab2c3d4e50000000000000000002acf000001a208df948029a46f70"
@@ -159,6 +159,8 @@ static const struct golden goldens[] = {
      "966a07cd1388a3616e6ea6726f6f6d3a3764"},
     {{MSG_about_user, .about_user = {7, ERR_OK, 1, 1795445100123, {B("\xa6" "room:7"), 1}, B(""), 1795445100200}},
      "986b070001cf000001a208de0e5b91a6726f6f6d3a37a0cf000001a208de0ea8"},
+    {{MSG_pass, .pass = {7, 5000, 42}}, "946e07cd13882a"},
+    {{MSG_passed, .passed = {7, ERR_LATER}}, "936f0703"},
     {{MSG_erase, .erase = {7, 5000, B("ann")}}, "942507cd1388a3616e6e"},
     {{MSG_erasure, .erasure = {7, 5000, 42}}, "942607cd13882a"},
     {{MSG_erasing, .erasing = {7, ERR_OK, 42, 1}}, "952707002a01"},

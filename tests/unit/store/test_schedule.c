@@ -115,9 +115,14 @@ static void what_is_cancelled_is_not_made(void **state)
     assert_int_equal(cancel(d, ann.at_ms, ann.first_seq).status, ERR_NOT_FOUND);
     d->now.wall_ms += 1000;
     tick(d);
-    assert_int_equal(cancel(d, bob.at_ms, bob.first_seq).status, ERR_NOT_FOUND); /* too late */
     assert_int_equal(has(d, "ann"), 0);
     assert_int_equal(has(d, "bob"), 1);
+    assert_int_equal(cancel(d, bob.at_ms + 1, bob.first_seq).status, ERR_NOT_FOUND); /* made up */
+    done = cancel(d, bob.at_ms, bob.first_seq); /* it was made: now it is retracted */
+    assert_int_equal(done.status, ERR_OK);
+    assert_int_equal(done.count, 1);
+    assert_int_equal(has(d, "bob"), 0);
+    assert_int_equal(cancel(d, bob.at_ms, bob.first_seq).status, ERR_NOT_FOUND);
     assert_int_equal(recount(d, NULL), 0);
 }
 
@@ -223,8 +228,9 @@ static void trimming_leaves_what_waits(void **state)
     assert_int_equal(cancel(d, one.at_ms, one.first_seq).status, ERR_OK);
     d->now.wall_ms += 90000;
     tick(d);
-    assert_int_equal(cancel(d, two.at_ms, two.first_seq).status, ERR_NOT_FOUND);
     assert_int_equal(has(d, "ann"), 2);
+    assert_int_equal(cancel(d, two.at_ms, two.first_seq).status, ERR_OK); /* retracted */
+    assert_int_equal(has(d, "ann"), 1);
     assert_int_equal(recount(d, NULL), 0);
 }
 

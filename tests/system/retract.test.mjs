@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What was published is taken back: when DELETE is answered, whoever is connected has been told, on every
+ * process; or the answer says that somebody may not have been. */
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+
+import { Belfry, bearer, checked } from '../lib/belfry.mjs';
+import { closing, openTab } from '../lib/phoenix.mjs';
+import { until } from '../lib/until.mjs';
+
+let belfry;
+const check = checked(() => belfry);
+before(async () => (belfry = await Belfry.start({ sessions: 2 })));
+after(() => belfry?.stop());
+
+const users = Array.from({ length: 12 }, (_, i) => `u${i}`);
+const publish = async (body) => {
+  const { json, status } = await belfry.post('/api/notifications', body, belfry.apiKey);
+  assert.ok([201, 202].includes(status));
+  return json.publish ?? json.notifications[0].id;
+};
+const retract = (id) => belfry.request('DELETE', `/api/publishes/${id}`, { headers: bearer(belfry.apiKey) });
+const removed = (tab) => tab.events('notification:removed').filter((one) => one.payload.reason === 'retracted').length;
+/** Answered by the session process itself: whatever it sent before has arrived. */
+const pinged = (tab) => new Promise((resolve) => tab.socket.ping(resolve));
+
+async function tabsOf(t, names) {
+  const tabs = await Promise.all(names.map((user) => openTab(belfry, user)));
+  for (const tab of tabs) closing(t, tab);
+  return tabs;
+}
+
+check('R19: when DELETE has answered, every holder has been told', async (t) => {
+  const tabs = await tabsOf(t, [...users, ...users]);
+  for (const body of [{ to: users }, { to: { all: true } }, { to: users, deliver_at: new Date(Date.now() + 300).toISOString() }]) {
+    const before = tabs.map((tab) => [removed(tab), tab.badge]);
+    const id = await publish({ title: 'oops', ...body });
+    await Promise.all(tabs.map((tab, i) => tab.until('it is there', () => tab.badge === before[i][1] + 1)));
+    const { status, json } = await retract(id);
+    assert.equal(status, 200);
+    assert.equal(json.everywhere, true);
+    await Promise.all(tabs.map(pinged));
+    assert.deepEqual(tabs.map((tab) => [removed(tab), tab.badge]), before.map(([n, badge]) => [n + 1, badge]));
+    assert.equal((await retract(id)).status, 404);
+  }
+  const [late] = await tabsOf(t, ['u0']);
+  assert.equal(late.badge, 0);
+  for (const tab of tabs) assert.deepEqual(tab.broken(), []);
+  await belfry.check();
+});
+
+check('R19: it says when not everybody may have been told', async (t) => {
+  const [tab] = await tabsOf(t, ['ann']);
+  const id = await publish({ title: 'oops', to: 'ann' });
+  await tab.until('it is there', () => tab.badge === 1);
+  await belfry.signal('notifier', 'SIGSTOP');
+  try {
+    const { status, json } = await retract(id);
+    assert.deepEqual([status, json.done, json.everywhere], [200, true, false]);
+    assert.equal((await belfry.count('ann')).unread_count, 0);
+  } finally {
+    await belfry.signal('notifier', 'SIGCONT');
+  }
+  await until('it is told', () => removed(tab) === 1);
+});
+
+check('what is not there, and who may not', async () => {
+  assert.equal((await retract('01M84HBW0X0000000000000001')).status, 404);
+  assert.equal((await retract('nonsense')).json.field, 'id');
+  const { status } = await belfry.request('DELETE', '/api/publishes/01M84HBW0X0000000000000001', { headers: bearer(belfry.token('ann')) });
+  assert.equal(status, 403);
+});

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* R19: a publish is retracted from all who have it, by the id of its first notification. */
+#include "tests/unit/store/items.h"
+#include "tests/unit/store/topics.h"
+
+static struct msg_created create_for(struct desk *d, const char *const *names, uint32_t n)
+{
+    struct buf users;
+    buf_init(&users, 1000);
+    for (uint32_t i = 0; i < n; i++)
+        mp_put_str(&users, bytes_of(names[i]));
+    struct msg a = ask(d, create_of(&users, n));
+    buf_fini(&users);
+    assert_int_equal(a.id, MSG_created);
+    assert_int_equal(a.created.status, ERR_OK);
+    return a.created;
+}
+
+static struct msg_unpublished retract(struct desk *d, uint64_t at_ms, uint64_t seq)
+{
+    char id[ID_SIZE];
+    id_at(at_ms, seq, id);
+    struct msg a = ask(d, (struct msg){.id = MSG_unpublish, .unpublish = {.id = {id, sizeof id}}});
+    assert_int_equal(a.id, MSG_unpublished);
+    return a.unpublished;
+}
+
+static uint64_t has(struct desk *d, const char *user)
+{
+    return snapshot(d, user, 0, 0).unread;
+}
+
+static const char *const trio[] = {"ann", "bob", "cleo"};
+
+static void all_of_it_and_nothing_else(void **state)
+{
+    struct desk *d = *state;
+    create_for(d, trio, 3);
+    struct msg_created mine = create_for(d, trio, 3);
+    struct msg_created behind = create_for(d, trio, 1);
+    assert_int_equal(retract(d, mine.at_ms, mine.first_seq + 1).status,
+                     ERR_NOT_FOUND); /* not the first */
+    assert_int_equal(retract(d, mine.at_ms + 1, mine.first_seq).status,
+                     ERR_NOT_FOUND); /* made up */
+    struct msg_unpublished done = retract(d, mine.at_ms, mine.first_seq);
+    assert_int_equal(done.status, ERR_OK);
+    assert_int_equal(done.count, 3);
+    assert_int_equal(done.seq, d->requests.state.head);
+    assert_int_equal(has(d, "ann"), 2);
+    assert_int_equal(has(d, "bob"), 1);
+    assert_int_equal(has(d, "cleo"), 1);
+    struct msg_entry e = newest_of(d, "bob");
+    assert_int_equal(e.kind, ENTRY_removed);
+    assert_int_equal(e.what, REMOVED_retracted);
+    assert_int_equal(e.unread, 1);
+    assert_int_equal(retract(d, mine.at_ms, mine.first_seq).status, ERR_NOT_FOUND); /* once */
+    assert_int_equal(retract(d, behind.at_ms, behind.first_seq).count, 1);
+    assert_int_equal(has(d, "ann"), 1);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* The first one is gone, by its user and from the log; another has moved, and its body with it. */
+static void what_is_left_of_it(void **state)
+{
+    struct desk *d = *state;
+    d->limits.log_bytes = 1;
+    desk_stop(d);
+    desk_start(d);
+    create_one(d, "ann", TYPE_activity, 0);
+    struct msg_created mine = create_for(d, trio, 3);
+    char ids[2][ID_SIZE];
+    id_at(mine.at_ms, mine.first_seq, ids[0]);
+    id_at(mine.at_ms, mine.first_seq + 1, ids[1]);
+    mark_ids(d, "ann", MARK_delete, (struct bytes){ids[0], ID_SIZE});
+    struct msg_mark snooze = mark_of("bob", MARK_snooze, (struct bytes){ids[1], ID_SIZE});
+    snooze.until_ms = d->now.wall_ms + 1000;
+    assert_int_equal(mark_ask(d, snooze).status, ERR_OK);
+    d->now.wall_ms += 1000;
+    assert_int_equal(has(d, "bob"), 1); /* it has woken, at another pos */
+    for (int i = 0; i < 600; i++)
+        create_one(d, "zoe", TYPE_activity, 0);
+    notifier_keeps(d);
+    create_one(d, "zoe", TYPE_activity, 0);
+    create_one(d, "zoe", TYPE_activity, 0);
+    assert_true(d->requests.state.meta.trimmed > mine.first_seq + 10);
+    assert_int_equal(recount(d, NULL), 0);
+    assert_int_equal(retract(d, mine.at_ms, mine.first_seq).count, 2);
+    assert_int_equal(has(d, "ann"), 1);
+    assert_int_equal(has(d, "bob"), 0);
+    assert_int_equal(has(d, "cleo"), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+static void a_damaged_inbox_keeps_nobody_from_it(void **state)
+{
+    struct desk *d = *state;
+    struct msg_created mine = create_for(d, trio, 3);
+    damage(d, TABLE_topics, BYTES("user:bob:notifications"));
+    assert_int_equal(retract(d, mine.at_ms, mine.first_seq).count, 2);
+    assert_int_equal(has(d, "ann"), 0);
+    assert_int_equal(has(d, "cleo"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RULE("R19: all of a publish goes, and nothing else", all_of_it_and_nothing_else),
+        RULE("R19: what is left of it goes, wherever it is", what_is_left_of_it),
+        RULE("R19: a damaged inbox keeps nobody from it", a_damaged_inbox_keeps_nobody_from_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
