@@ -158,7 +158,7 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
     if (in->binary) {
         reply_error(s, c, in, in->join_ref, "an inbox takes no binary payload");
     } else if (marking_pushed(in->event, &marking)) {
-        struct marker by = {user, c->shown, s->wall_ms};
+        struct marker by = {.user = user, .shown = c->shown, .wall_ms = s->wall_ms};
         if (marking_read(&request, &marking, &by, in->payload, &s->scratch, &why))
             ask_for(s, c, in, &request);
     } else if (bytes_is(in->event, "list")) {

@@ -28,10 +28,7 @@ static void refuse(struct session *s, struct request *r, enum err e)
 
 static uint64_t ask_for(struct session *s, struct msg *m, struct ask_waiter w)
 {
-    /* "All" would be another all the second time: it may have been done, and more have come since. */
-    bool again = m->id != MSG_mark_all || m->mark_all.up_to != UP_TO_NEWEST ||
-                 m->mark_all.op_id.n > 0;
-    return ask(s->store, m, s->now_ms, s->settings->request_ms, again, w);
+    return ask(s->store, m, s->now_ms, s->settings->request_ms, marking_repeats(m), w);
 }
 
 /* ---- pages ---- */

@@ -41,7 +41,8 @@ struct draft {
     struct bytes id, ids, until, up_to, category, only_read, op_id, observed_seq;
 };
 
-static bool read_draft(struct draft *d, struct bytes json, const char *allowed, struct problem *why)
+static bool read_draft(struct draft *d, struct bytes json, bool batch, const char *allowed,
+                       struct problem *why)
 {
     const struct {
         const char *name;
@@ -63,7 +64,7 @@ static bool read_draft(struct draft *d, struct bytes json, const char *allowed, 
             i++;
         if (i < sizeof members / sizeof *members)
             *members[i].to = value;
-        else if (!json_key_is(key, "user"))
+        else if (!json_key_is(key, batch ? "op" : "user"))
             return problem_unknown(why, key, allowed);
     }
     return true;
@@ -191,7 +192,7 @@ bool marking_read(struct msg *m, const struct marking *k, const struct marker *b
                   struct bytes json, struct arena *scratch, struct problem *why)
 {
     struct draft d = {0};
-    if (!field_object(json, why) || !read_draft(&d, json, allowed_of(k, k->by_ids), why))
+    if (!field_object(json, why) || !read_draft(&d, json, by->batch, allowed_of(k, k->by_ids), why))
         return false;
     bool by_ids = k->by_ids && (!k->all || d.ids.n > 0 || d.id.n > 0);
     if (!fits(k, by_ids, &d, why))
@@ -211,6 +212,12 @@ bool marking_read(struct msg *m, const struct marking *k, const struct marker *b
                read_common(&d, &m->mark_all.op_id, &m->mark_all.observed_seq, scratch, why);
     }
     return good && (!scratch->overflowed || problem_set(why, "", "is too large"));
+}
+
+/* "All" would be another all the second time: it may have been done, and more have come since. */
+bool marking_repeats(const struct msg *m)
+{
+    return m->id != MSG_mark_all || m->mark_all.up_to != UP_TO_NEWEST || m->mark_all.op_id.n > 0;
 }
 
 bool marking_refused(enum err e, struct problem *why)

@@ -22,12 +22,16 @@ struct marker {
     struct bytes user;
     uint64_t shown;   /* `up_to` where none is named; UP_TO_NEWEST: all that is there then */
     uint64_t wall_ms; /* for an end of snoozing */
+    bool batch;       /* the body names its own push, as `op` */
 };
 
 /* {"ids":[..],"until":..,"op_id":..,"observed_seq":..}, or {"up_to":..,"category":..,"only_read":..,..}.
  * False: `why` says which field and what is allowed. */
 bool marking_read(struct msg *m, const struct marking *k, const struct marker *by,
                   struct bytes json, struct arena *scratch, struct problem *why);
+
+/* Doing it twice does no harm. */
+bool marking_repeats(const struct msg *m);
 
 /* What of the request the store refuses; false: the reason is another. */
 bool marking_refused(enum err e, struct problem *why);

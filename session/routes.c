@@ -6,6 +6,7 @@
 #include "session/api.h"
 #include "session/asks.h"
 #include "session/auth.h"
+#include "session/batch.h"
 #include "session/erase.h"
 #include "session/export.h"
 #include "session/heads.h"
@@ -107,6 +108,7 @@ static const struct route {
     {"/api/notifications", HTTP_POST, api_create, api_admit, SCOPE_create},
     {"/api/notifications", HTTP_GET, inbox_get_list, NULL, SCOPE_read},
     {"/api/notifications/count", HTTP_GET, inbox_get_count, NULL, SCOPE_read},
+    {"/api/notifications/batch", HTTP_POST, batch_post, api_admit, SCOPE_create},
     {"/api/notifications/{}", HTTP_POST, inbox_post_mark, api_admit,
      SCOPE_create}, /* MARKS says which */
     {"/api/notifications/{}", HTTP_GET, inbox_get_one, NULL, SCOPE_read},

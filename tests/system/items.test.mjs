@@ -224,4 +224,49 @@ check('R11: what has a dedupe_key that an inbox had is not made again', async ()
   assert.equal((await belfry.create(user, 'y', { dedupe_key: 'order 8' })).deduped, true);
 });
 
+check('a batch: one after the other, each with its result; one that is wrong stops no other', async () => {
+  const user = someone();
+  const ids = [];
+  for (let i = 0; i < 4; i++) ids.push((await belfry.create(user, `n${i}`)).id);
+  const batch = (body, headers = {}) => belfry.post('/api/notifications/batch', body, belfry.token(user), { headers });
+  const ops = [
+    { op: 'mark_read', ids: [ids[0], ids[1]], op_id: 'a' },
+    { op: 'mark_unread', id: ids[0], op_id: 'b' },
+    { op: 'fly', ids },
+    { op: 'archive', ids: ['x'] },
+    { op: 'archive', ids: [ids[3]], op_id: 'c' },
+    { op: 'mark_all_read', up_to: 0, op_id: 'd' },
+    { op: 'delete', ids: [ids[3], ids[3]], op_id: 'e' },
+    { op: 'archive', ids: [ids[0]], op_id: 'c' },
+  ];
+  const { status, json } = await batch({ ops });
+  assert.equal(status, 200);
+  assert.deepEqual(json.results.map((one) => [one.status, one.field]),
+    [[200, undefined], [200, undefined], [400, 'op'], [400, 'ids[0]'], [200, undefined], [200, undefined], [200, undefined], [422, 'op_id']]);
+  assert.deepEqual(json.results.filter((one) => one.status === 200).map((one) => one.unread_count), [2, 3, 2, 2, 2]);
+  assert.deepEqual([json.results[6].changed, json.results[6].unknown], [[ids[3]], [ids[3]]]);
+  const { seq } = await belfry.count(user);
+  assert.deepEqual((await batch({ ops })).json, json, 'R7: sent again it does nothing');
+  assert.equal((await belfry.count(user)).seq, seq);
+  for (const [body, field] of [[{}, 'ops'], [{ ops: [] }, 'ops'], [{ ops: {} }, 'ops'], [{ ops: Array(101).fill(ops[0]) }, 'ops'], [{ ops, colour: 1 }, 'colour']]) {
+    const answer = await batch(body);
+    assert.deepEqual([answer.status, answer.json.field], [400, field]);
+  }
+  assert.equal((await batch({ ops: Array(100).fill({ op: 'mark_seen', ids, op_id: 'z' }) })).json.results.length, 100);
+  assert.deepEqual((await batch({ ops: [7, null, { op: 5 }] })).json.results.map((one) => one.status), [400, 400, 400]);
+});
+
+check('a batch while the store is away: what has no answer stops the rest, and all of it may be sent again', async () => {
+  const user = someone();
+  const ids = [];
+  for (let i = 0; i < 2; i++) ids.push((await belfry.create(user, `n${i}`)).id);
+  const ops = [{ op: 'mark_read', ids: [ids[0]], op_id: 'r' }, { op: 'mark_unread', ids: [ids[0]], op_id: 'u' }];
+  const send = () => belfry.post('/api/notifications/batch', { ops }, belfry.token(user));
+  await belfry.signal('store', 'SIGSTOP');
+  const { json } = await send().finally(() => belfry.signal('store', 'SIGCONT'));
+  assert.deepEqual(json.results.map((one) => one.status), [503, 503]);
+  const again = await send();
+  assert.deepEqual(again.json.results.map((one) => [one.status, one.unread_count]), [[200, 1], [200, 2]]);
+});
+
 check('R2: whatever was done, the counts are what a recount gives', () => belfry.check());

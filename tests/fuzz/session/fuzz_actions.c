@@ -28,7 +28,7 @@ static bool mark(const char *push, struct msg *m, struct bytes json, struct aren
                  struct problem *why)
 {
     struct marking k;
-    struct marker by = {ANN, 7, 1700000000000};
+    struct marker by = {ANN, 7, 1700000000000, false};
     ENSURE(marking_pushed(bytes_of(push), &k));
     return marking_read(m, &k, &by, json, scratch, why);
 }

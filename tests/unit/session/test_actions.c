@@ -90,7 +90,7 @@ static bool create_plain(struct bytes request)
 static bool mark(const char *push, struct bytes request)
 {
     struct marking k;
-    struct marker by = {BYTES("ann"), 77, NOW};
+    struct marker by = {BYTES("ann"), 77, NOW, false};
     arena_reset(&scratch);
     why = (struct problem){"", ""};
     assert_true(marking_pushed(bytes_of(push), &k));
@@ -702,7 +702,7 @@ static void a_full_arena_is_an_answer(void **state)
     (void)state;
     struct arena small;
     struct marking k;
-    struct marker by = {BYTES("ann"), 77, NOW};
+    struct marker by = {BYTES("ann"), 77, NOW, false};
     assert_true(marking_pushed(BYTES("mark_read"), &k));
     for (size_t cap = 0; cap < 20000; cap += 997) {
         arena_init(&small, cap);
