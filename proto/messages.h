@@ -228,6 +228,17 @@ struct mp_list {
     F(u64, observed_seq, 0, "the newest seq that the asker knew; all ones: as it is now")          \
     F(str, op_id, KEY_MAX, "or empty")                                                             \
     F(bin, body_hash, 16, "the same op_id must bring the same")
+#define UPDATE_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(str, user, USER_MAX, "whose inbox")                                                          \
+    F(bin, id, 16, "of the item; NOT_FOUND when this inbox has none of it (any more)")             \
+    F(u64, rev, 0, "of the item that this was made of; LATER when it is another by now")           \
+    F(u64, expires_ms, 0, "wall clock of its end; 0: none")                                        \
+    F(str, content, CONTENT_MAX, "JSON object: type, title, body, data")                           \
+    F(str, category, CATEGORY_MAX, "or empty; also in `content`")                                  \
+    F(u64, what, 0, "what is changed: bits of enum item_field")                                    \
+    F(str, op_id, KEY_MAX, "or empty")                                                             \
+    F(bin, body_hash, 16, "the same op_id must bring the same")
 #define CHANGED_FIELDS(F)                                                                          \
     ANSWER(F)                                                                                      \
     INBOX_STATE(F)                                                                                 \
@@ -512,6 +523,8 @@ struct mp_list {
     M(4, drift, DRIFT_FIELDS, "a count that is wrong, in lists")                                   \
     M(10, create, CREATE_FIELDS, "session -> store: notification.create")                          \
     M(11, created, CREATED_FIELDS, "store -> session")                                             \
+    M(90, update, UPDATE_FIELDS,                                                                   \
+      "session -> store: notification.update: an item of other content")                           \
     M(14, changed, CHANGED_FIELDS, "store -> session: an inbox after an action")                   \
     M(15, expire, EXPIRE_FIELDS, "notifier -> store: notification.expire: all that are due")       \
     M(16, expired, EXPIRED_FIELDS, "store -> notifier")                                            \

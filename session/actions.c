@@ -3,6 +3,7 @@
 
 #include "lib/hash.h"
 #include "lib/json.h"
+#include "proto/items.h"
 #include "proto/topic.h"
 #include "proto/types.h"
 #include "session/view.h"
@@ -308,5 +309,88 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
         return false;
     m->create.content = buf_all(content);
     m->create.body_hash = fingerprint(json, scratch);
+    return !scratch->overflowed || problem_set(why, "", "is too large");
+}
+
+/* ---- updates ---- */
+
+/* What is to be other than it is. */
+static bool read_changes(struct draft *d, struct bytes json, struct problem *why)
+{
+    const struct {
+        const char *name;
+        struct bytes *to;
+    } members[] = {{"title", &d->title},
+                   {"body", &d->body},
+                   {"data", &d->data},
+                   {"category", &d->category},
+                   {"expires_at", &d->expires_at},
+                   {"expires_in", &d->expires_in}};
+    struct json in = json_over(json);
+    struct bytes key, value;
+    bool any = false;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &value)) {
+        size_t i = 0;
+        while (i < sizeof members / sizeof *members && !json_key_is(key, members[i].name))
+            i++;
+        if (i < sizeof members / sizeof *members)
+            *members[i].to = value;
+        else if (!json_key_is(key, "user"))
+            return problem_unknown(why, key,
+                                   "user, title, body, data, category, expires_at, expires_in");
+        any = any || i < sizeof members / sizeof *members;
+    }
+    return any || problem_set(why, "", "must name what is to change");
+}
+
+static uint64_t take(struct bytes *of, struct bytes other, enum item_field field)
+{
+    if (other.n == 0)
+        return 0;
+    *of = other;
+    return UINT64_C(1) << field;
+}
+
+static bool is_null(struct bytes value)
+{
+    return value.n > 0 && json_kind(value) == 'n';
+}
+
+/* An end, or none any more. */
+static bool read_other_end(struct msg_create *c, const struct draft *changes, uint64_t wall_ms,
+                           struct arena *scratch, struct problem *why)
+{
+    if (is_null(changes->expires_at) && changes->expires_in.n == 0) {
+        c->expires_ms = 0;
+        return true;
+    }
+    return read_expiry(c, changes, wall_ms, scratch, why);
+}
+
+bool action_update(struct msg *m, struct bytes json, const struct msg_item *old, uint64_t wall_ms,
+                   struct buf *content, struct arena *scratch, struct problem *why)
+{
+    struct draft d = {0}, changes = {0};
+    struct msg_create c = {.type = old->type, .expires_ms = old->expires_ms};
+    *m = (struct msg){.id = MSG_update, .update = {.rev = old->rev}};
+    if (!field_object(json, why) || !read_changes(&changes, json, why) ||
+        !read_draft(&d, old->content, why))
+        return false;
+    m->update.what = take(&d.title, changes.title, FIELD_NO_title) |
+                     take(&d.body, changes.body, FIELD_NO_body) |
+                     take(&d.data, changes.data, FIELD_NO_data) |
+                     take(&d.category, changes.category, FIELD_NO_category);
+    if (changes.expires_at.n + changes.expires_in.n > 0)
+        m->update.what |= 1 << FIELD_NO_expires_at;
+    bool category = d.category.n > 0 && !is_null(d.category);
+    if (!read_other_end(&c, &changes, wall_ms, scratch, why) ||
+        (category && !field_category(d.category, &c.category, scratch, why)) ||
+        !write_content(content, &c, &d, scratch, why))
+        return false;
+    m->update.expires_ms = c.expires_ms;
+    m->update.category = c.category;
+    m->update.content = buf_all(content);
+    m->update.body_hash = fingerprint(json, scratch);
     return !scratch->overflowed || problem_set(why, "", "is too large");
 }

@@ -63,6 +63,7 @@ bool api_json_body(struct session *s, struct request *r)
 bool api_about(struct session *s, struct request *r, const struct who *who, struct bytes named,
                struct bytes *user)
 {
+    *user = (struct bytes){0};
     struct bytes self = {NULL, 0};
     if (who->kind == WHO_user)
         self = bytes_of(who->token.sub);

@@ -282,6 +282,7 @@ static struct request *request_new(struct session *s, struct MHD_Connection *mhd
     r->method = r->head || strcmp(method, "GET") == 0 ? HTTP_GET
                 : strcmp(method, "POST") == 0         ? HTTP_POST
                 : strcmp(method, "PUT") == 0          ? HTTP_PUT
+                : strcmp(method, "PATCH") == 0        ? HTTP_PATCH
                 : strcmp(method, "DELETE") == 0       ? HTTP_DELETE
                 : strcmp(method, "OPTIONS") == 0      ? HTTP_OPTIONS
                                                       : HTTP_other;
@@ -325,7 +326,7 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *mhd, con
     if (r->response)
         return r->refused ? MHD_YES : queue(r); /* resumed with an answer */
     if (*data_n > 0) {
-        if (r->method == HTTP_POST || r->method == HTTP_PUT)
+        if (http_has_body(r->method))
             buf_add(&r->body, data, *data_n);
         *data_n = 0;
         return MHD_YES;

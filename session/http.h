@@ -16,7 +16,21 @@
 struct MHD_Connection;
 struct MHD_Response;
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_OPTIONS, HTTP_other };
+enum http_method {
+    HTTP_GET,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_other
+};
+
+/* A request of this method has a body that somebody may take. */
+static inline bool http_has_body(enum http_method method)
+{
+    return method == HTTP_POST || method == HTTP_PUT || method == HTTP_PATCH;
+}
 
 /* Where a long-poll waits, so that it can be found when its client leaves. */
 struct poll_place {

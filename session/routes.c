@@ -22,6 +22,7 @@
 #include "session/revoke.h"
 #include "session/revoked.h"
 #include "session/topics.h"
+#include "session/update.h"
 #include "session/upgrade.h"
 
 #include <microhttpd.h>
@@ -112,6 +113,7 @@ static const struct route {
     {"/api/notifications/{}", HTTP_POST, inbox_post_mark, api_admit,
      SCOPE_create}, /* MARKS says which */
     {"/api/notifications/{}", HTTP_GET, inbox_get_one, NULL, SCOPE_read},
+    {"/api/notifications/{}", HTTP_PATCH, update_patch, api_admit, SCOPE_create},
     {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read},
     {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create},
     {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create},
@@ -174,20 +176,20 @@ static bool takes(const struct route *route, enum http_method method)
 
 static const char *method_name(enum http_method method)
 {
-    static const char *const names[] = {"GET", "POST", "PUT", "DELETE", "OPTIONS", ""};
+    static const char *const names[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", ""};
     return names[method];
 }
 
 bool routes_admit(struct session *s, struct request *r)
 {
-    if (r->method != HTTP_POST && r->method != HTTP_PUT)
+    if (!http_has_body(r->method))
         return true; /* what comes as a body is dropped */
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (path_is(routes[i].path, r) && takes(&routes[i], r->method) && routes[i].admit) {
             r->scope = routes[i].scope;
             return routes[i].admit(s, r);
         }
-    if (r->method == HTTP_PUT)
+    if (r->method != HTTP_POST)
         return true;     /* dropped, too */
     routes_handle(s, r); /* whatever it is, it needs no body */
     return false;

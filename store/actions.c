@@ -24,6 +24,7 @@ bool action_known(enum msg_id id)
     case MSG_create:
     case MSG_mark:
     case MSG_mark_all:
+    case MSG_update:
     case MSG_expire:
     case MSG_publish:
     case MSG_member:
@@ -55,6 +56,8 @@ uint64_t action_weight(const struct msg *m)
         return 1 + m->mark.ids.n / ID_SIZE / (m->mark.what == MARK_unsnooze ? 1 : 4);
     case MSG_mark_all:
         return m->mark_all.what == MARK_archive ? WORK_WEIGHT / 2 : 1;
+    case MSG_update:
+        return 1 + m->update.content.n / 4096;
     case MSG_expire:
         return EXPIRE_WEIGHT;
     case MSG_publish:
@@ -242,6 +245,24 @@ static enum err mark_all(struct work *w, const struct msg_mark_all *m, struct bu
     return ERR_OK;
 }
 
+static enum err update(struct work *w, const struct msg_update *m, struct buf *answer)
+{
+    struct idem_key k = {MSG_update, m->user, m->op_id, m->body_hash};
+    enum err e = idem_repeat(w, &k, m->req, answer);
+    if (e != ERR_NOT_FOUND)
+        return e;
+    struct topic *in;
+    e = open_user(w, m->user, &in);
+    if (!e)
+        e = inbox_update(w, in, m);
+    if (e)
+        return e;
+    struct msg done = changed_of(m->req, in);
+    done.changed.changed = m->id;
+    idem_answer(w, &k, &done, answer);
+    return ERR_OK;
+}
+
 static enum err expire(struct work *w, const struct msg_expire *m, struct buf *answer)
 {
     uint64_t next_ms, scheduled_ms;
@@ -325,6 +346,8 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return mark(w, &m->mark, answer);
     case MSG_mark_all:
         return mark_all(w, &m->mark_all, answer);
+    case MSG_update:
+        return update(w, &m->update, answer);
     case MSG_expire:
         return expire(w, &m->expire, answer);
     case MSG_publish:

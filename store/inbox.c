@@ -278,6 +278,45 @@ struct received inbox_create(struct work *w, struct topic *in, const struct msg_
     return got;
 }
 
+static enum err may_update(struct work *w, const struct topic *in, const struct msg_update *m,
+                           struct item *item)
+{
+    struct msg_item told;
+    if (m->id.n != ID_SIZE || m->what >> ITEM_FIELDS_COUNT)
+        return ERR_INVALID;
+    enum err e = item_of_id(w->txn, &in->row, (const uint8_t *)m->id.p, item);
+    if (!e)
+        e = item_tell(w->txn, in, item, &told);
+    if (e)
+        return e;
+    if (!inbox_takes(item->row.type, m->content))
+        return ERR_INVALID;
+    if (told.rev != m->rev)
+        return ERR_LATER;
+    if (m->expires_ms != 0 && m->expires_ms <= w->now_ms)
+        return ERR_TOO_OLD;
+    return category_fits(in, m->category) ? ERR_OK : ERR_FULL;
+}
+
+enum err inbox_update(struct work *w, struct topic *in, const struct msg_update *m)
+{
+    struct item item, after;
+    struct msg_entry e = {
+        .kind = ENTRY_updated, .op_id = m->op_id, .what = m->what, .content = m->content};
+    enum err err = may_update(w, in, m, &item);
+    if (err)
+        return err;
+    struct category *c = m->category.n > 0 ? category_make(w, in, m->category) : NULL;
+    after = item;
+    after.row.rev = after.row.content = w->state.head + 1;
+    after.row.expires_ms = m->expires_ms;
+    after.row.category = c ? c->no : 0;
+    item_recount(in, &item, &after);
+    append_item(w, in, &after, &e);
+    item_rewrite(w, in, &item, &after);
+    return ERR_OK;
+}
+
 void inbox_wake(struct work *w, struct topic *in, const struct item *item, struct bytes op_id)
 {
     struct item woken = *item;

@@ -57,6 +57,10 @@ bool inbox_keeps(const struct work *w, enum why_not why);
 enum err inbox_remove(struct work *w, struct topic *in, uint64_t birth, enum removed_why why);
 struct received inbox_create(struct work *w, struct topic *in, const struct msg_create *m);
 
+/* Other content in the same place. OK; NOT_FOUND: it is not there (any more); LATER: it is another by now
+ * than `rev` says; TOO_OLD: its end has come; FULL: one category too many; INVALID or WORLD. */
+enum err inbox_update(struct work *w, struct topic *in, const struct msg_update *m);
+
 /* A snoozed item comes back, unread, at a pos of its own. Its body can be read. */
 void inbox_wake(struct work *w, struct topic *in, const struct item *item, struct bytes op_id);
 

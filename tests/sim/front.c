@@ -587,10 +587,11 @@ static void take_call(struct session *s, struct http_request *q)
 {
     q->state = CALL_there;
     q->r = (struct request){.s = s, .path = q->path};
-    q->r.method = strcmp(q->method, "GET") == 0    ? HTTP_GET
-                  : strcmp(q->method, "POST") == 0 ? HTTP_POST
-                  : strcmp(q->method, "PUT") == 0  ? HTTP_PUT
-                                                   : HTTP_DELETE;
+    q->r.method = strcmp(q->method, "GET") == 0     ? HTTP_GET
+                  : strcmp(q->method, "POST") == 0  ? HTTP_POST
+                  : strcmp(q->method, "PUT") == 0   ? HTTP_PUT
+                  : strcmp(q->method, "PATCH") == 0 ? HTTP_PATCH
+                                                    : HTTP_DELETE;
     q->r.body = q->body; /* lent: it is freed with the call */
     arena_reset(&s->scratch);
     if (!routes_admit(s, &q->r))

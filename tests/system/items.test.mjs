@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 
-import { Belfry, checked } from '../lib/belfry.mjs';
+import { bearer, Belfry, checked } from '../lib/belfry.mjs';
 import { closing, openTab, transports } from '../lib/phoenix.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -222,6 +222,56 @@ check('R11: what has a dedupe_key that an inbox had is not made again', async ()
   const once = await belfry.create(user, 'x', { dedupe_key: 'order 8' }, key);
   assert.deepEqual(await belfry.create(user, 'x', { dedupe_key: 'order 8' }, key), once); // a repeat is the first answer
   assert.equal((await belfry.create(user, 'y', { dedupe_key: 'order 8' })).deduped, true);
+});
+
+for (const transport of transports) {
+  check(`PATCH: what a notification says changes in its place, ${transport}`, async (t) => {
+    const user = someone();
+    const tab = await openTab(belfry, user, { transport });
+    closing(t, tab);
+    const { id } = await belfry.create(user, 'draft', { body: 'b', data: { n: 1 }, category: 'work' });
+    await belfry.create(user, 'another');
+    await tab.push('mark_read', { ids: [id] });
+    const patch = (body, headers = {}) => belfry.request('PATCH', `/api/notifications/${id}`, { body: { user, ...body }, headers: { ...bearer(belfry.apiKey), ...headers } });
+    const before = (await belfry.get(`/api/notifications/${id}`, belfry.token(user))).json.notification;
+    const { status, json } = await patch({ title: 'final', data: { n: 2 } });
+    assert.deepEqual([status, json.changed, json.unread_count], [200, [id], 1], JSON.stringify(json));
+    await tab.until('told', () => tab.inbox.get(id).title === 'final');
+    const told = tab.events('notification:updated').at(-1).payload;
+    assert.deepEqual(told.fields, ['title', 'data']);
+    const after = (await belfry.get(`/api/notifications/${id}`, belfry.token(user))).json.notification;
+    assert.deepEqual(after, { ...before, title: 'final', data: { n: 2 }, rev: json.seq }); // the same pos, and read as it was
+    assert.deepEqual(told.notification, after);
+    await patch({ category: null, expires_in: 3600 });
+    const { by_category } = await belfry.count(user);
+    assert.deepEqual(by_category, {});
+    const soon = await patch({ expires_at: new Date(Date.now() + 600).toISOString(), title: 'ends' });
+    assert.equal(soon.status, 200, soon.text);
+    await tab.until('R12: its new end', () => tab.inbox.get(id) === undefined);
+    assert.equal((await patch({ title: 'too late' })).status, 404);
+    assert.deepEqual(tab.broken(), []);
+  });
+}
+
+check('PATCH: bad input names its field; a key repeats; at once each is done', async () => {
+  const user = someone();
+  const { id } = await belfry.create(user, 'one');
+  const patch = (body, headers = {}) => belfry.request('PATCH', `/api/notifications/${id}`, { body: { user, ...body }, headers: { ...bearer(belfry.apiKey), ...headers } });
+  const { seq } = await belfry.count(user);
+  for (const [body, field] of [[{ title: '' }, 'title'], [{ body: 7 }, 'body'], [{ data: [] }, 'data'], [{ category: '' }, 'category'], [{ expires_at: 'soon' }, 'expires_at'], [{ expires_at: '2001-01-01T00:00:00Z' }, 'expires_at'], [{ type: 'alert' }, 'type'], [{ to: 'bob' }, 'to'], [{ title: 't', colour: 1 }, 'colour']]) {
+    const { status, json } = await patch(body);
+    assert.deepEqual([status, json.field], [400, field], JSON.stringify(body));
+  }
+  assert.equal((await patch({})).status, 400);
+  assert.equal((await belfry.count(user)).seq, seq);
+  const key = { 'idempotency-key': `${user} p` };
+  const first = await patch({ title: 'two' }, key);
+  assert.deepEqual((await patch({ title: 'two' }, key)).json, first.json);
+  assert.equal((await patch({ title: 'three' }, key)).status, 422);
+  const both = await Promise.all([patch({ body: 'b' }), patch({ data: { d: 1 } })]);
+  assert.deepEqual(both.map((one) => one.status), [200, 200]);
+  const { notification } = (await belfry.get(`/api/notifications/${id}`, belfry.token(user))).json;
+  assert.deepEqual([notification.title, notification.body, notification.data], ['two', 'b', { d: 1 }]);
 });
 
 check('a batch: one after the other, each with its result; one that is wrong stops no other', async () => {

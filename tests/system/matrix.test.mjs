@@ -82,6 +82,7 @@ const calls = [
   ['GET /api/notifications/count', '/api/notifications/count?user=ann', null, ['ann', ...read]],
   ['GET /api/notifications/{}', `/api/notifications/${nothing}?user=ann`, null, ['ann', ...read]],
   ...marks.map((name) => ['POST /api/notifications/{}', `/api/notifications/${name}`, bodies[name] ?? { user: 'ann', ids: [nothing] }, ['ann', ...create]]),
+  ['PATCH /api/notifications/{}', `/api/notifications/${nothing}`, { user: 'ann', title: 't' }, create],
   ['POST /api/notifications/batch', '/api/notifications/batch', { user: 'ann', ops: [{ op: 'mark_all_read' }] }, ['ann', ...create]],
   ['GET /api/preferences', '/api/preferences?user=ann', null, ['ann', ...read]],
   ['PUT /api/preferences', '/api/preferences', { user: 'ann', mute: {} }, ['ann', ...create]],

@@ -422,6 +422,60 @@ static void a_number_is_used_again_at_once(void **state)
     buf_fini(&users);
 }
 
+/* ---- other content ---- */
+
+static struct msg_changed update(struct desk *d, uint64_t born, uint64_t pos, struct msg_update m)
+{
+    m.user = BYTES("ann");
+    m.id = id_of(born, pos);
+    m.body_hash = HASH_A;
+    struct msg a = ask(d, (struct msg){.id = MSG_update, .update = m});
+    assert_int_equal(a.id, MSG_changed);
+    return a.changed;
+}
+
+static void other_content_in_its_place(void **state)
+{
+    struct desk *d = *state;
+    uint64_t born = d->now.wall_ms, pos = create_in(d, "ann", "work");
+    create_one(d, "ann", TYPE_activity, 0);
+    mark_ids(d, "ann", MARK_read, id_of(born, pos));
+    struct msg_item item;
+    char id[ID_SIZE];
+    id_at(born, pos, id);
+    assert_int_equal(get_item(d, "ann", id, &item), ERR_OK);
+    struct msg_update m = {.rev = item.rev,
+                           .content = BYTES("{\"title\":\"other\"}"),
+                           .category = BYTES("home"),
+                           .expires_ms = born + 9000,
+                           .what = 1 << FIELD_NO_title,
+                           .op_id = BYTES("op")};
+    struct msg_changed c = update(d, born, pos, m);
+    assert_int_equal(c.status, ERR_OK);
+    assert_int_equal(c.unread, 1); /* it is read, as it was */
+    assert_int_equal(newest_of(d, "ann").kind, ENTRY_updated);
+    assert_int_equal(newest_of(d, "ann").what, m.what);
+    assert_int_equal(get_item(d, "ann", id, &item), ERR_OK);
+    assert_true(bytes_equal(item.content, m.content));
+    assert_int_equal(item.pos, pos);
+    assert_int_equal(item.rev, c.seq);
+    assert_int_not_equal(item.read_ms, 0);
+    assert_int_equal(recount(d, NULL), 0);
+    assert_int_equal(update(d, born, pos, m).seq, c.seq); /* a repeat */
+    m.op_id = (struct bytes){0};
+    assert_int_equal(update(d, born, pos, m).status, ERR_LATER); /* made of another */
+    m.rev = item.rev;
+    m.expires_ms = born;
+    assert_int_equal(update(d, born, pos, m).status, ERR_TOO_OLD);
+    m.what = UINT64_MAX;
+    assert_int_equal(update(d, born, pos, m).status, ERR_INVALID);
+    d->now.wall_ms = born + 9000; /* its new end */
+    m.what = 0;
+    assert_int_equal(update(d, born, pos, m).status, ERR_NOT_FOUND);
+    assert_int_equal(rows_of(d, TABLE_categories), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 /* ---- what arrives more than once ---- */
 
 static struct msg_created keyed(struct desk *d, const char *user, const char *collapse,
@@ -707,6 +761,7 @@ int main(void)
         RULE("R14: snoozed leaves and returns", snoozed_leaves_and_returns),
         RULE("R11: under a dedupe_key the first stays", the_first_stays),
         RULE("R15: under a collapse_key the newer takes the place", the_newer_takes_the_place),
+        OVER_BOTH(other_content_in_its_place),
         OVER_BOTH(each_inbox_by_itself),
         OVER_BOTH(the_archive_keeps),
         OVER_BOTH(deleted_is_gone),
