@@ -9,7 +9,7 @@ import { openBrowser } from '../lib/browser.mjs';
 import { fixture, openFixture } from '../lib/fixture.mjs';
 import { exact, openLive, shows, snapshot, unread } from '../lib/live.mjs';
 import { tapProxy } from '../lib/proxy.mjs';
-import { until } from '../lib/until.mjs';
+import { until, within } from '../lib/until.mjs';
 
 let belfry;
 let browser;
@@ -58,11 +58,15 @@ const shown = async (page) => {
 };
 
 check('unread, archive and back, delete, seen: at once, and on the other device', async (t) => {
-  const { ids, here, there, act } = await scene(t, 4);
+  const { user, ids, here, there, act, contexts } = await scene(t, 4);
   await act('markRead', [[ids[0], ids[1]]], [2, 'n3,n2,n1,n0']);
   await act('markUnread', [ids[1]], [3, 'n3,n2,n1,n0']);
   await act('archive', [[ids[3], ids[0]]], [2, 'n2,n1']);
+  const late = await openLive(contexts[1], belfry, user, { tabs: false });
+  assert.deepEqual(await shown(late), [2, 'n2,n1'], 'who comes now has not what is archived');
   await act('unarchive', [[ids[3], ids[0]]], [3, 'n3,n2,n1,n0']);
+  await exact(late, belfry, user);
+  assert.deepEqual(await shown(late), [3, 'n3,n2,n1,n0'], 'and gets it when it is brought back');
   await act('remove', [ids[2]], [2, 'n3,n1,n0']);
   assert.equal((await snapshot(here)).unseen, 1, 'what was read once is not news');
   await act('markSeen', [], [2, 'n3,n1,n0']);
@@ -159,7 +163,7 @@ check('its answer lost with the connection: it is done once, its promise ends, a
   await until('the answer is lost', () => lost === 1);
   await until('its event came all the same', () => page.evaluate(() => window.inbox.getSnapshot().pending === 0));
   proxy.cut();
-  assert.equal((await done).unread_count, 2);
+  assert.equal((await within('its promise ends', done)).unread_count, 2);
   await until('nothing is left on the disk', () => page.evaluate(async (who) => (await window.queue.load(who)).length === 0, user));
   await exact(page, belfry, user);
   assert.equal(lost, 1, 'it was not asked again');

@@ -137,6 +137,13 @@ test('an explicit unread beats the mark-all before it, and a mark-all after it t
   assert.deepEqual(inbox.list().map((n) => n.read_at), ['V', 'T']);
 });
 
+test('a mark over all leaves what it names as excepted, also on a page that comes later', () => {
+  const inbox = joined();
+  inbox.receive('notifications:all_read', { up_to: 5, at: 'T', except: ['n4', 'n3'], seq: 6, prev: 5, unread_count: 2 });
+  inbox.merge({ ...snapshot(5, 2, [note(3), note(2)]), next: null }, 4);
+  assert.deepEqual(inbox.list().map((n) => [n.id, n.read_at]), [['n5', 'T'], ['n4', null], ['n3', null], ['n2', 'T']]);
+});
+
 test('archived and back; snoozed comes back at another place with the same id', () => {
   const inbox = joined();
   inbox.receive('notification:archived', { ids: ['n5'], at: 'T', seq: 6, prev: 5, unread_count: 1 });
