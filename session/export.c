@@ -16,7 +16,7 @@
 enum { MEMBERSHIPS = 500, ITEMS = 50 };
 
 /* Where the items are that come one after the other. */
-static const enum item_place places[] = {PLACE_inbox};
+static const enum item_place places[] = {PLACE_inbox, PLACE_archive, PLACE_snoozed};
 enum { PLACES = sizeof places / sizeof *places };
 
 struct exporting {

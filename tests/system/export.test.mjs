@@ -43,6 +43,9 @@ check('GET /api/users/{id}/export: everything, once, and the end says how much',
   const made = [];
   for (let i = 0; i < 120; i++) made.push((await belfry.create('ann', `n${i}`)).id);
   await belfry.post('/api/notifications/mark-read', { ids: [made[5]] }, belfry.token('ann'));
+  const act = (what, body) => belfry.post(`/api/notifications/${what}`, body, belfry.token('ann'));
+  assert.equal((await act('archive', { ids: [made[7]] })).status, 200);
+  assert.equal((await act('snooze', { ids: [made[9]], until: new Date(Date.now() + 3600e3).toISOString() })).status, 200);
   for (let i = 0; i < 600; i += 100)
     await Promise.all(Array.from({ length: 100 }, (_, n) => belfry.member('PUT', `channel:${i + n}`, 'ann')));
   await belfry.request('PUT', '/api/preferences', { body: { mute: { categories: ['promo'] } }, headers: bearer(belfry.token('ann')) });
@@ -56,7 +59,9 @@ check('GET /api/users/{id}/export: everything, once, and the end says how much',
   assert.equal(all[0].user, 'ann');
   assert.equal(new Set(of('membership').map((line) => line.topic)).size, 600);
   assert.deepEqual(of('preferences')[0].preferences.mute.categories, ['promo']);
-  assert.deepEqual(of('notification').map((line) => line.notification.id), made.toReversed());
+  const aside = [made[7], made[9]]; // archived, and snoozed: behind the others
+  assert.deepEqual(of('notification').map((line) => line.notification.id),
+    [...made.toReversed().filter((id) => !aside.includes(id)), ...aside]);
   assert.deepEqual(of('notification').filter((line) => line.notification.read_at).map((line) => line.notification.title), ['n5']);
   assert.deepEqual(all.at(-1), { kind: 'end', memberships: 600, notifications: 120 });
   assert.equal((await belfry.get(at('ann'), belfry.token('ann'))).text.split('\n').length, text.split('\n').length);
