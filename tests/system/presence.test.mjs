@@ -497,6 +497,8 @@ check('what a meta may be', async (t) => {
   assert.deepEqual(rest, { deep: meta.deep, 'q"uote': 1 });
   assert.notEqual(phx_ref, 'x');
   assert.ok(Date.parse(online_at));
+  const [proto] = await mutes(t, topic, ['__proto__']); // would break the lists of older clients: looks on
+  assert.ok(!(await proto.frame('its state', (frame) => frame[3] === 'presence_state'))[4].hasOwnProperty('__proto__'));
   const nobody = await RawSocket.open(belfry.base, ''); // looks on, is not listed
   t.after(() => nobody.ws.terminate());
   await nobody.join(topic);
