@@ -18,6 +18,7 @@ const SOON_MS = 2000;
 const CONF = classes({
   'room:{id}': { join: 'anyone', presence: 1 },
   'few:{id}': { presence: 1, presence_max: 5 },
+  'some:{id}': { presence: 1, presence_max: 16 },
   'kept:{id}': { presence: 1, history: 10 },
   'dark:{id}': {},
   'club:{id}': { join: 'member', presence: 1 },
@@ -399,6 +400,20 @@ check('a room over its size is told in counts, and says so', async (t) => {
   await Promise.all([...joins, late].map((one) => new Promise((done) => one.socket.disconnect(done))));
   for (const one of [...more, ...few.slice(1)]) one.ws.terminate();
   await eve.sees('eve m0000', 4000);
+});
+
+check('a room just below its size is told in counts still, until it has fallen by an eighth', async (t) => {
+  const topic = fresh('some');
+  const [eve] = await visitors(t, topic, ['eve']);
+  const crowd = await mutes(t, topic, names('m', 16));
+  await until('told of 17', () => eve.counts.at(-1) === 17, 3000);
+  const states = eve.frames('presence_state').length;
+  for (const raw of crowd.slice(0, 2)) await raw.close();
+  await until('told of 15', () => eve.counts.at(-1) === 15, 3000);
+  assert.equal(eve.frames('presence_state').length, states);
+  await crowd[2].close();
+  await eve.sees(sorted(['eve', ...names('m', 16).slice(3)]), 3000);
+  assert.equal(eve.frames('presence_state').length, states + 1);
 });
 
 check('over HTTP: who is there, asked of any process', async (t) => {
