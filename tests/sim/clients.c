@@ -256,6 +256,10 @@ void clients_online(void)
 
 /* ---- what the plan wants */
 
+/* Of 8: what somebody does to one notification. */
+static const char *const marks[] = {"mark_read",   "mark_read", "mark_read", "mark_read",
+                                    "mark_unread", "mark_seen", "archive",   "delete"};
+
 bool client_step(const struct step *step)
 {
     struct client *c = &all[step->who % CLIENTS];
@@ -286,7 +290,7 @@ bool client_step(const struct step *step)
     case STEP_mark:
         if (inbox->state == SUB_joined && model_some_item(c->user, step->a, id)) {
             snprintf(text, sizeof text, "{\"ids\":[\"%s\"]}", id);
-            client_push(inbox, "mark_read", text, step->kind, 0);
+            client_push(inbox, marks[step->b % 8], text, step->kind, 0);
         }
         return true;
     case STEP_mark_all:

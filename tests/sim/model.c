@@ -15,11 +15,16 @@
 
 enum { FANOUT_OP = 0 };
 
+enum { TURNS = 24 };
+
 struct item {
     uint64_t pos, at_ms, expires_ms;
-    uint64_t read_seq, gone_seq; /* 0: not */
-    uint64_t op;                 /* FANOUT_OP: of a rule */
-    uint64_t source;             /* the message that a rule made it of; the broadcast that it is */
+    uint64_t turns[TURNS]; /* seqs at which it became read, unread, read, ... */
+    unsigned turns_n;
+    bool aside;        /* in the archive, from gone_seq on */
+    uint64_t gone_seq; /* from the list; 0: not */
+    uint64_t op;       /* FANOUT_OP: of a rule */
+    uint64_t source;   /* the message that a rule made it of; the broadcast that it is */
     bool counted;
     char id[ID_TEXT + 1];
 };
@@ -179,10 +184,29 @@ static bool live_at(const struct item *it, uint64_t seq)
     return it->pos <= seq && (it->gone_seq == 0 || it->gone_seq > seq);
 }
 
-static void read_one(struct inbox *in, struct item *it, uint64_t seq)
+static bool read_at(const struct item *it, uint64_t seq)
 {
-    it->read_seq = seq;
-    in->unread -= it->counted;
+    unsigned n = 0;
+    while (n < it->turns_n && it->turns[n] <= seq)
+        n++;
+    return n % 2 == 1;
+}
+
+static bool is_read(const struct item *it)
+{
+    return it->turns_n % 2 == 1;
+}
+
+static void turn(struct inbox *in, struct item *it, uint64_t seq)
+{
+    if (it->turns_n == TURNS) {
+        wrong("model", "it has no room for another reading of pos %llu",
+              (unsigned long long)it->pos);
+        return;
+    }
+    it->turns[it->turns_n++] = seq;
+    in->unread += it->counted && !is_read(it);
+    in->unread -= it->counted && is_read(it);
 }
 
 /* The title of all that back ends make: n and the number of the operation. */
@@ -267,27 +291,48 @@ static void arrived(struct inbox *in, unsigned topic, const struct msg_entry *e)
     in->unread += it.counted;
 }
 
+/* It leaves the list: for the archive, or for ever. */
+static void leaves(struct inbox *in, struct item *it, const struct msg_entry *e)
+{
+    if (e->kind == ENTRY_expired && (it->expires_ms == 0 || it->expires_ms > wall_ms()))
+        wrong("ended too early", "pos %llu", (unsigned long long)it->pos);
+    it->gone_seq = e->seq;
+    it->aside = e->kind == ENTRY_archived;
+    in->unread -= it->counted && !is_read(it);
+}
+
+static void one_id(struct inbox *in, struct item *it, const struct msg_entry *e)
+{
+    if (e->kind == ENTRY_seen)
+        return;
+    if (e->kind != ENTRY_read && e->kind != ENTRY_unread)
+        leaves(in, it, e);
+    else if (is_read(it) == (e->kind == ENTRY_read))
+        wrong("read twice", "seq %llu changes pos %llu to what it is", (unsigned long long)e->seq,
+              (unsigned long long)it->pos);
+    else
+        turn(in, it, e->seq);
+}
+
 static void ids(struct inbox *in, const struct msg_entry *e)
 {
     for (size_t i = 0; i < e->ids.n; i += ID_SIZE) {
         uint64_t pos = id_pos((const uint8_t *)e->ids.p + i);
         struct item *it = item_at(in, pos);
-        if (!it || !live_at(it, e->seq)) {
+        if (it && it->aside && e->kind != ENTRY_archived)
+            it->aside = e->kind == ENTRY_read || e->kind == ENTRY_unread || e->kind == ENTRY_seen;
+        else if (!it || !live_at(it, e->seq))
             wrong("changed what is not there", "seq %llu names pos %llu",
                   (unsigned long long)e->seq, (unsigned long long)pos);
-        } else if (e->kind == ENTRY_read) {
-            if (it->read_seq)
-                wrong("read twice", "seq %llu reads pos %llu again", (unsigned long long)e->seq,
-                      (unsigned long long)pos);
-            else
-                read_one(in, it, e->seq);
-        } else {
-            if (e->kind == ENTRY_expired && (it->expires_ms == 0 || it->expires_ms > wall_ms()))
-                wrong("ended too early", "pos %llu", (unsigned long long)pos);
-            it->gone_seq = e->seq;
-            in->unread -= it->counted && !it->read_seq;
-        }
+        else
+            one_id(in, it, e);
     }
+}
+
+static bool by_ids(enum entry_kind kind)
+{
+    return kind == ENTRY_read || kind == ENTRY_unread || kind == ENTRY_seen ||
+           kind == ENTRY_archived || kind == ENTRY_expired || kind == ENTRY_removed;
 }
 
 static void published(unsigned topic, const struct msg_entry *e)
@@ -375,13 +420,13 @@ static void commit(const struct msg_entry *e)
     struct inbox *in = &model.inboxes[topic];
     if (e->kind == ENTRY_created)
         arrived(in, topic, e);
-    else if (e->kind == ENTRY_read || e->kind == ENTRY_expired || e->kind == ENTRY_removed)
+    else if (by_ids((enum entry_kind)e->kind))
         ids(in, e);
-    else if (e->kind != ENTRY_all_read)
+    else if (e->kind != ENTRY_all_read && e->kind != ENTRY_all_seen)
         wrong("model", "it knows no entry of kind %llu", (unsigned long long)e->kind);
     for (unsigned i = 0; e->kind == ENTRY_all_read && i < in->n; i++)
-        if (in->items[i].pos <= e->pos && live_at(&in->items[i], e->seq) && !in->items[i].read_seq)
-            read_one(in, &in->items[i], e->seq);
+        if (in->items[i].pos <= e->pos && live_at(&in->items[i], e->seq) && !is_read(&in->items[i]))
+            turn(in, &in->items[i], e->seq);
     if (in->unread != e->unread)
         wrong("count", "at seq %llu %s has %llu unread, and the log says %llu",
               (unsigned long long)e->seq, users[topic], (unsigned long long)in->unread,
@@ -517,7 +562,7 @@ void model_page(const char *who, unsigned topic, uint64_t seq, uint64_t unread, 
                (!live_at(&box->items[at - 1], seq) || (before && box->items[at - 1].pos >= before)))
             at--;
         const struct item *it = at > 0 ? &box->items[--at] : NULL;
-        bool read = it && it->read_seq && it->read_seq <= seq;
+        bool read = it && read_at(it, seq);
         if (!it || !is_id(text_member(one, "id"), it)) {
             wrong("another list", "%s: the list at seq %llu", who, (unsigned long long)seq);
             return;

@@ -167,7 +167,7 @@ enum { STEPS_MAX = 700 };
     X(go, "goes offline, abruptly")                                                                \
     X(stall, "reads nothing for a while")                                                          \
     X(lose_poll, "will not see its next poll's answer")                                            \
-    X(mark, "marks one notification read")                                                         \
+    X(mark, "marks, archives or deletes one")                                                      \
     X(mark_all, "marks all read that it was shown")                                                \
     X(mark_up_to, "marks all read up to what it has")                                              \
     X(list, "asks for a page")                                                                     \

@@ -4,6 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "lib/json.h"
+#include "proto/types.h"
 #include "session/actions.h"
 #include "session/listing.h"
 #include "session/marking.h"
@@ -33,11 +34,19 @@ static bool mark(const char *push, struct msg *m, struct bytes json, struct aren
     return marking_read(m, &k, &by, json, scratch, why);
 }
 
+/* What an update is made of. */
+static const struct msg_item old = {
+    .rev = 7,
+    .type = TYPE_activity,
+    .content = {"{\"type\":\"activity\",\"title\":\"t\",\"body\":null,\"data\":{}}", 53}};
+
 static bool act(uint8_t which, struct msg *m, struct bytes json, struct problem *why)
 {
     struct arena *scratch = fuzz_arena(4 << 20);
     struct resume resume;
     struct bytes user;
+    if (which >= 250)
+        return action_update(m, json, &old, 1700000000000, &content, scratch, why);
     if (which % 6 == 4 && !json_valid(json))
         return problem_set(why, "", "a payload is checked before"); /* by phx_read_text() */
     switch (which % 6) {
