@@ -231,12 +231,13 @@ for (const transport of transports) {
     closing(t, tab);
     const { id } = await belfry.create(user, 'draft', { body: 'b', data: { n: 1 }, category: 'work' });
     await belfry.create(user, 'another');
+    await tab.until('both are there', () => tab.inbox.list().length === 2);
     await tab.push('mark_read', { ids: [id] });
     const patch = (body, headers = {}) => belfry.request('PATCH', `/api/notifications/${id}`, { body: { user, ...body }, headers: { ...bearer(belfry.apiKey), ...headers } });
     const before = (await belfry.get(`/api/notifications/${id}`, belfry.token(user))).json.notification;
     const { status, json } = await patch({ title: 'final', data: { n: 2 } });
     assert.deepEqual([status, json.changed, json.unread_count], [200, [id], 1], JSON.stringify(json));
-    await tab.until('told', () => tab.inbox.get(id).title === 'final');
+    await tab.until('told', () => tab.inbox.get(id)?.title === 'final');
     const told = tab.events('notification:updated').at(-1).payload;
     assert.deepEqual(told.fields, ['title', 'data']);
     const after = (await belfry.get(`/api/notifications/${id}`, belfry.token(user))).json.notification;
