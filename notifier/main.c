@@ -23,6 +23,10 @@ int main(int argc, char **argv)
     static const struct counter list[] = {NOTIFIER_COUNTERS(COUNTER_ROW)};
     struct start start = settings_start(argc, argv);
     const struct settings *s = &start.settings;
+    if (s->publish_to[0] && strncmp(s->publish_to, "ipc://", 6) != 0)
+        refuse("notifier/publish_to = \"%s\": must be ipc://...: what is between processes is not "
+               "encrypted, and stays on this machine",
+               s->publish_to);
     int signals = signals_take();
     paths_make(s);
     role_log(s, "notifier");

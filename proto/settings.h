@@ -105,7 +105,7 @@
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \
     S(u64, window, "notifier/window", 16, 100000, "5000", "entries under way from the store")      \
     S(str, publish_to, "notifier/publish_to", 0, 120, "",                                          \
-      "broker endpoint to publish to; empty: the one of this data folder")
+      "broker endpoint to publish to, ipc://PATH; empty: the one of this data folder")
 
 #define CONF_TYPE_str(member, max) char member[(max) + 1];
 #define CONF_TYPE_u64(member, max) uint64_t member;

@@ -195,13 +195,15 @@ bool routes_admit(struct session *s, struct request *r)
     return false;
 }
 
+#define MAY_SEND "authorization, content-type, idempotency-key, " CSRF_HEADER
+
 /* A page of another host asks whether it may ask. */
 static void preflight(struct session *s, struct request *r)
 {
     static const char *const may[] = {"Access-Control-Allow-Methods",
                                       "GET, POST, PUT, DELETE",
                                       "Access-Control-Allow-Headers",
-                                      "authorization, content-type, idempotency-key, " CSRF_HEADER,
+                                      MAY_SEND,
                                       "Access-Control-Max-Age",
                                       "3600",
                                       NULL};
