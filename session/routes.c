@@ -201,7 +201,7 @@ bool routes_admit(struct session *s, struct request *r)
 static void preflight(struct session *s, struct request *r)
 {
     static const char *const may[] = {"Access-Control-Allow-Methods",
-                                      "GET, POST, PUT, DELETE",
+                                      "GET, POST, PUT, PATCH, DELETE",
                                       "Access-Control-Allow-Headers",
                                       MAY_SEND,
                                       "Access-Control-Max-Age",
