@@ -111,7 +111,7 @@ static void next(struct session *s, struct batch *b)
     struct bytes op;
     while (json_element(&b->ops, &op)) {
         struct problem why = {0};
-        struct msg m;
+        struct msg m = {0};
         arena_reset(&s->scratch);
         if (b->away) {
             problem_set(&why, "", "was not tried: one before it has no answer");
