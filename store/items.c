@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/items.h"
 
+#include "lib/ensure.h"
 #include "proto/event.h"
 #include "proto/types.h"
 #include "store/broadcast.h"
@@ -164,7 +165,7 @@ enum err item_body(struct txn *t, const struct item *i, struct bytes *content)
 {
     struct msg_entry e = {0};
     struct bytes raw;
-    struct msg_item item;
+    struct msg_item item = {0};
     enum err err = log_get(t, item_content(i), &e, &raw);
     bool whole = e.kind == ENTRY_created || e.kind == ENTRY_broadcast;
     bool good = !err && (whole || entry_item(&e, &item));
@@ -179,7 +180,7 @@ enum err item_body(struct txn *t, const struct item *i, struct bytes *content)
 enum err item_has_body(struct txn *t, const struct topic_row *row, const struct msg_entry *e)
 {
     struct item item;
-    struct msg_item was;
+    struct msg_item was = {0};
     uint64_t birth = e->pos;
     if (e->kind == ENTRY_resurfaced || e->kind == ENTRY_updated)
         birth = !entry_item(e, &was) ? 0 : was.birth ? was.birth : was.pos;
@@ -318,6 +319,7 @@ static void moved(struct work *w, struct topic *in, const struct item *before,
 void item_rewrite(struct work *w, struct topic *in, const struct item *before,
                   const struct item *after)
 {
+    ENSURE(before || after);
     struct key was = key2(in->row.no, before ? before->pos : 0);
     struct key is = key2(in->row.no, after ? after->pos : 0);
     bool leaves = before &&
