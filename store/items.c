@@ -179,7 +179,7 @@ enum err item_body(struct txn *t, const struct item *i, struct bytes *content)
 
 enum err item_has_body(struct txn *t, const struct topic_row *row, const struct msg_entry *e)
 {
-    struct item item;
+    struct item item = {0};
     struct msg_item was = {0};
     uint64_t birth = e->pos;
     if (e->kind == ENTRY_resurfaced || e->kind == ENTRY_updated)
