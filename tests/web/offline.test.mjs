@@ -23,26 +23,38 @@ beforeEach(async () => {
 
 const read = (op_id, id) => ({ op_id, what: 'read', ids: [id], at: Date.now() });
 const ids = async () => (await queue.load(user)).map((op) => op.op_id);
+/** A server that answers each operation with this status; `seen` are those that it tried. */
 const answering = (status, seen = []) => async (url, { body, headers }) => {
-  const { op_id } = JSON.parse(body);
-  seen.push({ url, op_id, headers });
-  const code = typeof status === 'function' ? status(op_id) : status;
-  return { ok: code < 300, status: code };
+  const { ops, ...alone } = JSON.parse(body);
+  const results = [];
+  for (const op of ops ?? [alone]) {
+    seen.push({ url, headers, ...op });
+    results.push({ status: typeof status === 'function' ? status(op.op_id) : status });
+    if (results.at(-1).status >= 500) break;
+  }
+  const code = ops && status !== 401 && status !== 429 ? 200 : results[0].status;
+  return { ok: code < 300, status: code, json: async () => ({ results }) };
 };
 
-test('sent in order, each to its call, with the token and its op_id', async () => {
+test('sent in order, together or alone, with the token and each with its op_id', async () => {
   await queue.put(user, read('a', 'n1'));
   await queue.put(user, { op_id: 'b', what: 'read', up_to: 7, at: Date.now() });
   await queue.put(user, { op_id: 'c', what: 'archive', ids: ['n2'], at: Date.now() });
   const seen = [];
   assert.equal(await flush(answering(200, seen)), true);
-  assert.deepEqual(seen.map((one) => [one.url, one.op_id]), [
-    ['http://belfry.test/api/notifications/mark-read', 'a'],
-    ['http://belfry.test/api/notifications/mark-all-read', 'b'],
-    ['http://belfry.test/api/notifications/archive', 'c'],
+  assert.deepEqual(seen.map((one) => [one.url, one.op, one.op_id]), [
+    ['http://belfry.test/api/notifications/batch', 'mark_read', 'a'],
+    ['http://belfry.test/api/notifications/batch', 'mark_all_read', 'b'],
+    ['http://belfry.test/api/notifications/batch', 'archive', 'c'],
   ]);
   assert.equal(seen[0].headers.authorization, 'Bearer T');
   assert.deepEqual(await ids(), []);
+  await queue.put(user, read('d', 'n1'));
+  await flush(answering(200, seen));
+  assert.deepEqual([seen[3].url, seen[3].op_id], ['http://belfry.test/api/notifications/mark-read', 'd']);
+  for (let i = 0; i < 101; i++) await queue.put(user, read(`m${i}`, 'n1'));
+  assert.equal(await flush(answering(200, seen)), true);
+  assert.deepEqual([seen.at(-2).url, seen.at(-1).url, seen.at(-1).op_id], ['http://belfry.test/api/notifications/batch', 'http://belfry.test/api/notifications/mark-read', 'm100']);
 });
 
 for (const status of [500, 503, 507, 401, 429])
@@ -51,7 +63,7 @@ for (const status of [500, 503, 507, 401, 429])
     await queue.put(user, read('b', 'n2'));
     const seen = [];
     assert.equal(await flush(answering(status, seen)), false);
-    assert.equal(seen.length, 1);
+    assert.equal(seen.length, status >= 500 ? 1 : 2); // a call that is refused was not looked into
     assert.deepEqual(await ids(), ['a', 'b']);
     assert.equal(await flush(answering(200)), true);
     assert.deepEqual(await ids(), []);

@@ -6,11 +6,12 @@
  *
  * Beside it what the inbox showed last, with what was under way: a page that opens without a network shows
  * that. It is of no epoch: with a network everything is asked for anew, and nothing in it is taken for news. */
-import { callOf } from './ops.js';
+import { batchOf, callOf } from './ops.js';
 import { overlay } from './overlay.js';
 
 const KEPT_MS = 7 * 24 * 3600 * 1000;
 const MOST = 1000;
+const BATCH = 100; // of one call
 const SHOWN = 50; // notifications
 const NO_EPOCH = 1; // the server's are times in milliseconds
 const SHOWN_MS = 300; // after a change it is kept
@@ -76,19 +77,28 @@ async function load(user) {
   return entries.filter((one) => !old.includes(one)).map(({ op }) => op);
 }
 
-/** One after the other, as they were made. True: nothing is left to send. */
-async function send({ user, token, base }, fetch_) {
+/** What each was answered, as far as they were tried: {status}. */
+async function ask({ token, base }, ops, fetch_) {
+  const { path, body } = ops.length === 1 ? callOf(ops[0]) : batchOf(ops);
+  const answer = await fetch_(base + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    body: JSON.stringify(body),
+  });
+  return ops.length > 1 && answer.ok ? (await answer.json()).results : [{ status: answer.status }];
+}
+
+/** In the order in which they were made. True: nothing is left to send. */
+async function send(user, fetch_) {
   let left = false;
-  for (const op of await load(user)) {
-    const { path, body } = callOf(op);
-    const answer = await fetch_(base + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
-      body: JSON.stringify(body),
-    });
-    if (answer.ok) await remove(op.op_id);
-    else if (answer.status === 401 || answer.status >= 500 || answer.status === 429) return false; // all of them, later
-    else left = true; // it stays, and the others need not wait for it
+  for (let ops = await load(user.user); ops.length; ops = ops.slice(BATCH)) {
+    const part = ops.slice(0, BATCH);
+    const results = await ask(user, part, fetch_);
+    for (const [i, { status }] of results.entries())
+      if (status < 300) await remove(part[i].op_id);
+      else if (status === 401 || status >= 500 || status === 429) return false; // all of them, later
+      else left = true; // it stays, and the others need not wait for it
+    if (results.length < part.length) return false;
   }
   return !left;
 }

@@ -15,6 +15,12 @@ export function callOf(op) {
   return { path: `/api/notifications/${event.replaceAll('_', '-')}`, body: payload };
 }
 
+/** The same of several, which are done in their order. */
+export const batchOf = (ops) => ({
+  path: '/api/notifications/batch',
+  body: { ops: ops.map(pushOf).map(({ event, payload }) => ({ op: event, ...payload })) },
+});
+
 /** A name for an operation that no other has: by it the server does it once, however often it is told. */
 export const newId = () =>
   globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Math.random()}`; // no crypto where there is no https
