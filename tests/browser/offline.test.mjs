@@ -133,13 +133,12 @@ check('opened again without a network: what was there is shown, with what was do
   await kept(page, one.user, 3);
   await one.context.close();
   for (let i = 0; i < 2; i++) await belfry.create(one.user, `later${i}`);
-  await one.open();
+  await one.open(); // with a network for a moment: what waits may be sent in the background, or not
   await one.context.setOffline(true);
   const offline = await one.page(false);
   await badgeIs(offline, 3);
   await offline.locator('.belfry-bell > button').click();
   assert.deepEqual(await offline.locator('article').evaluateAll((all) => all.map((each) => each.classList.contains('read'))), [true, true, false, false, false]);
-  assert.match(await offline.locator('.connection').textContent(), /3 waiting/);
   await offline.locator('article:not(.read) .belfry-actions button').first().click();
   await badgeIs(offline, 2);
   await one.context.setOffline(false);
