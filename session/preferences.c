@@ -94,8 +94,9 @@ static bool read_minute(struct bytes value, const char *field, uint64_t *minute,
     for (int i = 0; good && i < 5; i++)
         good = i == 2 || (t.p[i] >= '0' && t.p[i] <= '9');
     if (good) {
-        int hour = (t.p[0] - '0') * 10 + t.p[1] - '0', min = (t.p[3] - '0') * 10 + t.p[4] - '0';
-        *minute = (uint64_t)(hour * 60 + min);
+        unsigned hour = (unsigned)((t.p[0] - '0') * 10 + t.p[1] - '0');
+        unsigned min = (unsigned)((t.p[3] - '0') * 10 + t.p[4] - '0');
+        *minute = hour * 60 + min;
         good = hour < 24 && min < 60;
     }
     return good || problem_set(why, field, "must be a time of the day like 22:00");

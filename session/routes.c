@@ -195,15 +195,14 @@ bool routes_admit(struct session *s, struct request *r)
     return false;
 }
 
-#define MAY_SEND "authorization, content-type, idempotency-key, " CSRF_HEADER
-
 /* A page of another host asks whether it may ask. */
 static void preflight(struct session *s, struct request *r)
 {
+    static const char allowed[] = "authorization, content-type, idempotency-key, " CSRF_HEADER;
     static const char *const may[] = {"Access-Control-Allow-Methods",
                                       "GET, POST, PUT, PATCH, DELETE",
                                       "Access-Control-Allow-Headers",
-                                      MAY_SEND,
+                                      allowed,
                                       "Access-Control-Max-Age",
                                       "3600",
                                       NULL};

@@ -741,7 +741,9 @@ const char *zmq_strerror(int why)
     return strerror(why);
 }
 
-int zmq_getsockopt(void *sock, int option, void *value, size_t *n) /* of a wait: the world's */
+/* Of a wait: the world's. libzmq writes through `n`. */
+int zmq_getsockopt(void *sock, int option, void *value,
+                   size_t *n) /* NOLINT(readability-non-const-parameter) */
 {
     (void)sock;
     (void)option;
