@@ -269,10 +269,16 @@ void conn_send_part(struct session *s, struct conn *c, struct frame *f)
     }
 }
 
+/* What waits behind the frame that is its turn: one page may be larger than all that may wait. */
+static uint64_t queued(const struct conn *c)
+{
+    return conn_waiting(c) > 0 ? c->out_bytes - conn_waiting_at(c, 0)->n : 0;
+}
+
 void conn_send(struct session *s, struct conn *c, struct frame *f)
 {
     uint64_t hard = 4 * s->settings->output_bytes;
-    if (conn_open(c) && (c->out_bytes > hard || conn_waiting(c) >= OUTPUT_FRAMES))
+    if (conn_open(c) && (queued(c) > hard || conn_waiting(c) >= OUTPUT_FRAMES))
         conn_close(s, c, CLOSE_slow_reader); /* only replies get here: the views have stopped */
     conn_send_part(s, c, f);
 }

@@ -7,7 +7,7 @@
  * Shape       a slot is either a WebSocket (fd) or a long-poll session (no fd; its frames are taken by
  *             polls). `generation` tells an old occupant from the present one.
  * Limits      settings->connections slots; output: soft at output_bytes (views stop sending), hard at
- *             four times that (the connection is closed as slow_reader).
+ *             four times that behind the first frame (the connection is closed as slow_reader).
  * Owner       a queued frame is referenced by the queue. */
 #pragma once
 

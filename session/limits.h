@@ -57,8 +57,9 @@
       close_idle)                                                                                  \
     X(output, "session/output_bytes", "bytes that wait for a client that does not read",           \
       "its topics stop, and are one sync when it reads", "`notifications:sync`", behind)           \
-    X(output_hard, "4 x session/output_bytes", "the same, with replies",                           \
-      "the client did not read", "1013 slow_reader", close_slow_reader)                            \
+    X(output_hard, "4 x session/output_bytes",                                                     \
+      "those behind the frame that is its turn, replies too", "the client did not read",           \
+      "1013 slow_reader", close_slow_reader)                                                       \
     X(stall, "session/stall_ms", "time that a client takes nothing", "the client did not read",    \
       "1013 slow_reader", close_slow_reader)                                                       \
     X(asks, "20000", "requests of a process that wait for the store",                              \

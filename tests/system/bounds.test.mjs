@@ -134,7 +134,7 @@ bound('a WebSocket that stops reading: one sync with the right count, and memory
   });
 
 bound('a WebSocket that never reads is closed after stall_ms, others are not',
-  { output_bytes: 65536, stall_ms: 1000 }, async (b, t) => {
+  { output_bytes: 8192, stall_ms: 1000 }, async (b, t) => {
     const tabs = await Promise.all(transports.map((transport) => openTab(b.belfry, 'stall', { transport })));
     closing(t, ...tabs);
     const idle = await b.joined('idle');
