@@ -67,8 +67,8 @@ static int allow(scmp_filter_ctx filter, const char *name)
 
 static int allow_sockets(scmp_filter_ctx filter, int family)
 {
-    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)family));
+    const struct scmp_arg_cmp is = {.op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)family};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is);
 }
 
 /* 0, or an errno, negative. */
