@@ -221,6 +221,9 @@ check('the buttons of a notification: by keyboard, what leaves can be brought ba
     await page.keyboard.press('Enter');
     await until(`${name}: it is back`, async () => (await titles()).includes(before.split(',')[1]));
     assert.equal(await undo.count(), 0);
+    // what was put aside comes back on top: shown at once where it was, and moved when the server has done it
+    const there = async () => (await belfry.inbox(page.user)).notifications.map((one) => one.title.slice(-2)).join();
+    await until(`${name}: in the server's order`, async () => (await titles()) === (await there()));
   }
   await press('Mark read');
   await until('it is read', async () => (await page.locator('.list article.read').count()) === 1);
