@@ -20,7 +20,7 @@ enum {
     BATCH_BYTES = 1 << 20, /* of one answer, but always at least a frame */
     ABORTED_MS = 5000,     /* after a poll that its client gave up, wait so long for the next */
     POST_MS = 5000,
-    LOST_MS = 1000,
+    LOST_MS = 3000,
 };
 
 /* Whoever waits for an answer: a request of ours, or one of another process. */
