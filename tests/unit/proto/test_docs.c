@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* docs/protocol.md: what stands below its marker is printed from the table of the messages, and this
- * test fails when it is not what the table says. `make docs` (--write FILE) prints it anew. What
- * stands above the marker is written by hand and kept. */
+/* docs/protocol.md, printed from the table of the messages. */
+#define PAGE "docs/protocol.md"
+#define TABLE "proto/messages.h"
+
 #include "tests/unit/edge.h"
+#include "tests/unit/page.h"
 
 #include "proto/event.h"
 #include "proto/topic.h"
 #include "proto/types.h"
-
-#define PAGE "docs/protocol.md"
-#define MARKER "<!-- printed by `make docs`: do not edit below -->\n"
-
-enum { PAGE_MAX_BYTES = 1 << 20 };
 
 static const char *const type_names[] = {"u64", "str", "bin", "list"};
 
@@ -107,68 +104,14 @@ static void number_tables(struct buf *out)
     }
 }
 
-/* The page as it should be: its own prose, then the tables. */
-static void print_page(struct buf *out, struct bytes present)
+static void print_below(struct buf *out)
 {
-    const char *marker = memmem(present.p, present.n, MARKER, strlen(MARKER));
-    if (!marker)
-        fail_msg("%s has no marker: %s", PAGE, MARKER);
-    buf_add(out, present.p, (size_t)(marker - present.p) + strlen(MARKER));
     number_tables(out);
     message_tables(out);
 }
 
-static void read_page(struct buf *out, const char *path)
-{
-    char chunk[4096];
-    FILE *f = fopen(path, "re");
-    if (!f)
-        fail_msg("%s is not there (tests run from the root of the tree)", path);
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
-        buf_add(out, chunk, n);
-    fclose(f);
-}
-
-static void the_page_says_what_the_table_says(void **state)
-{
-    (void)state;
-    struct buf present, want;
-    buf_init(&present, PAGE_MAX_BYTES);
-    buf_init(&want, PAGE_MAX_BYTES);
-    read_page(&present, PAGE);
-    print_page(&want, buf_all(&present));
-    assert_false(want.overflowed);
-    if (!bytes_equal(buf_all(&present), buf_all(&want)))
-        fail_msg("%s is not what proto/messages.h says: run `make docs`", PAGE);
-    buf_fini(&want);
-    buf_fini(&present);
-}
-
-static const char *write_to;
-
-static void write_page(void **state)
-{
-    (void)state;
-    struct buf present, page;
-    buf_init(&present, PAGE_MAX_BYTES);
-    buf_init(&page, PAGE_MAX_BYTES);
-    read_page(&present, write_to);
-    print_page(&page, buf_all(&present));
-    FILE *f = fopen(write_to, "we");
-    assert_non_null(f);
-    assert_int_equal(fwrite(page.p, 1, page.n, f), page.n);
-    fclose(f);
-    buf_fini(&page);
-    buf_fini(&present);
-}
-
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest check[] = {cmocka_unit_test(the_page_says_what_the_table_says)};
-    const struct CMUnitTest print[] = {cmocka_unit_test(write_page)};
-    if (argc == 3 && strcmp(argv[1], "--write") == 0) {
-        write_to = argv[2];
-        return cmocka_run_group_tests(print, NULL, NULL);
-    }
-    return cmocka_run_group_tests(check, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_page_says_what_the_table_says)};
+    return page_main(argc, argv, tests);
 }
