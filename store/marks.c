@@ -210,7 +210,6 @@ static enum err take_back(struct work *w, const struct topic *in, struct takes *
     while (!e && walk_next(&walk, &key, &value) && key_number(key, 0) == in->row.no &&
            key_number(key, 1) <= t->up_to) {
         struct item i;
-        uint8_t id[ID_SIZE];
         e = item_at(w->txn, &in->row, key_number(key, 1), &i);
         if (e == ERR_NOT_FOUND)
             e = record_damaged(w->txn, TABLE_unread, key);
@@ -221,8 +220,8 @@ static enum err take_back(struct work *w, const struct topic *in, struct takes *
         if (i.row.unread_seq <= t->observed_seq && t->go < MARK_UNREAD_MAX) {
             t->goes[t->go++] = i.pos;
         } else if (t->stay.n < sizeof w->ids[0]) {
-            item_id(&i, id);
-            add_id(&t->stay, w->ids[0], id);
+            item_id(&i, (uint8_t *)w->ids[0] + t->stay.n);
+            t->stay = (struct bytes){w->ids[0], t->stay.n + ID_SIZE};
         }
     }
     walk_close(&walk);
