@@ -68,13 +68,13 @@ static bool read_row(struct txn *t, struct bytes key, struct bytes value, struct
     return true;
 }
 
-/* One of this user, or (empty) the first one. */
+/* The newest one of this user, or (empty) the oldest of all. */
 static bool find(struct txn *t, struct bytes user, struct erasure *e)
 {
     struct bytes key, value;
     struct walk walk;
     bool found = false;
-    walk_open(&walk, t, TABLE_erasures, WALK_up, (struct bytes){0});
+    walk_open(&walk, t, TABLE_erasures, user.n > 0 ? WALK_down : WALK_up, (struct bytes){0});
     while (!found && walk_next(&walk, &key, &value))
         found = read_row(t, key, value, e) && (user.n == 0 || bytes_equal(user, e->user));
     walk_close(&walk);
@@ -244,7 +244,7 @@ static bool step(struct work *w, struct erasure *e)
     case PHASE_answers:
         return idem_forget_user(w, e->user, SLICE);
     case PHASE_scheduled:
-        return schedule_forget_user(w, e->user, &e->row.at);
+        return schedule_forget_user(w, e->user, e->seq, &e->row.at);
     case PHASE_log:
         return log_slice(w, e);
     case PHASE_done:
@@ -265,10 +265,10 @@ static void finish(struct work *w, struct erasure *e)
     log_line("store.erased erasure=%llu", (unsigned long long)e->seq);
 }
 
-bool erasing(struct txn *t, struct bytes user)
+bool erasing(struct txn *t, struct bytes user, uint64_t since)
 {
     struct erasure e;
-    return find(t, user, &e);
+    return find(t, user, &e) && e.seq > since;
 }
 
 uint64_t erase_some(struct work *w)

@@ -21,8 +21,8 @@ enum err erase_begin(struct work *w, struct bytes user, uint64_t *seq);
 /* Do some of it, of the oldest; gives after how long there is more to do, all ones for never. */
 uint64_t erase_some(struct work *w);
 
-/* Is one of this user under way? */
-bool erasing(struct txn *t, struct bytes user);
+/* Is one of this user under way that began after this position? */
+bool erasing(struct txn *t, struct bytes user, uint64_t since);
 
 /* Is one under way? OK, NOT_FOUND or WORLD. */
 enum err erase_runs(struct txn *t, uint64_t seq);

@@ -5,6 +5,7 @@
 #include "proto/id.h"
 #include "proto/topic.h"
 #include "store/broadcast.h"
+#include "store/erase.h"
 #include "store/evict.h"
 #include "store/log.h"
 #include "store/record.h"
@@ -91,8 +92,10 @@ enum err schedule_cancel(struct work *w, struct bytes id)
 
 /* ---- making it ---- */
 
-/* The inboxes, but damaged ones: opening them takes seqs, and the notifications are to be neighbours. */
-static uint32_t open_all(struct work *w, const struct msg_create *m, struct topic **inboxes)
+/* The inboxes, but damaged ones, and those of users who are being erased since `seq`: opening them takes
+ * seqs, and the notifications are to be neighbours. */
+static uint32_t open_all(struct work *w, const struct msg_create *m, uint64_t seq,
+                         struct topic **inboxes)
 {
     struct mp_in users = list_in(m->users);
     char topic[TOPIC_MAX + 1];
@@ -100,6 +103,8 @@ static uint32_t open_all(struct work *w, const struct msg_create *m, struct topi
     for (uint32_t i = 0; i < m->users.count && i < USERS_MAX; i++) {
         struct bytes user = mp_str(&users);
         size_t n = user_valid(user) ? topic_of_user(user, topic) : 0;
+        if (n > 0 && erasing(w->txn, user, seq))
+            continue;
         if (n > 0 && inbox_open(w, (struct bytes){topic, n}, &inboxes[count]) == ERR_OK)
             count++;
         else
@@ -165,7 +170,7 @@ static void deliver(struct work *w, struct topic *own, const struct msg_entry *i
             log_line("store.scheduled error=\"the broadcasts cannot be read\"");
         return;
     }
-    uint32_t n = open_all(w, m, inboxes);
+    uint32_t n = open_all(w, m, id->seq, inboxes);
     seq = w->first = w->state.head + 1;
     for (uint32_t i = 0; i < n; i++)
         inbox_create(w, inboxes[i], m);
@@ -258,32 +263,47 @@ static void forget_in(struct work *w, struct topic *own, const struct key *key, 
         put_without(w, key, &m, users, n);
 }
 
-bool schedule_forget_user(struct work *w, struct bytes user, uint64_t *at)
+enum { FORGET_ROWS = 200 };
+
+/* The next rows from `at` on, which becomes the last one: how many. */
+static unsigned forget_some(struct work *w, struct topic *own, struct bytes user, uint64_t before,
+                            struct key *at, struct buf room[2])
 {
-    enum { ROWS = 200 };
-    struct key keys[ROWS], from = key2(*at, 0);
+    struct key keys[FORGET_ROWS];
     struct bytes key, value;
-    struct buf copy, users;
-    struct topic *own;
     struct walk walk;
     unsigned n = 0;
-    if (open_own(w, &own))
-        return true;
-    walk_open(&walk, w->txn, TABLE_scheduled, WALK_up, key_bytes(&from));
-    while (n < ROWS && walk_next(&walk, &key, &value))
+    walk_open(&walk, w->txn, TABLE_scheduled, WALK_up, key_bytes(at));
+    while (n < FORGET_ROWS && walk_next(&walk, &key, &value))
         keys[n++] = key2(key_number(key, 0), key_number(key, 1));
     walk_close(&walk);
-    buf_init(&copy, FRAME_MAX);
-    buf_init(&users, FRAME_MAX);
     for (unsigned i = 0; i < n; i++) {
-        buf_reset(&copy);
-        if (txn_get(w->txn, TABLE_scheduled, key_bytes(&keys[i]), &value) == ERR_OK)
-            buf_bytes(&copy, value);
-        forget_in(w, own, &keys[i], user, buf_all(&copy), &users);
+        *at = keys[i];
+        buf_reset(&room[0]);
+        if (key_number(key_bytes(at), 1) >= before ||
+            txn_get(w->txn, TABLE_scheduled, key_bytes(at), &value) != ERR_OK)
+            continue;
+        buf_bytes(&room[0], value);
+        forget_in(w, own, at, user, buf_all(&room[0]), &room[1]);
     }
-    buf_fini(&copy);
-    buf_fini(&users);
-    if (n == ROWS)
-        *at = key_number(key_bytes(&keys[n - 1]), 0);
-    return n < ROWS;
+    return n;
+}
+
+bool schedule_forget_user(struct work *w, struct bytes user, uint64_t before, uint64_t *at)
+{
+    struct key key = key2(*at, 0);
+    struct buf room[2]; /* a row; its other users */
+    struct topic *own;
+    unsigned n;
+    if (open_own(w, &own))
+        return true;
+    buf_init(&room[0], FRAME_MAX);
+    buf_init(&room[1], FRAME_MAX);
+    do
+        n = forget_some(w, own, user, before, &key, room);
+    while (n == FORGET_ROWS && key_number(key_bytes(&key), 0) == *at);
+    *at = key_number(key_bytes(&key), 0);
+    buf_fini(&room[0]);
+    buf_fini(&room[1]);
+    return n < FORGET_ROWS;
 }

@@ -28,9 +28,9 @@ enum err schedule_waits(struct txn *t, const struct msg_entry *e);
  * for none. */
 void schedule_run_due(struct work *w, uint64_t *next_ms);
 
-/* Who is named by this is named no more: some rows from the one behind the `at`-th on. True: that was
- * all. */
-bool schedule_forget_user(struct work *w, struct bytes user, uint64_t *at);
+/* What was scheduled before this position names the user no more: some rows from the time `at` on, but
+ * all of one time at once. True: that was all. */
+bool schedule_forget_user(struct work *w, struct bytes user, uint64_t before, uint64_t *at);
 
 /* The create of a row, borrowed as `value` is. OK or WORLD. */
 enum err schedule_read(struct txn *t, struct bytes key, struct bytes value, struct msg_create *m);

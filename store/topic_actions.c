@@ -95,7 +95,7 @@ enum err do_seen(struct work *w, const struct msg_seen *m, struct buf *answer)
     struct user_row row;
     if (!user_valid(m->user))
         return ERR_INVALID;
-    if (erasing(w->txn, m->user))
+    if (erasing(w->txn, m->user, 0))
         row = (struct user_row){0}; /* said by who has not heard of it yet */
     else
         user_seen(w, m->user, &row);

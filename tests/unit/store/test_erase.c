@@ -217,6 +217,64 @@ static void it_takes_many_commits(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+/* A create for one user, which waits. */
+static void schedule(struct desk *d, const char *user, uint64_t deliver_ms)
+{
+    struct buf users;
+    buf_init(&users, 200);
+    mp_put_str(&users, bytes_of(user));
+    struct msg later = create_of(&users, 1);
+    later.create.deliver_ms = deliver_ms;
+    assert_int_equal(ask(d, later).created.status, ERR_OK);
+    buf_fini(&users);
+}
+
+/* More than it looks at at once, all for nine o'clock. */
+static void many_wait_for_the_same_moment(void **state)
+{
+    struct desk *d = *state;
+    for (int i = 0; i < 450; i++)
+        schedule(d, i % 100 ? "bob" : NAME, d->now.wall_ms + 3600000);
+    schedule(d, NAME, d->now.wall_ms + 7200000);
+    uint64_t erasure = erase(d, NAME);
+    work_off(d, 0);
+    assert_true(done(d, erasure));
+    assert_int_equal(traces(d, NAME), 0);
+    assert_int_equal(rows_of(d, TABLE_scheduled), 445);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* Its time comes before the erasing gets there. */
+static void what_was_scheduled_before_makes_no_new_user(void **state)
+{
+    struct desk *d = *state;
+    schedule(d, NAME, d->now.wall_ms + 1000);
+    erase(d, NAME);
+    d->now.wall_ms += 1000;
+    work_off(d, 0);
+    assert_int_equal(traces(d, NAME), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+static void what_is_scheduled_for_the_new_user_stays(void **state)
+{
+    struct desk *d = *state;
+    schedule(d, NAME, d->now.wall_ms + 5000);
+    uint64_t first = erase(d, NAME);
+    schedule(d, NAME, d->now.wall_ms + 5000);
+    create_one(d, NAME, TYPE_activity, 0);
+    uint64_t second = erase(d, NAME);
+    assert_int_equal(erase(d, NAME), second); /* not the first, which is done before */
+    schedule(d, NAME, d->now.wall_ms + 5000);
+    work_off(d, 0);
+    assert_true(done(d, first) && done(d, second));
+    assert_int_equal(rows_of(d, TABLE_scheduled), 1);
+    d->now.wall_ms += 5000;
+    work_off(d, 0);
+    assert_int_equal(snapshot(d, NAME, 0, 10).unread, 1);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 static void who_is_no_user_is_refused(void **state)
 {
     struct desk *d = *state;
@@ -233,6 +291,9 @@ int main(void)
         OVER_BOTH(a_new_user_of_that_name_is_another),
         OVER_BOTH(it_waits_for_the_notifier),
         OVER_BOTH(it_takes_many_commits),
+        OVER_BOTH(many_wait_for_the_same_moment),
+        OVER_BOTH(what_was_scheduled_before_makes_no_new_user),
+        OVER_BOTH(what_is_scheduled_for_the_new_user_stays),
         OVER_BOTH(who_is_no_user_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
