@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NAME_SIZE = 128 };
+enum { NAME_SIZE = 128, QUOTE_MAX = 200 };
+#define QUOTED "\"%.200s\"" /* QUOTE_MAX: whatever its length, the reason has room */
 
 static const struct conf_setting *find(const struct conf_setting *rows, size_t count,
                                        const char *path)
@@ -52,7 +53,7 @@ static bool set(const struct conf_setting *rows, size_t count, const char *path,
 {
     const struct conf_setting *s = find(rows, count, path);
     if (!s) {
-        buf_format(why, "%s: \"%s\" is not a setting; allowed:", origin, path);
+        buf_format(why, "%s: " QUOTED " is not a setting; allowed:", origin, path);
         for (size_t i = 0; i < count; i++)
             buf_format(why, " %s", rows[i].path);
         return false;
@@ -67,7 +68,7 @@ static bool set(const struct conf_setting *rows, size_t count, const char *path,
     if (good && s->type == CONF_str)
         memcpy(at, value, n + 1);
     if (!good) {
-        buf_format(why, "%s: %s = \"%s\" is not allowed: ", origin, path, value);
+        buf_format(why, "%s: %s = " QUOTED " is not allowed: ", origin, path, value);
         describe(s, why);
     }
     return good;
@@ -205,7 +206,7 @@ static bool load_line(struct place *at, const struct line *line, const char *ori
         }
     }
     if (line->indented && !at->section[0]) {
-        buf_format(at->why, "%s: \"%s\" stands under no section", origin, line->name);
+        buf_format(at->why, "%s: " QUOTED " stands under no section", origin, line->name);
         return false;
     }
     if (at->list)
@@ -284,7 +285,8 @@ static bool known_variable(const struct conf_table *t, const char *variable, str
         if (strlen(name) == n && strncmp(variable, name, n) == 0)
             return true;
     }
-    buf_format(why, "environment: \"%.*s\" is not a setting; allowed:", (int)n, variable);
+    buf_format(why, "environment: \"%.*s\" is not a setting; allowed:",
+               (int)(n < QUOTE_MAX ? n : QUOTE_MAX), variable);
     for (size_t i = 0; i < t->count; i++) {
         env_name(t, t->rows[i].path, name, sizeof name);
         buf_format(why, " %s", name);

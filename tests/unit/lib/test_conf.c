@@ -210,6 +210,25 @@ static void files_that_are_wrong(void **state)
     }
 }
 
+/* Found by fuzz_conf: there was no reason at all. */
+static void what_is_wrong_may_be_long(void **state)
+{
+    (void)state;
+    static char text[6000], variable[6000];
+    static const char *const begins[] = {"count = ", "    ", "", "pet\n    ", "pet\n    name = "};
+    struct sample got;
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        memset(text, 'x', sizeof text - 1);
+        memcpy(text, begins[i], strlen(begins[i]));
+        assert_int_equal(*load(text, &got), ':');
+    }
+    memset(variable, 'X', sizeof variable - 1);
+    memcpy(variable, "SAMPLE_", 7);
+    setenv(variable, "1", 1);
+    assert_non_null(strstr(load("", &got), "X\" is not a setting; allowed: SAMPLE_NAME"));
+    unsetenv(variable);
+}
+
 static void lists_of_sections(void **state)
 {
     (void)state;
@@ -381,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_that_are_right),
         cmocka_unit_test(files_that_are_wrong),
+        cmocka_unit_test(what_is_wrong_may_be_long),
         cmocka_unit_test(lists_of_sections),
         cmocka_unit_test(lists_that_are_wrong),
         cmocka_unit_test(unknown_variables),
