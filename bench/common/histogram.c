@@ -30,6 +30,15 @@ void histogram_add(struct histogram *h, uint64_t ns)
         h->max_ns = ns;
 }
 
+void histogram_join(struct histogram *h, const struct histogram *from)
+{
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
+        h->buckets[i] += from->buckets[i];
+    h->count += from->count;
+    if (from->max_ns > h->max_ns)
+        h->max_ns = from->max_ns;
+}
+
 uint64_t histogram_at(const struct histogram *h, double share)
 {
     if (h->count == 0)

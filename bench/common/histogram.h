@@ -16,5 +16,8 @@ struct histogram {
 
 void histogram_add(struct histogram *h, uint64_t ns);
 
+/* All of `from`, too. */
+void histogram_join(struct histogram *h, const struct histogram *from);
+
 /* The value that `share` (0 to 1) of all do not exceed; 0 when there are none. */
 uint64_t histogram_at(const struct histogram *h, double share);

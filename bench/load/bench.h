@@ -23,6 +23,9 @@
     O(pid, "pid", 0, "instead of --data: the one process of a floor")                              \
     O(beat, "beat", 30, "seconds between two heartbeats of a connection")                          \
     O(opening, "opening", 64, "connections being opened at a time")                                \
+    O(processes, "processes", 1, "hold: generators that share the users")                          \
+    O(step, "step", 50000, "hold: users of the first stop; each other has twice as many")          \
+    O(spare_mb, "spare_mb", 2048, "hold: open no more when the machine has less memory left")      \
     O(json, "json", 0, "print one JSON object instead of a table (0 or 1)")
 
 struct options {
@@ -52,6 +55,7 @@ void bench_user(const struct bench *b, uint64_t n, char out[BENCH_USER]);
 void notify_run(struct bench *b);
 void create_run(struct bench *b);
 void idle_run(struct bench *b);
+void hold_run(struct bench *b);
 void fanout_run(struct bench *b);
 void pairs_run(struct bench *b);
 void churn_run(struct bench *b);

@@ -35,12 +35,17 @@ static uint32_t topics_each(const struct crowd *c)
     return c->plan.topics_each ? c->plan.topics_each : 1;
 }
 
+static void user_of(const struct member *m, char out[BENCH_USER])
+{
+    bench_user(m->crowd->bench, m->crowd->plan.first + member_number(m), out);
+}
+
 struct bytes crowd_topic(const struct member *m, uint32_t k, char out[CROWD_TOPIC])
 {
     const struct crowd *c = m->crowd;
     char user[BENCH_USER], name[TOPIC_MAX + 1];
     if (!c->plan.topic) {
-        bench_user(c->bench, member_number(m), user);
+        user_of(m, user);
         size_t n = topic_of_user(bytes_of(user), name);
         ENSURE(n < CROWD_TOPIC);
         memcpy(out, name, n);
@@ -171,22 +176,30 @@ static void member_open(struct member *m)
     static const struct client_ops ops = {on_opened, on_message, on_gone};
     struct bench *b = m->crowd->bench;
     char user[BENCH_USER];
-    bench_user(b, member_number(m), user);
+    user_of(m, user);
     m->state = MEMBER_connecting;
     m->beat_ns = clock_ns(); /* until it has joined: when it began */
     client_open(&m->client, b, &ops, user);
 }
 
-struct crowd *crowd_open(struct bench *b, const struct crowd_plan *plan)
+struct crowd *crowd_new(struct bench *b, const struct crowd_plan *plan)
 {
     struct crowd *c = calloc(1, sizeof *c);
     ENSURE(c != NULL);
-    *c = (struct crowd){.bench = b, .plan = *plan, .count = plan->count};
-    c->members = calloc(c->count, sizeof *c->members);
+    *c = (struct crowd){.bench = b, .plan = *plan};
+    c->members = calloc(plan->count, sizeof *c->members);
     ENSURE(c->members != NULL);
     buf_init(&c->text, 1 << 20);
+    return c;
+}
+
+void crowd_grow(struct crowd *c, uint32_t count)
+{
+    struct bench *b = c->bench;
+    ENSURE(count <= c->plan.count);
+    c->count = count;
     uint64_t moved_ns = clock_ns();
-    for (uint32_t before = 0; c->joined < c->count; before = c->joined) {
+    for (uint32_t before = c->joined; c->joined < c->count; before = c->joined) {
         while (c->asked < c->count && c->asked - c->joined < b->opt.opening) {
             struct member *m = &c->members[c->asked++];
             m->crowd = c;
@@ -198,6 +211,12 @@ struct crowd *crowd_open(struct bench *b, const struct crowd_plan *plan)
         if (c->lost > 0 || b->failures > 0 || b->poller->now_ns - moved_ns > OPEN_NS)
             try_again("%u of %u joined, %u lost: giving up", c->joined, c->count, c->lost);
     }
+}
+
+struct crowd *crowd_open(struct bench *b, const struct crowd_plan *plan)
+{
+    struct crowd *c = crowd_new(b, plan);
+    crowd_grow(c, plan->count);
     return c;
 }
 

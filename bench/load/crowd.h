@@ -18,6 +18,7 @@ struct member;
 /* Who joins what. */
 struct crowd_plan {
     uint32_t count;
+    uint64_t first;       /* the number of the first one's user */
     const char *topic;    /* what their names begin with; NULL: each user's inbox */
     bool own;             /* each member has topics of its own; else all are on the same one */
     uint32_t topics_each; /* 0 is 1 */
@@ -60,6 +61,10 @@ struct crowd {
 
 /* Open and join all, `opening` at a time; returns when all are. */
 struct crowd *crowd_open(struct bench *b, const struct crowd_plan *plan);
+
+/* The same in steps: nobody yet; then until `count` are there. */
+struct crowd *crowd_new(struct bench *b, const struct crowd_plan *plan);
+void crowd_grow(struct crowd *c, uint32_t count);
 void crowd_free(struct crowd **slot);
 
 /* The name of a member's k-th topic. */
@@ -72,7 +77,7 @@ void crowd_push(struct member *m, uint32_t k, struct bytes event, struct bytes p
  * one is. */
 uint64_t crowd_beat(struct crowd *c);
 
-/* The number of a member: its user is bench_user(number). */
+/* The number of a member: its user is bench_user(plan.first + number). */
 static inline uint32_t member_number(const struct member *m)
 {
     return (uint32_t)(m - m->crowd->members);

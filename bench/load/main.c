@@ -22,6 +22,7 @@ static const struct mode {
     {"notify", notify_run, "creates at a steady rate to connected users: time to their badge"},
     {"create", create_run, "creates as fast as they are acknowledged"},
     {"idle", idle_run, "connected users who do nothing: memory, heartbeats"},
+    {"hold", hold_run, "as many idle users as the machine holds, from many processes"},
     {"fanout", fanout_run, "messages to everybody on one topic"},
     {"pairs", pairs_run, "messages on many topics with one subscriber each"},
     {"churn", churn_run, "clients that connect, join and go"},
@@ -30,7 +31,12 @@ static const struct mode {
     {"storm", storm_run, "a session process dies, and its clients return"},
 };
 
-enum { MODES = sizeof modes / sizeof *modes, FAILURES_SAID = 10, DESCRIPTORS_SPARED = 64 };
+enum {
+    MODES = sizeof modes / sizeof *modes,
+    FAILURES_SAID = 10,
+    DESCRIPTORS_SPARED = 64,
+    PROCESSES_MAX = 100
+};
 
 static _Noreturn void usage_and_leave(void)
 {
@@ -85,8 +91,11 @@ static void options_read(struct bench *b, int argc, char **argv)
     if (!url || (!data && !b->opt.pid))
         usage_and_leave();
     struct options *o = &b->opt;
-    if (!o->users || !o->writers || !o->beat || !o->opening || !o->seconds || !o->window)
-        refuse("users, writers, beat, opening, seconds and window must be above 0");
+    if (!o->users || !o->writers || !o->beat || !o->opening || !o->seconds || !o->window ||
+        !o->step)
+        refuse("users, writers, beat, opening, seconds, window and step must be above 0");
+    if (!o->processes || o->processes > PROCESSES_MAX)
+        refuse("processes must be 1 to %u", PROCESSES_MAX);
     if (o->members < 4)
         refuse("members must be at least 4");
     if (o->bytes < 64 || o->bytes > 400 || o->window > 4000)
@@ -101,7 +110,7 @@ static void descriptors_take(const struct bench *b)
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    if (b->opt.users + b->opt.writers + DESCRIPTORS_SPARED > limit.rlim_cur)
+    if (b->opt.users / b->opt.processes + b->opt.writers + DESCRIPTORS_SPARED > limit.rlim_cur)
         refuse("%llu users and %llu writers need more than the %llu descriptors of a process",
                (unsigned long long)b->opt.users, (unsigned long long)b->opt.writers,
                (unsigned long long)limit.rlim_cur);

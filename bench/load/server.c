@@ -44,8 +44,7 @@ void server_token(const struct server *s, struct buf *out, const char *user)
     token_write(out, bytes_of(s->secret), &t, &(struct token_rules){"", "", 0, 0});
 }
 
-/* The number behind `key` in a file of /proc, whose lines are "key: number kB"; in bytes. */
-static double kilobytes(const char *path, const char *key)
+double kilobytes(const char *path, const char *key)
 {
     char line[256];
     double kb = 0;

@@ -52,5 +52,9 @@ void usage_report_cpu(struct report *r, const struct usage *before, const struct
 void usage_report_memory(struct report *r, const struct usage *before, const struct usage *after,
                          uint64_t n);
 
+/* The number behind `key` in a file of /proc whose lines are "key: number kB"; in bytes. 0 when its
+ * process has died just now. */
+double kilobytes(const char *path, const char *key);
+
 /* Append a token that is good for a day: of a user, or of a service when user is NULL. */
 void server_token(const struct server *s, struct buf *out, const char *user);
