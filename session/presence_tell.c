@@ -186,7 +186,10 @@ void presence_say_heads(struct presence *p)
     uint32_t n = 0;
     uint64_t last = p->heads_at;
     buf_reset(&p->list);
-    p->heads_ms = p->now_ms + (p->echo_ms ? PRESENCE_HEADS_MS : PRESENCE_FIRST_MS);
+    /* At the same moments as the other processes of this machine, so that each of them is woken once for
+     * all of these, and the broker too. */
+    uint64_t every_ms = p->echo_ms ? PRESENCE_HEADS_MS : PRESENCE_FIRST_MS;
+    p->heads_ms = (p->now_ms / every_ms + 1) * every_ms;
     while (!ring_empty(&p->changed)) {
         struct room *r = RING_OF(struct room, changed, p->changed.next);
         if (n == CHANGES_MAX) {

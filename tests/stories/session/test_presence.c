@@ -448,6 +448,24 @@ static void the_last_delta_was_lost_and_the_heads_tell(void **state)
                                  "        ask 1 room=3\n");
 }
 
+/* At whole multiples of PRESENCE_HEADS_MS, however late a turn is. */
+static void all_say_their_heads_at_the_same_moments(void **state)
+{
+    (void)state;
+    settled();
+    when(430, "late");
+    tick();
+    when(799, "not yet");
+    tick();
+    when(800, "with the others");
+    tick();
+    assert_string_equal(it.text, "[  430] late\n"
+                                 "        heads 0..0\n"
+                                 "[  799] not yet\n"
+                                 "[  800] with the others\n"
+                                 "        heads 0..0\n");
+}
+
 static void a_silent_owner_is_gone_and_may_come_back(void **state)
 {
     (void)state;
@@ -478,6 +496,7 @@ static void a_silent_owner_is_gone_and_may_come_back(void **state)
     tick();
     assert_string_equal(it.text, "[ 3610] three seconds\n"
                                  "        member 0: diff -x=5\n"
+                                 "        heads 1..1\n"
                                  "[ 5000] it was only asleep\n"
                                  "        heads 1..1\n"
                                  "        ask 1 room=0\n"
@@ -517,6 +536,7 @@ static void who_is_gone_and_back_in_one_telling_never_was_away(void **state)
     assert_string_equal(it.text, "[ 3590] somebody else comes\n"
                                  "        member 0: diff +z=5\n"
                                  "[ 3610] three seconds of silence, and then a word\n"
+                                 "        heads 1..1\n"
                                  "        ask 1 room=0\n"
                                  "[ 3700] nothing to tell\n");
 }
@@ -580,10 +600,10 @@ static void who_leaves_while_it_is_told(void **state)
                  "        delta room 3<4 +cat=3\n"
                  "        member 1: diff +cat=3\n"
                  "        member 2: state bob=2 cat=3\n"
+                 "        heads 1..4 room=4\n"
                  "[  900] cat is told\n"
                  "        delta room 4<5 -2\n"
-                 "        member 2: diff -bob=2\n"
-                 "        heads 1..5 room=5\n");
+                 "        member 2: diff -bob=2\n");
 }
 
 static void while_the_broker_is_away_nobody_is_judged(void **state)
@@ -609,7 +629,6 @@ static void while_the_broker_is_away_nobody_is_judged(void **state)
     heads(1, 11, 1, 1, 0);
     tick();
     assert_string_equal(it.text, "[20100] it is back: ours first, the others' a little later\n"
-                                 "        heads 1..1\n"
                                  "[22000] they are not judged by what was before\n"
                                  "        heads 1..1\n"
                                  "        ask 1 room=1\n");
@@ -639,10 +658,10 @@ static void a_new_instance_ends_the_old_one(void **state)
                                  "        member 0: diff +x=5 +y=5\n"
                                  "[  800] a new one in its place\n"
                                  "        member 0: diff -x=5 -y=5\n"
+                                 "        heads 1..1\n"
                                  "        ask 1 room=0\n"
                                  "[  801] a late word of the old one\n"
                                  "[  900] changes nothing\n"
-                                 "        heads 1..1\n"
                                  "[ 1010] the new one's y\n"
                                  "        member 0: diff +y=5\n");
 }
@@ -667,10 +686,10 @@ static void who_drained_may_come_back_elsewhere(void **state)
     assert_string_equal(it.text, "[  600] x and y are at one that drains\n"
                                  "        member 0: diff +x=5 +y=5\n"
                                  "[  800] it has gone, and another one begins in its place\n"
+                                 "        heads 1..1\n"
                                  "        ask 1 room=0\n"
                                  "[  900] x is back elsewhere\n"
                                  "        member 0: diff +X=5\n"
-                                 "        heads 1..1\n"
                                  "[ 2300] y has had its time, and the old x is over\n"
                                  "        member 0: diff -x=5 -y=5\n"
                                  "        heads 1..1\n");
@@ -713,13 +732,14 @@ static void a_big_room_is_told_in_counts(void **state)
                                  "[  800] bob joins and is told at once\n"
                                  "        delta room 1<2 +bob=2\n"
                                  "        member 1: count 6\n"
+                                 "        heads 1..2 room=2\n"
                                  "[ 1100] half a second after the last count\n"
                                  "        member 1: count 6\n"
                                  "        member 0: count 6\n"
-                                 "        heads 1..2 room=2\n"
                                  "[ 1200] all but one leave: a list again\n"
                                  "        delta room 2<3 -2\n"
-                                 "        member 0: state ann=1\n");
+                                 "        member 0: state ann=1\n"
+                                 "        heads 2..3 room=3\n");
 }
 
 static void who_takes_nothing_gets_the_state_later(void **state)
@@ -740,7 +760,8 @@ static void who_takes_nothing_gets_the_state_later(void **state)
                                  "        member 1: state ann=1 bob=2\n"
                                  "[  700] still nothing\n"
                                  "[  800] now she does\n"
-                                 "        member 0: state ann=1 bob=2\n");
+                                 "        member 0: state ann=1 bob=2\n"
+                                 "        heads 1..2 room=2\n");
 }
 
 static void what_we_answer_is_what_we_have_said(void **state)
@@ -865,6 +886,7 @@ int main(void)
         STORY(an_update_is_one_diff_with_both),
         STORY(a_hole_is_asked_for),
         STORY(the_last_delta_was_lost_and_the_heads_tell),
+        STORY(all_say_their_heads_at_the_same_moments),
         STORY(a_silent_owner_is_gone_and_may_come_back),
         STORY(who_is_gone_and_back_in_one_telling_never_was_away),
         STORY(what_was_known_before_is_not_known_now),
