@@ -78,7 +78,8 @@ static struct room *room_at(struct presence *p, struct bytes topic)
     return r;
 }
 
-/* The first of this process looks on: every owner is asked. */
+/* The first of this process looks on: every owner is asked. An answer that was asked for before may be
+ * older than what the owner's heads have said since, when nobody here looked on. */
 static void open_eyes(struct presence *p, struct room *r)
 {
     r->parts = calloc(p->limits.owners, sizeof *r->parts);
@@ -87,6 +88,7 @@ static void open_eyes(struct presence *p, struct room *r)
     r->counting = false;
     for (unsigned i = 0; i < p->limits.owners; i++) {
         r->parts[i].room = r;
+        r->parts[i].heard = p->owners[i].at;
         ring_init(&r->parts[i].ring);
         if (i != p->self)
             presence_suspect(p, i, &r->parts[i]);

@@ -38,12 +38,21 @@ void presence_suspect(struct presence *p, unsigned index, struct part *part)
         p->counts.holes++;
 }
 
-static void suspect_all(struct presence *p, unsigned index)
+static void hear(struct part *part, uint64_t seq)
+{
+    if (seq > part->heard)
+        part->heard = seq;
+}
+
+/* Any of its steps up to `seq` may have been missed: also an answer on its way may be older. */
+static void suspect_all(struct presence *p, unsigned index, uint64_t seq)
 {
     struct room *r;
     for (size_t at = 0; (r = map_next(&p->rooms, &at));)
-        if (r->parts)
+        if (r->parts) {
+            hear(&r->parts[index], seq);
             presence_suspect(p, index, &r->parts[index]);
+        }
 }
 
 /* Its entries leave everywhere. */
@@ -116,7 +125,7 @@ static struct owner *owner_at(struct presence *p, uint64_t index, uint64_t insta
     o->at = 0;
     o->retry_ms = 0;
     o->gone = o->leaving = false;
-    suspect_all(p, (unsigned)index);
+    suspect_all(p, (unsigned)index, 0);
     return o;
 }
 
@@ -129,7 +138,7 @@ static struct owner *owner_speaks(struct presence *p, uint64_t index, uint64_t i
     o->heard_ms = p->now_ms;
     if (o->gone) {
         o->gone = false;
-        suspect_all(p, (unsigned)index);
+        suspect_all(p, (unsigned)index, o->at);
     }
     return o;
 }
@@ -188,8 +197,7 @@ void presence_delta(struct presence *p, const struct msg_presence_delta *d, uint
     struct part *part = part_of(p, d->topic, index);
     if (!part || (part->known && d->seq <= part->seq))
         return;
-    if (d->seq > part->heard)
-        part->heard = d->seq;
+    hear(part, d->seq);
     if (d->prev != 0 && (!part->known || d->prev > part->seq)) {
         presence_suspect(p, index, part);
         return;
@@ -224,7 +232,7 @@ void presence_heads(struct presence *p, const struct msg_presence_heads *h, uint
         return;
     if (h->from > o->at) {
         p->counts.heads_missed += o->at != 0;
-        suspect_all(p, index);
+        suspect_all(p, index, h->from);
     }
     if (h->to > o->at)
         o->at = h->to;
@@ -235,8 +243,7 @@ void presence_heads(struct presence *p, const struct msg_presence_heads *h, uint
         struct part *part = m.id == MSG_head ? part_of(p, m.head.topic, index) : NULL;
         if (!part)
             continue;
-        if (m.head.seq > part->heard)
-            part->heard = m.head.seq;
+        hear(part, m.head.seq);
         if (!part->known || part->seq < m.head.seq)
             presence_suspect(p, index, part);
     }

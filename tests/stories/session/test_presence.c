@@ -571,6 +571,74 @@ static void what_was_known_before_is_not_known_now(void **state)
                         "        member 1: state bob=2 x=5\n");
 }
 
+/* The delta and the heads that would have told of it are lost, too: the heads after them show a hole. */
+static void an_answer_older_than_a_hole_is_not_enough(void **state)
+{
+    (void)state;
+    settled();
+    when(100, "ann joins, and asks");
+    joins(0, "ann");
+    tick();
+    answers(2, 12, 0, "");
+    when(150, "heads of what was never told here, before the answer, which is older");
+    heads(1, 11, 1, 1, 0);
+    answers(1, 11, 0, "");
+    tick();
+    when(151, "the answer");
+    answers(1, 11, 1, "x");
+    tick();
+    when(250, "told");
+    tick();
+    assert_string_equal(
+        it.text, "[  100] ann joins, and asks\n"
+                 "        delta room 0<1 +ann=1\n"
+                 "        ask 1 room=0\n"
+                 "        ask 2 room=0\n"
+                 "[  150] heads of what was never told here, before the answer, which is older\n"
+                 "        member 0: state ann=1\n"
+                 "        ask 1 room=0\n"
+                 "[  151] the answer\n"
+                 "[  250] told\n"
+                 "        member 0: diff +x=5\n");
+}
+
+/* Nobody here kept what was said meanwhile. */
+static void an_answer_from_before_everyone_left_may_be_too_old(void **state)
+{
+    (void)state;
+    settled();
+    when(100, "ann joins, and asks");
+    joins(0, "ann");
+    tick();
+    answers(2, 12, 0, "");
+    when(110, "ann leaves; x comes at one of them");
+    leaves(0);
+    tick();
+    delta(1, 11, 0, 1, "x", "");
+    heads(1, 11, 0, 1, 1);
+    when(120, "bob joins; what ann asked is answered, from before x");
+    joins(1, "bob");
+    answers(2, 12, 0, "");
+    answers(1, 11, 0, "");
+    tick();
+    answers(2, 12, 0, "");
+    answers(1, 11, 1, "x");
+    when(210, "told");
+    tick();
+    assert_string_equal(it.text, "[  100] ann joins, and asks\n"
+                                 "        delta room 0<1 +ann=1\n"
+                                 "        ask 1 room=0\n"
+                                 "        ask 2 room=0\n"
+                                 "[  110] ann leaves; x comes at one of them\n"
+                                 "        delta room 1<2 -1\n"
+                                 "[  120] bob joins; what ann asked is answered, from before x\n"
+                                 "        delta room 2<3 +bob=2\n"
+                                 "        member 1: state bob=2\n"
+                                 "        ask 1 room=0\n"
+                                 "[  210] told\n"
+                                 "        member 1: diff +x=5\n");
+}
+
 /* A connection may end by what it is told. Then the state is as it was told to the others. */
 static void who_leaves_while_it_is_told(void **state)
 {
@@ -889,6 +957,8 @@ int main(void)
         STORY(all_say_their_heads_at_the_same_moments),
         STORY(a_silent_owner_is_gone_and_may_come_back),
         STORY(who_is_gone_and_back_in_one_telling_never_was_away),
+        STORY(an_answer_older_than_a_hole_is_not_enough),
+        STORY(an_answer_from_before_everyone_left_may_be_too_old),
         STORY(what_was_known_before_is_not_known_now),
         STORY(who_leaves_while_it_is_told),
         STORY(while_the_broker_is_away_nobody_is_judged),
