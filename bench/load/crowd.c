@@ -186,7 +186,7 @@ struct crowd *crowd_new(struct bench *b, const struct crowd_plan *plan)
 {
     struct crowd *c = calloc(1, sizeof *c);
     ENSURE(c != NULL);
-    *c = (struct crowd){.bench = b, .plan = *plan};
+    *c = (struct crowd){.bench = b, .plan = *plan, .beats_most = UINT64_MAX};
     c->members = calloc(plan->count, sizeof *c->members);
     ENSURE(c->members != NULL);
     buf_init(&c->text, 1 << 20);
@@ -255,7 +255,7 @@ uint64_t crowd_beat(struct crowd *c)
     uint64_t step = c->bench->opt.beat * 1000 * MS / c->count;
     if (c->beats_from_ns == 0)
         c->beats_from_ns = now;
-    for (; c->beats_from_ns + c->beats * step <= now; c->beats++) {
+    for (; c->beats < c->beats_most && c->beats_from_ns + c->beats * step <= now; c->beats++) {
         struct member *m = &c->members[c->beats % c->count];
         if (m->state != MEMBER_joined)
             continue;
@@ -266,7 +266,7 @@ uint64_t crowd_beat(struct crowd *c)
                                  .payload = BYTES("{}")});
         client_flush(&m->client);
     }
-    uint64_t beat = c->beats_from_ns + c->beats * step;
+    uint64_t beat = c->beats < c->beats_most ? c->beats_from_ns + c->beats * step : UINT64_MAX;
     return beat < back ? beat : back;
 }
 

@@ -53,6 +53,7 @@ struct crowd {
     struct buf text; /* scratch */
 
     uint64_t beats_from_ns, beats, beats_answered; /* from: 0 while there are none */
+    uint64_t beats_most;                           /* no more are sent */
     uint64_t replies;                              /* to pushes, all ok */
     uint64_t holes, repeats, wrong_counts, syncs;
     struct histogram beat_times, join_times; /* a join's: from connect to its reply */

@@ -47,8 +47,9 @@ static void hear(struct holder *me, struct numbered *y)
 /* Each user's heartbeat once; gives when the next one is due. */
 static uint64_t beat(struct holder *me, struct crowd *c)
 {
-    uint64_t next = c->beats < c->count ? crowd_beat(c) : UINT64_MAX;
-    if (c->beats >= c->count && c->beats_answered == c->beats)
+    c->beats_most = c->count;
+    uint64_t next = crowd_beat(c);
+    if (c->beats_answered == c->count)
         me->beat_times = c->beat_times;
     me->beats = c->beats;
     __atomic_store_n(&me->beats_answered, c->beats_answered, __ATOMIC_RELEASE);

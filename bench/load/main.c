@@ -94,8 +94,8 @@ static void options_read(struct bench *b, int argc, char **argv)
     if (!o->users || !o->writers || !o->beat || !o->opening || !o->seconds || !o->window ||
         !o->step)
         refuse("users, writers, beat, opening, seconds, window and step must be above 0");
-    if (!o->processes || o->processes > PROCESSES_MAX)
-        refuse("processes must be 1 to %u", PROCESSES_MAX);
+    if (!o->processes || o->processes > PROCESSES_MAX || o->processes > o->users)
+        refuse("processes must be 1 to %u, and no more than users", PROCESSES_MAX);
     if (o->members < 4)
         refuse("members must be at least 4");
     if (o->bytes < 64 || o->bytes > 400 || o->window > 4000)

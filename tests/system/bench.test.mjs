@@ -20,7 +20,8 @@ after(() => belfry?.stop());
 async function bench(...words) {
   const args = ['bench', ...words, 'json=1', '--data', belfry.data];
   const { stdout } = await promisify(execFile)(path.join(bin, 'belfry'), args, { timeout: 60000 });
-  return JSON.parse(stdout);
+  const lines = stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  return lines.length > 1 ? lines : lines[0];
 }
 
 const short = ['users=40', 'opening=20', 'seconds=1', 'warm=0'];
@@ -44,6 +45,17 @@ for (const [words, figure, least] of [
     assert.equal(figures.failures, 0);
     assert.ok(figures[figure] >= least, `${figure}: ${figures[figure]}`);
   });
+
+test('belfry bench hold', async () => {
+  const figures = await bench('hold', 'users=40', 'processes=3', 'step=20', 'beat=1', 'spare_mb=1');
+  assert.equal(figures.length, 3, 'two stops and the end');
+  for (const [i, all] of [20, 40].entries()) {
+    assert.equal(figures[i].joined, all);
+    assert.equal(figures[i].heard_it, all);
+  }
+  assert.equal(figures[2].heartbeats_answered, 40);
+  assert.equal(figures[2].failures, 0);
+});
 
 test('what is not allowed is named', async () => {
   await assert.rejects(bench('fanout', 'usrs=3'), /--usrs: there is no such option/);
