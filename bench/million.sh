@@ -19,6 +19,7 @@ generators=$((users / (descriptors - 500) + 1))
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/belfry-million-XXXXXX")
 load='' serve=''
+: >"$folder/ready"
 leave() {
     trap '' INT TERM
     for pid in $load $serve; do
@@ -40,7 +41,7 @@ until url=$(sed -n 's/^belfry ready //p' "$folder/ready") && [ -n "$url" ]; do
 done
 echo "$users users, $sessions session processes, $generators generators"
 "$bin/bench-load" hold --url "$url" --data "$folder/data" --users "$users" --processes "$generators" \
-    --step "$step" --spare_mb "$spare" --opening 16 &
+    --step "$step" --spare_mb "$spare" --opening 32 &
 load=$!
 code=0
 wait "$load" || code=$?
