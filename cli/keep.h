@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KEEP_MAX = 67, STEADY_MS = 1000, BACK_OFF_MS = 50, BACK_OFF_MAX_MS = 2000 };
+enum { KEEP_MAX = 68, STEADY_MS = 1000, BACK_OFF_MS = 50, BACK_OFF_MAX_MS = 2000 };
 
 #define KEEP_NEVER UINT64_MAX
 

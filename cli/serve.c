@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/secret.h"
+#include "proto/hooks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +22,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { SESSIONS_MAX = 64, FIRST_SESSION = 3, GRACE_MS = 5000, BEAT_MS = 1000 };
-_Static_assert(SESSIONS_MAX + FIRST_SESSION == KEEP_MAX, "every child has its place");
+enum { SESSIONS_MAX = 64, OTHERS = 4, GRACE_MS = 5000, BEAT_MS = 1000 };
+_Static_assert(SESSIONS_MAX + OTHERS == KEEP_MAX, "every child has its place");
 enum { SIGNALS, CHILDREN };
 
 static struct serve {
@@ -112,6 +113,13 @@ static void child_add(const char *role, const char *program, unsigned stage, uns
     snprintf(c->role, sizeof c->role, "%s", role);
 }
 
+static void counters_drop(const char *role)
+{
+    char file[PATH_SIZE];
+    path_counters(&serve.settings, role, file);
+    unlink(file);
+}
+
 /* Drained in the order of the stages: sessions tell their clients, then nobody asks any more. */
 static void children_list(void)
 {
@@ -119,17 +127,19 @@ static void children_list(void)
     child_add("store", "belfry-store", 3, 0, -1);
     child_add("broker", "belfry-broker", 2, 0, -1);
     child_add("notifier", "belfry-notifier", 1, 0, -1);
-    ENSURE(serve.keep.count == FIRST_SESSION);
+    if (hooks_wanted(&serve.settings))
+        child_add("hook", "belfry-hook", 1, 0, -1);
+    else
+        counters_drop("hook"); /* of a time with one */
     for (unsigned i = 0; i < serve.settings.sessions; i++) {
         char role[CHILD_ROLE];
         snprintf(role, sizeof role, "session.%u", i);
         child_add(role, "belfry-session", 0, i, serve.sockets[i]);
     }
     for (unsigned i = (unsigned)serve.settings.sessions; i < SESSIONS_MAX; i++) {
-        char role[CHILD_ROLE], file[PATH_SIZE];
+        char role[CHILD_ROLE];
         snprintf(role, sizeof role, "session.%u", i);
-        path_counters(&serve.settings, role, file);
-        unlink(file); /* of a time with more of them */
+        counters_drop(role); /* of a time with more of them */
     }
 }
 

@@ -33,10 +33,10 @@ static uint64_t value(const struct counters *c, const char *name)
     return 0;
 }
 
-/* serve, store, broker, notifier, session.0, ..., session.10, ... */
+/* serve, store, broker, notifier, hook, session.0, ..., session.10, ... */
 static unsigned rank(const char *role)
 {
-    static const char *const first[] = {"serve", "store", "broker", "notifier"};
+    static const char *const first[] = {"serve", "store", "broker", "notifier", "hook"};
     for (unsigned i = 0; i < sizeof first / sizeof *first; i++)
         if (strcmp(role, first[i]) == 0)
             return i;

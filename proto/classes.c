@@ -18,7 +18,7 @@
 #define CLASS_SETTINGS(S)                                                                          \
     S(str, pattern, "pattern", 0, TOPIC_MAX, "", "which topics: like channel:{id}")                \
     S(str, join_text, "join", 1, ACCESS_TEXT - 1, "authenticated",                                 \
-      "who may join: nobody, anyone, authenticated, owner, member, token")                         \
+      "who may join: nobody, anyone, authenticated, owner, member, token, hook")                   \
     S(str, publish_text, "publish", 1, ACCESS_TEXT - 1, "nobody",                                  \
       "who of those may publish: the same words; back ends always may")                            \
     S(str, events, "events", 0, EVENTS_TEXT, "*",                                                  \
@@ -61,7 +61,7 @@ static const char *const accesses[] = {
 #define AS_NAME(name, doc) #name,
     ACCESSES(AS_NAME)};
 
-#define ACCESS_WORDS "nobody, anyone, authenticated, owner, member, token"
+#define ACCESS_WORDS "nobody, anyone, authenticated, owner, member, token, hook"
 
 static bool read_access(const char *text, enum access *out)
 {
@@ -112,6 +112,8 @@ bool class_check(struct topic_class *c, struct buf *why)
     else if ((c->join == ACCESS_owner || c->publish == ACCESS_owner) &&
              !strstr(c->pattern, "{user}"))
         buf_text(why, "owner needs {user} in the pattern");
+    else if (c->publish == ACCESS_hook && c->join != ACCESS_hook)
+        buf_text(why, "publish = \"hook\" needs join = \"hook\": the answer to the join says it");
     else if (!events_valid(c->events))
         buf_format(why,
                    "events must be * or names with commas between, each of 1 to %d bytes without "

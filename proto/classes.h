@@ -15,7 +15,8 @@
     X(authenticated, "whoever has a user's token")                                                 \
     X(owner, "the user that {user} in the pattern names")                                          \
     X(member, "who was made a member by PUT /api/topics/{topic}/members/{user}")                   \
-    X(token, "whose token's claim `topics` has a pattern that matches")
+    X(token, "whose token's claim `topics` has a pattern that matches")                            \
+    X(hook, "whom the application lets in: hook/join")
 
 #define AS_ACCESS(name, doc) ACCESS_##name,
 enum access { ACCESSES(AS_ACCESS) ACCESS_COUNT };

@@ -17,6 +17,10 @@ enum {
     IDS_MAX = 1000,             /* notification ids of one action (a count) */
     PAGE_MAX = 100,             /* items of one page of an inbox (a count) */
     CHANGES_MAX = 1000,         /* entries of one answer from the log (a count) */
+    CLAIM_MAX = 511,            /* a claim with patterns, comma between */
+    HOOK_PARAMS_MAX = 16384,    /* what a client says of itself, as the application is told */
+    HOOK_QUESTION_MAX = 32768,  /* a question to the application, JSON text */
+    HOOK_REASON_MAX = 200,      /* why it says no */
     PRESENCE_META_MAX = 1200,   /* a meta without its refs, JSON text */
     PRESENCE_REF_MAX = 24,      /* a phx_ref */
     PRESENCE_BATCH = 1000,      /* entries of one delta (a count) */

@@ -516,6 +516,22 @@ struct mp_list {
     ANSWER(F)                                                                                      \
     F(list, topics, CHANGES_MAX, "head: topic, and how many are on it in this process; by name")
 
+/* What the application is asked, and what it says: hook/. */
+#define HOOK_FIELDS(F)                                                                             \
+    ASK(F)                                                                                         \
+    F(u64, kind, 0, "enum hook_kind")                                                              \
+    F(str, question, HOOK_QUESTION_MAX, "JSON object: what the application is sent")
+#define HOOKED_FIELDS(F)                                                                           \
+    ANSWER(F)                                                                                      \
+    F(u64, allowed, 0, "1: the application lets them in")                                          \
+    F(str, reason, HOOK_REASON_MAX, "why not; with another status than OK: what went wrong")       \
+    F(str, user, USER_MAX, "connect: who they are; empty: who they were")                          \
+    F(u64, claims, 0, "connect: 1: `topics` and `publish` count instead of the token's")           \
+    F(str, topics, CLAIM_MAX, "patterns that they may join, comma between")                        \
+    F(str, publish, CLAIM_MAX, "and those that they may publish on")                               \
+    F(u64, publishes, 0, "join: 1: they may publish there")                                        \
+    F(u64, lifetime_s, 0, "connect: how long the connection may last; 0: as long as its token")
+
 #define MESSAGES(M)                                                                                \
     M(1, entry, ENTRY_FIELDS, "a committed action: a record of the log, and in lists")             \
     M(2, item, ITEM_FIELDS, "a notification, in lists")                                            \
@@ -596,7 +612,12 @@ struct mp_list {
     M(121, revoked, REVOKED_FIELDS, "store -> session")                                            \
     M(122, revocations, REVOCATIONS_FIELDS, "session -> store, all the time: what is new?")        \
     M(123, revocation_list, REVOCATION_LIST_FIELDS, "store -> session")                            \
-    M(124, revocation, REVOCATION_FIELDS, "one, in lists")
+    M(124, revocation, REVOCATION_FIELDS, "one, in lists")                                         \
+    M(140, hook, HOOK_FIELDS, "session -> hook: may somebody connect, or join?")                   \
+    M(141, hooked, HOOKED_FIELDS, "hook -> session")
+
+/* Where the application is asked. */
+enum hook_kind { HOOK_connect, HOOK_join, HOOK_KINDS };
 
 /* What happened to an inbox. Kept in the log: append only. */
 #define ENTRY_KINDS(X)                                                                             \

@@ -2,6 +2,7 @@
 #include "proto/settings.h"
 
 #include "lib/ensure.h"
+#include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -145,6 +146,9 @@ struct paths paths_of(const struct settings *s)
     PUT(p.store, "ipc://%s/run/store", s->data);
     PUT(p.broker_in, "ipc://%s/run/broker.in", s->data);
     PUT(p.broker_out, "ipc://%s/run/broker.out", s->data);
+    PUT(p.hook, "ipc://%s/run/hook", s->data);
+    PUT(p.hook_key, "%s/secrets/hook.key", s->data);
+    PUT(p.jwks, "%s/run/jwks.%016llx", s->data, (unsigned long long)hash64(bytes_of(s->jwks), 0));
     return p;
 }
 

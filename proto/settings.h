@@ -70,7 +70,10 @@
     S(u64, drain_ms, "session/drain_ms", 0, 60000, "1000",                                         \
       "spread of goodbyes when a process stops")                                                   \
     S(str, jwks, "auth/jwks", 0, 200, "",                                                          \
-      "file of a JSON Web Key Set: keys that tokens may be signed with, beside secrets/token.key") \
+      "file or https:// URL of a JSON Web Key Set: keys that tokens may be signed with, beside "   \
+      "secrets/token.key")                                                                         \
+    S(u64, jwks_s, "auth/jwks_s", 1, 86400, "300",                                                 \
+      "seconds between two looks at the URL of auth/jwks")                                         \
     S(str, issuer, "auth/issuer", 0, 200, "", "tokens must name this issuer (iss); empty: any")    \
     S(str, audience, "auth/audience", 0, 200, "",                                                  \
       "tokens must name this audience (aud); empty: any")                                          \
@@ -105,7 +108,22 @@
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \
     S(u64, window, "notifier/window", 16, 100000, "5000", "entries under way from the store")      \
     S(str, publish_to, "notifier/publish_to", 0, 120, "",                                          \
-      "broker endpoint to publish to, ipc://PATH; empty: the one of this data folder")
+      "broker endpoint to publish to, ipc://PATH; empty: the one of this data folder")             \
+    S(str, hook_connect, "hook/connect", 0, 200, "",                                               \
+      "URL of the application that is asked whether somebody may connect; empty: it is not asked") \
+    S(str, hook_join, "hook/join", 0, 200, "",                                                     \
+      "URL that is asked for each join of a topic whose class has join = \"hook\"")                \
+    S(u64, hook_ms, "hook/timeout_ms", 100, 5000, "2000",                                          \
+      "who has no answer after so long is refused")                                                \
+    S(u64, hook_parallel, "hook/parallel", 1, 256, "16",                                           \
+      "questions that the application is asked at a time")                                         \
+    S(u64, hook_queue, "hook/queue", 1, 20000, "1000",                                             \
+      "who may wait for an answer of it; more are refused at once")                                \
+    S(u64, hook_cache_s, "hook/cache_s", 0, 3600, "5",                                             \
+      "seconds that an answer is good for the same question, if it does not say less; 0: never")   \
+    S(str, hook_ca, "hook/ca", 0, 200, "",                                                         \
+      "file of certificates that https:// of hooks and auth/jwks must lead to; empty: the "        \
+      "system's")
 
 #define CONF_TYPE_str(member, max) char member[(max) + 1];
 #define CONF_TYPE_u64(member, max) uint64_t member;
@@ -153,6 +171,9 @@ struct paths {
     char store[ENDPOINT_SIZE];      /* ROUTER, bound by store */
     char broker_in[ENDPOINT_SIZE];  /* XSUB, bound by broker: publishers connect */
     char broker_out[ENDPOINT_SIZE]; /* XPUB, bound by broker: subscribers connect */
+    char hook[ENDPOINT_SIZE];       /* ROUTER, bound by hook */
+    char hook_key[PATH_SIZE];       /* DATA/secrets/hook.key */
+    char jwks[PATH_SIZE];           /* what the URL auth/jwks said last; each URL has its own */
 };
 struct paths paths_of(const struct settings *s);
 

@@ -33,6 +33,9 @@ struct token_rules {
     uint64_t lifetime_s; /* it may be good for so long at most */
 };
 
+/* The claims of a token that was read, JSON text. */
+struct bytes token_claims(struct bytes text, struct arena *scratch);
+
 /* Signed with HS256; names the rules' issuer and audience. */
 void token_write(struct buf *out, struct bytes secret, const struct token *t,
                  const struct token_rules *rules);

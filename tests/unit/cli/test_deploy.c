@@ -11,9 +11,9 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 20000, LOOK_MS = 20, SERVICES = 4 };
+enum { PATIENCE_MS = 20000, LOOK_MS = 20, SERVICES = 5 };
 
-static const char *const services[SERVICES] = {"store", "broker", "notifier", "session.0"};
+static const char *const services[SERVICES] = {"store", "broker", "notifier", "hook", "session.0"};
 
 static char folder[32], bin[4096];
 static pid_t loops[SERVICES];
@@ -106,7 +106,7 @@ static void until_it_serves(void)
 static void run_and_finish(void **state)
 {
     (void)state;
-    configure("");
+    configure("hook\n    join = \"http://127.0.0.1:9/join\"\n");
     for (int i = 0; i < SERVICES; i++)
         loops[i] = supervise(services[i]);
     until_it_serves();

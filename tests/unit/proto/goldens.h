@@ -202,6 +202,10 @@ static const struct golden goldens[] = {
                                                {B("\x95\x7c\xa0\xa1" "u\x1e\x5a"), 1}}},
      "977b130007030091957ca0a1751e5a"},
     {{MSG_revocation, .revocation = {B(""), B("u"), 30, 90}}, "957ca0a1751e5a"},
+    {{MSG_hook, .hook = {20, 2500, HOOK_join, B("{\"hook\":\"join\"}")}},
+     "95cc8c14cd09c401af7b22686f6f6b223a226a6f696e227d"},
+    {{MSG_hooked, .hooked = {20, ERR_OK, 1, B(""), B("ann"), 1, B("room:*"), B(""), 0, 60}},
+     "9bcc8d140001a0a3616e6e01a6726f6f6d3a2aa0003c"},
 };
 /* clang-format on */
 enum { GOLDENS = sizeof goldens / sizeof *goldens };
