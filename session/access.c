@@ -49,9 +49,17 @@ enum allowed access_allows(enum access access, const struct topic_class *class, 
         return known ? ALLOWED_member : ALLOWED_no;
     case ACCESS_token:
         return known && listed(who->topics, topic) ? ALLOWED_yes : ALLOWED_no;
+    case ACCESS_hook:
+        return ALLOWED_hook;
     case ACCESS_nobody:
     case ACCESS_COUNT:
         break;
     }
     return ALLOWED_no;
+}
+
+const char *access_refused(enum allowed allowed)
+{
+    return allowed == ALLOWED_hook ? "the application lets users into this topic by a join only"
+                                   : "this user may not join the topic";
 }

@@ -103,9 +103,9 @@ static bool loopback(const struct in6_addr *at)
     return IN6_IS_ADDR_LOOPBACK(at) || (IN6_IS_ADDR_V4MAPPED(at) && at->s6_addr[12] == 127);
 }
 
-/* False: not counted. */
-static bool place_of(const struct session *s, const struct sockaddr *peer, const char *forwarded,
-                     struct in6_addr *at)
+/* Who it is, as far as it can be believed. False: somebody's behind a proxy that does not say whose. */
+static bool origin_of(const struct session *s, const struct sockaddr *peer, const char *forwarded,
+                      struct in6_addr *at)
 {
     struct bytes list = bytes_of(forwarded ? forwarded : ""), entry;
     if (!of_sockaddr(peer, at))
@@ -113,7 +113,32 @@ static bool place_of(const struct session *s, const struct sockaddr *peer, const
     while (trusted(s, at) && last(&list, &entry))
         if (!of_text(entry, at))
             return false;
-    if (trusted(s, at) || loopback(at))
+    return true;
+}
+
+void address_ip(const struct session *s, const struct sockaddr *peer, const char *forwarded,
+                uint8_t out[IP_SIZE])
+{
+    struct in6_addr at = {0};
+    _Static_assert(sizeof at == IP_SIZE, "an address of IPv6");
+    origin_of(s, peer, forwarded, &at);
+    memcpy(out, &at, IP_SIZE);
+}
+
+void ip_write(struct buf *out, const uint8_t ip[IP_SIZE])
+{
+    char text[TEXT_SIZE];
+    struct in6_addr at;
+    memcpy(&at, ip, sizeof at);
+    bool four = IN6_IS_ADDR_V4MAPPED(&at);
+    buf_text(out, inet_ntop(four ? AF_INET : AF_INET6, four ? ip + 12 : ip, text, sizeof text));
+}
+
+/* False: not counted. */
+static bool place_of(const struct session *s, const struct sockaddr *peer, const char *forwarded,
+                     struct in6_addr *at)
+{
+    if (!origin_of(s, peer, forwarded, at) || trusted(s, at) || loopback(at))
         return false;
     if (!IN6_IS_ADDR_V4MAPPED(at))
         memset(at->s6_addr + 8, 0, 8);

@@ -8,6 +8,7 @@
  * Size        about 50 bytes for each address that has a connection. */
 #pragma once
 
+#include "session/conn.h"
 #include "session/http.h"
 
 struct sockaddr;
@@ -21,6 +22,11 @@ void addresses_fini(struct session *s);
 struct address *address_enter(struct session *s, const struct sockaddr *peer, const char *forwarded,
                               bool *full);
 void address_leave(struct session *s, struct address **slot);
+
+/* The very address, for the application; and as text. */
+void address_ip(const struct session *s, const struct sockaddr *peer, const char *forwarded,
+                uint8_t out[IP_SIZE]);
+void ip_write(struct buf *out, const uint8_t ip[IP_SIZE]);
 
 /* session/proxies is a list of addresses, comma between. */
 bool proxies_valid(const char *list);

@@ -51,15 +51,21 @@ struct hello auth_hello(const struct session *s, const struct token *t, uint8_t 
                           .vsn = vsn};
 }
 
-void auth_socket(struct session *s, struct bytes text, struct who *who)
+bool auth_anybody(const struct session *s)
 {
     const struct settings *set = s->settings;
-    for (uint64_t i = 0; text.n == 0 && i < set->classes_n; i++)
-        if (set->classes[i].join == ACCESS_anyone) {
-            *who = (struct who){.kind = WHO_user, .token = {.exp_s = UINT64_MAX}};
-            return;
-        }
-    auth_token(s, text, who);
+    for (uint64_t i = 0; i < set->classes_n; i++)
+        if (set->classes[i].join == ACCESS_anyone)
+            return true;
+    return false;
+}
+
+void auth_socket(struct session *s, struct bytes text, struct who *who)
+{
+    if (text.n == 0 && (s->settings->hook_connect[0] || auth_anybody(s)))
+        *who = (struct who){.kind = WHO_user, .token = {.exp_s = UINT64_MAX}};
+    else
+        auth_token(s, text, who);
 }
 
 /* `Bearer` and what follows it, or empty. */

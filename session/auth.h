@@ -31,8 +31,11 @@ unsigned auth_status(const struct who *who);
 /* Of an API request: its Authorization header, or dev mode. */
 void auth_request(struct session *s, struct request *r, struct who *who);
 
+/* A class of topics lets anyone in. */
+bool auth_anybody(const struct session *s);
+
 /* Of a socket: this text must be a user's token; or it may be empty, where a class of topics lets
- * anyone in: then the user is "". */
+ * anyone in, or the application is asked who it is: then the user is "". */
 void auth_socket(struct session *s, struct bytes text, struct who *who);
 
 /* What a connection takes of its token. Borrows from it. */

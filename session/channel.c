@@ -11,6 +11,7 @@
 #include "session/admit.h"
 #include "session/asks.h"
 #include "session/inbox.h"
+#include "session/joins.h"
 #include "session/listing.h"
 #include "session/live.h"
 #include "session/marking.h"
@@ -237,6 +238,8 @@ static void topic_event(struct session *s, struct conn *c, struct member *m,
                             .members_only = allowed == ALLOWED_member};
     if (!class->echo)
         p.except = conn_name(s, c, self);
+    if (allowed == ALLOWED_hook)
+        allowed = m->publishes ? ALLOWED_yes : ALLOWED_no;
     if (allowed == ALLOWED_no || !class_takes(class, in->event)) {
         count_one(s, COUNT_publishes_refused);
         reply_error(s, c, in, in->join_ref,
@@ -275,40 +278,84 @@ static const char *join_refused(const struct session *s, const struct conn *c, s
     return access_allows((*class)->join, *class, topic, &who) ? NULL : "unauthorized";
 }
 
-static void join(struct session *s, struct conn *c, const struct phx_in *in, struct member *old)
+/* What its payload says; false: it is answered. */
+static bool join_read(struct session *s, struct conn *c, const struct phx_in *in, struct join *join)
 {
     struct problem why = {0};
-    struct join join = {.topic = in->topic, .join_ref = in->join_ref, .ref = in->ref};
+    join->topic = in->topic;
+    join->join_ref = in->join_ref;
+    join->ref = in->ref;
+    if (action_resume(in->payload, &join->resume, &why) &&
+        (!join->class || !join->class->presence || presence_meta(in->payload, &join->meta, &why)))
+        return true;
+    count_one(s, COUNT_joins_refused);
+    reply_problem(s, c, in, &why);
+    return false;
+}
+
+static void let_in(struct session *s, struct conn *c, struct join *join, struct member *old)
+{
+    char room[REF_MAX];
+    if (old) {
+        struct bytes ref = member_join_ref(old);
+        memcpy(room, ref.p, ref.n);
+        join->replaces = (struct bytes){room, ref.n};
+        live_leave(s, old);
+    }
+    if (join->class && join->class->history == 0)
+        join->resume.since = VIEW_NOTHING; /* nothing is numbered that could have been missed */
+    live_join(s, c, join);
+}
+
+static void join(struct session *s, struct conn *c, const struct phx_in *in, struct member *old)
+{
+    struct join join = {0};
     const char *refused = join_refused(s, c, in->topic, &join.class);
+    bool asks = !refused && join.class && join.class->join == ACCESS_hook;
     if (refused) {
         bool unmatched = strcmp(refused, "unmatched topic") == 0;
         refuse_join(s, c, in, unmatched ? PHX_NULL : in->join_ref, refused);
-    } else if (!old && c->joined >= s->settings->topics) {
+    } else if (!old && c->joined + joins_waiting(c) >= s->settings->topics) {
         refuse_join(s, c, in, in->join_ref, limit_rows[LIMIT_topics].text);
     } else if (!admit_join(s)) {
         count_one(s, COUNT_refused_joins);
         refuse_join(s, c, in, in->join_ref, limit_rows[LIMIT_joins].text);
     } else if (in->binary) {
         refuse_join(s, c, in, in->join_ref, "a join takes no binary payload");
-    } else if (!action_resume(in->payload, &join.resume, &why)) {
-        count_one(s, COUNT_joins_refused);
-        reply_problem(s, c, in, &why);
-    } else if (join.class && join.class->presence &&
-               !presence_meta(in->payload, &join.meta, &why)) {
-        count_one(s, COUNT_joins_refused);
-        reply_problem(s, c, in, &why);
-    } else {
-        char room[REF_MAX];
-        if (old) {
-            struct bytes ref = member_join_ref(old);
-            memcpy(room, ref.p, ref.n);
-            join.replaces = (struct bytes){room, ref.n};
-            live_leave(s, old);
-        }
-        if (join.class && join.class->history == 0)
-            join.resume.since = VIEW_NOTHING; /* nothing is numbered that could have been missed */
-        live_join(s, c, &join);
+    } else if (asks && in->payload.n > HOOK_PARAMS_MAX) {
+        refuse_join(s, c, in, in->join_ref, limit_rows[LIMIT_params].text);
+    } else if (join_read(s, c, in, &join)) {
+        if (asks)
+            joins_ask(s, c, in);
+        else
+            let_in(s, c, &join, old);
     }
+}
+
+void channel_join_allowed(struct session *s, struct conn *c, const struct phx_in *in,
+                          uint64_t since_ms, bool publishes)
+{
+    const struct settings *set = s->settings;
+    struct join join = {.class = class_of(set->classes, set->classes_n, in->topic),
+                        .since_ms = since_ms,
+                        .publishes = publishes};
+    if (join_read(s, c, in, &join))
+        let_in(s, c, &join, member_find(c, in->topic));
+}
+
+void channel_join_refused(struct session *s, struct conn *c, const struct phx_in *in,
+                          struct bytes reason)
+{
+    char room[8 * HOOK_REASON_MAX];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    struct member *old = member_find(c, in->topic);
+    buf_text(&out, "{\"reason\":");
+    json_write_string(&out, reason);
+    buf_byte(&out, '}');
+    count_one(s, COUNT_joins_refused);
+    reply(s, c, in, in->join_ref, "error", buf_all(&out));
+    if (old && conn_open(c)) /* what it was let in by is over */
+        live_kick(s, old);
 }
 
 static void leave(struct session *s, struct conn *c, const struct phx_in *in, struct member *m)
@@ -361,6 +408,7 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
     if (m && !ours)
         return; /* of an earlier join: silence */
     if (bytes_is(in->event, "phx_leave")) {
+        joins_cancel(s, c, in->topic);
         if (m)
             leave(s, c, in, m);
         else

@@ -6,6 +6,7 @@
 #include "proto/event.h"
 #include "session/addresses.h"
 #include "session/bus.h"
+#include "session/joins.h"
 #include "session/live.h"
 #include "session/longpoll.h"
 #include "session/phoenix.h"
@@ -98,9 +99,12 @@ static void claims_drop(struct conn *c)
 
 void conn_token(struct conn *c, const struct hello *hello)
 {
-    claims_drop(c);
-    c->topics = claim(hello->topics);
-    c->publish = claim(hello->publish);
+    if (!c->claims_fixed) {
+        claims_drop(c);
+        c->topics = claim(hello->topics);
+        c->publish = claim(hello->publish);
+    }
+    c->claims_fixed = c->claims_fixed || hello->claims_fixed;
     c->token_exp_s = hello->token_exp_s;
     c->token_iat_s = hello->token_iat_s;
     c->token_name = hello->token_name;
@@ -124,6 +128,7 @@ struct conn *conn_new(struct session *s, enum conn_kind kind, int fd, const stru
                        .fd = fd,
                        .from = from,
                        .heard_ms = s->now_ms};
+    memcpy(c->ip, hello->ip, sizeof c->ip);
     conn_token(c, hello);
     user_enter(s, c, hello->user);
     all->used++;
@@ -299,6 +304,7 @@ void conn_close_with(struct session *s, struct conn *c, enum close_reason reason
     count_one(s, reasons[reason].counter);
     log_line("session.close id=%u reason=%s user=%s waiting=%u", c->id, reasons[reason].name,
              log_safe(user_name(c->user)), c->out_bytes);
+    joins_forget(s, c);
     live_leave_all(s, c);
     if (reason == CLOSE_slow_reader) { /* all that waits but a frame that is half written */
         unsigned keep = c->out_at > 0;
@@ -327,6 +333,7 @@ void conn_drop(struct session *s, struct conn *c, enum close_reason reason)
     ENSURE(c->kind != CONN_free);
     if (!c->closing) {
         count_one(s, reasons[reason].counter);
+        joins_forget(s, c);
         live_leave_all(s, c);
     }
     bool websocket = c->kind == CONN_websocket;

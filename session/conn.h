@@ -31,6 +31,8 @@
 enum close_reason { CLOSE_REASONS(AS_REASON) CLOSE_COUNT };
 #undef AS_REASON
 
+enum { IP_SIZE = 16 }; /* IPv4 mapped into IPv6 */
+
 enum conn_kind { CONN_free, CONN_websocket, CONN_longpoll };
 
 struct conn {
@@ -63,6 +65,9 @@ struct conn {
     uint64_t token_exp_s;           /* wall clock */
     uint64_t token_iat_s;           /* when it was made; 0: it does not say */
     uint64_t token_name;            /* token_hash() of its jti; 0: it has none */
+    struct asked_join *asked;       /* joins.h: what the application is asked */
+    uint8_t ip[IP_SIZE];            /* from where it came, as far as a proxy says */
+    bool claims_fixed;              /* they are the application's: another token leaves them */
 };
 
 struct conns;
@@ -72,10 +77,11 @@ void conns_free(struct conns **slot);
 
 /* Who connected, from its handshake. */
 struct hello {
-    struct bytes user, topics, publish;            /* of its token */
+    struct bytes user, topics, publish;            /* of its token, or the application's */
     uint64_t token_exp_s, token_iat_s, token_name; /* as in struct conn */
     struct address *from;                          /* the connection's from here on */
-    uint8_t vsn;
+    uint8_t ip[IP_SIZE], vsn;
+    bool claims_fixed; /* as in struct conn */
 };
 
 /* A slot, or NULL when all are taken. */

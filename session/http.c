@@ -5,6 +5,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "proto/hooks.h"
 #include "session/admit.h"
 #include "session/door.h"
 #include "session/guard.h"
@@ -92,6 +93,14 @@ struct address *request_address(const struct request *r, bool *full)
     const struct sockaddr *peer = peer_of(r->mhd);
     *full = false;
     return peer ? address_enter(r->s, peer, request_header(r, "X-Forwarded-For"), full) : NULL;
+}
+
+void request_ip(const struct request *r, uint8_t out[16])
+{
+    const struct sockaddr *peer = peer_of(r->mhd);
+    memset(out, 0, 16);
+    if (peer)
+        address_ip(r->s, peer, request_header(r, "X-Forwarded-For"), out);
 }
 
 bool request_loopback(const struct request *r)
@@ -357,7 +366,7 @@ static void completed(void *cls, struct MHD_Connection *mhd, void **slot,
     ENSURE(!r->suspended);
     if (r->from) {
         r->from->busy = false;
-        if (!r->upgrade) /* else there is no next request */
+        if (!r->entrance) /* else there is no next request */
             r->from->received = bytes_received(r->from->fd);
     }
     routes_forget(s, r);
@@ -445,6 +454,8 @@ static void settings_agree(const struct settings *set)
                (int)bad.n, bad.p);
     if (!proxies_valid(set->proxies))
         refuse("session/proxies: must be addresses like 127.0.0.1, ::1, comma between");
+    if (hooks_refused(set))
+        refuse("%s", hooks_refused(set));
     if (set->cookie[0] && origin_listed(set->origins, "null"))
         refuse("session/origins: * and auth/cookie exclude each other: any page could use the "
                "cookie");

@@ -57,8 +57,8 @@ struct request {
     bool shared; /* the response is a page's: not ours to destroy */
     bool poll;   /* its client's leaving is told to longpoll_left() */
     struct poll_place place;
-    uint32_t id, generation; /* while watched */
-    struct websocket_upgrade *upgrade;
+    uint32_t id, generation;   /* while watched */
+    struct entrance *entrance; /* a client that connects: entrance.h */
     struct who *who; /* who asks, as its headers said in the turn of who_ms; NULL: not looked at */
     uint64_t who_ms;
 };
@@ -94,6 +94,7 @@ const char *request_header(const struct request *r, const char *name);
 struct bytes request_query(const struct request *r, const char *name);
 struct bytes request_cookie(const struct request *r, const char *name);
 struct address *request_address(const struct request *r, bool *full); /* addresses.h */
+void request_ip(const struct request *r, uint8_t out[16]);            /* the same */
 bool request_loopback(const struct request *r);
 
 static inline struct bytes request_body(const struct request *r)

@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "proto/hooks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,7 @@ struct keys {
 
 static const char *take_jwks(struct keys *k, struct bytes text, struct arena *scratch)
 {
-    return keyset_load(k->tokens, text, scratch);
+    return text.p ? keyset_load(k->tokens, text, scratch) : NULL; /* none yet: as it was */
 }
 
 static const char *take_apikeys(struct keys *k, struct bytes text, struct arena *scratch)
@@ -98,7 +99,9 @@ struct keys *keys_open(struct session *s)
     k->files[TOKENS].take = take_jwks;
     k->files[BACK_ENDS].take = take_apikeys;
     k->files[BACK_ENDS].may_lack = true;
-    snprintf(k->files[TOKENS].path, sizeof k->files[TOKENS].path, "%s", s->settings->jwks);
+    k->files[TOKENS].may_lack = jwks_by_url(s->settings); /* it is fetched */
+    snprintf(k->files[TOKENS].path, sizeof k->files[TOKENS].path, "%s",
+             jwks_by_url(s->settings) ? paths_of(s->settings).jwks : s->settings->jwks);
     snprintf(k->files[BACK_ENDS].path, sizeof k->files[BACK_ENDS].path, "%s",
              paths_of(s->settings).api_keys);
     for (int i = 0; i < FILES; i++) {
@@ -131,6 +134,11 @@ void keys_look(struct session *s, struct keys *k)
                      keyset_count(k->tokens), k->back_ends.n);
         }
     }
+}
+
+bool keys_there(const struct session *s)
+{
+    return !jwks_by_url(s->settings) || keyset_count(s->keys->tokens) > 1;
 }
 
 const struct keyset *keys_of_tokens(const struct keys *k)

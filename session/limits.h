@@ -37,6 +37,13 @@
       "the client sent more than it may", "1008 flood", close_flood)                               \
     X(user_bytes, "session/user_bytes_per_s", "bytes of those, likewise",                          \
       "the client sent more than it may", "1008 flood", close_flood)                               \
+    X(hook_queue, "hook/queue", "connects and joins that wait for the application",                \
+      "too many questions wait for the application", "503; long-poll 500; reply `error`",          \
+      hook_failed)                                                                                 \
+    X(hook_time, "hook/timeout_ms", "time for the application's answer",                           \
+      "the application did not answer in time", "503; long-poll 500; reply `error`", hook_failed)  \
+    X(params, "16384 bytes", "payload of a join that the application is asked about",              \
+      "the payload is too large", "reply `error`", joins_refused)                                  \
     X(topics, "session/topics", "topics of a connection", "too many channels joined",              \
       "reply `error`", joins_refused)                                                              \
     X(pushes, "1000", "pushes of a connection that wait for the store",                            \

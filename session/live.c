@@ -399,8 +399,12 @@ void live_join(struct session *s, struct conn *c, const struct join *join)
     m->replaces = join->replaces.n > 0;
     if (m->replaces)
         member_third_set(m, join->replaces);
+    m->publishes = join->publishes;
     m->confirm = made ? bus_want(s, m->topic->bucket) : bus_wait(s, m->topic->bucket);
-    step(s, m, event(s, EV_join, join->resume.since), NULL);
+    struct view_event ev = event(s, EV_join, join->resume.since);
+    if (join->since_ms > 0)
+        ev.now_ms = join->since_ms;
+    step(s, m, ev, NULL);
     if (m->confirm)
         roster_wait(&l->roster, m);
     else

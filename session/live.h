@@ -19,6 +19,8 @@ struct join {
     struct bytes replaces; /* join_ref of the earlier join of the same topic, or empty */
     struct resume resume;
     struct bytes meta; /* of a topic with presence: JSON object, or empty */
+    uint64_t since_ms; /* when it came, as the answer's deadline counts from then; 0: now */
+    bool publishes;    /* the application said so */
 };
 
 /* Starts a view; the answer to the join comes from it. */

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/sandbox.h"
+#include "proto/hooks.h"
 #include "session/asks.h"
 #include "session/bus.h"
 #include "session/drain.h"
@@ -39,7 +40,8 @@ enum {
     ON_epoll,
     ON_bus,
     ON_store = ON_bus + BUS_POLL,
-    ON_peers = ON_store + LINK_POLL
+    ON_hook = ON_store + LINK_POLL,
+    ON_peers = ON_hook + LINK_POLL
 };
 enum { ON_MAX = ON_peers + PEERS_POLL };
 
@@ -48,7 +50,7 @@ static void confine(const struct settings *set, const struct paths *paths)
 {
     char secrets[PATH_SIZE], keys[PATH_SIZE + 128], pages[PATH_MAX];
     snprintf(secrets, sizeof secrets, "%s", paths->api_keys);
-    snprintf(keys, sizeof keys, "%s", set->jwks);
+    snprintf(keys, sizeof keys, "%s", jwks_by_url(set) ? "" : set->jwks);
     pages_folder(set->web, pages);
     struct sandbox box = {.write = {paths->run},
                           .read = {dirname(secrets), keys[0] ? dirname(keys) : NULL, pages},
@@ -111,7 +113,12 @@ static void run(struct process *p)
         on[ON_epoll] = (zmq_pollitem_t){.fd = s->epoll, .events = ZMQ_POLLIN};
         bus_poll(s, on + ON_bus);
         asks_poll(s->store, on + ON_store);
-        int n = ON_peers + peers_poll(s, on + ON_peers);
+        int n = ON_hook;
+        if (s->hook) {
+            asks_poll(s->hook, on + n);
+            n += LINK_POLL;
+        }
+        n += peers_poll(s, on + n);
         loop_wait(on, n, turn_deadline_ms(s), clock_ms()); /* the only place where we sleep */
         s->now_ms = clock_ms();
         s->wall_ms = clock_wall_ms();

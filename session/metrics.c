@@ -76,15 +76,28 @@ void metrics_write(struct session *s, struct buf *out)
     roles_close(&all);
 }
 
-bool metrics_store_writable(struct session *s)
+/* A gauge of another process; false when it cannot be read. */
+static bool gauge_of(const struct session *s, const char *role, const char *name, uint64_t *value)
 {
     char file[PATH_SIZE];
     struct counters c;
-    path_counters(s->settings, "store", file);
+    path_counters(s->settings, role, file);
     if (!counters_read(&c, file))
         return false;
-    const struct counter *full = roles_find(&c, "disk_full");
-    bool writable = !full || full->value == 0;
+    const struct counter *row = roles_find(&c, name);
+    *value = row ? row->value : 0;
     counters_close(&c);
-    return writable;
+    return true;
+}
+
+bool metrics_store_writable(struct session *s)
+{
+    uint64_t full;
+    return gauge_of(s, "store", "disk_full", &full) && full == 0;
+}
+
+bool metrics_keys_failing(struct session *s)
+{
+    uint64_t failing;
+    return !gauge_of(s, "hook", "jwks_failing", &failing) || failing > 0;
 }

@@ -22,3 +22,6 @@ void metrics_write(struct session *s, struct buf *out);
 
 /* The store says that its disk takes writes. */
 bool metrics_store_writable(struct session *s);
+
+/* The keys at the URL auth/jwks could not be fetched the last time, or nobody does. */
+bool metrics_keys_failing(struct session *s);

@@ -76,8 +76,8 @@ void topics_presence(struct session *s, struct request *r)
     struct visitor visitor = {bytes_of(who.token.sub), bytes_of(who.token.topics)};
     if (who.kind == WHO_user)
         allowed = access_allows(class->join, class, r->topic, &visitor);
-    if (allowed == ALLOWED_no) {
-        http_problem(s, r, 403, "", "this user may not join the topic");
+    if (allowed == ALLOWED_no || allowed == ALLOWED_hook) {
+        http_problem(s, r, 403, "", access_refused(allowed));
     } else if (allowed == ALLOWED_member) {
         struct msg m = {.id = MSG_history, .history = {.topic = r->topic, .member = visitor.user}};
         struct ask_waiter w = {is_member, s, r, 0};

@@ -156,13 +156,14 @@ void roster_merge_over(struct roster *r, struct topic *t)
 
 void roster_wait(struct roster *r, struct member *m)
 {
-    m->wait_prev = r->waiting_last;
-    m->wait_next = NULL;
-    if (r->waiting_last)
-        r->waiting_last->wait_next = m;
-    else
-        r->waiting = m;
-    r->waiting_last = m;
+    struct member
+        *before = r->waiting_last; /* who joined when it came, but for those asked about */
+    while (before && before->view.deadline_ms > m->view.deadline_ms)
+        before = before->wait_prev;
+    m->wait_prev = before;
+    m->wait_next = before ? before->wait_next : r->waiting;
+    *(before ? &before->wait_next : &r->waiting) = m;
+    *(m->wait_next ? &m->wait_next->wait_prev : &r->waiting_last) = m;
 }
 
 void roster_wait_over(struct roster *r, struct member *m)

@@ -25,6 +25,7 @@ struct member {
     uint32_t have; /* items of an inbox that a snapshot is not to fall below */
     uint8_t join_ref_n, ref_n, third_n;
     struct presence_member *presence; /* on a topic with presence (presence_live.h) */
+    bool publishes;                   /* the application said so when it was let in */
     bool replaces; /* the third of refs is the join_ref of a join that this one replaced */
     bool gone;     /* has left */
     bool merging;  /* its inbox was asked to merge, and has not answered */

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/routes.h"
 
+#include "proto/hooks.h"
 #include "proto/token.h"
 #include "proto/topic.h"
 #include "session/api.h"
 #include "session/asks.h"
 #include "session/auth.h"
 #include "session/batch.h"
+#include "session/entrance.h"
 #include "session/erase.h"
 #include "session/export.h"
 #include "session/heads.h"
 #include "session/inbox_http.h"
+#include "session/keys.h"
 #include "session/metrics.h"
 #include "session/node.h"
 #include "session/origin.h"
@@ -34,6 +37,11 @@ static void healthz(struct session *s, struct request *r)
     http_answer(s, r, 200, "application/json", BYTES("{\"alive\":true}"), NULL);
 }
 
+static void ready_word(struct buf *out, const char *name, bool is)
+{
+    buf_format(out, "%s%s", name, is ? "true" : "false");
+}
+
 static void readyz(struct session *s, struct request *r)
 {
     char room[300];
@@ -41,10 +49,19 @@ static void readyz(struct session *s, struct request *r)
     bool store = asks_up(s->store) && heads_known(s) && revoked_known(s);
     bool writable = metrics_store_writable(s);
     bool heads = heads_fresh(s, HEADS_LATE_MS);
-    bool ready = store && writable && heads && !s->draining;
-    buf_format(&out, "{\"ready\":%s,\"store\":%s,\"writable\":%s,\"notifier\":%s,\"draining\":%s}",
-               ready ? "true" : "false", store ? "true" : "false", writable ? "true" : "false",
-               heads ? "true" : "false", s->draining ? "true" : "false");
+    bool hook = !s->hook || asks_up(s->hook);
+    bool keys = keys_there(s);
+    bool ready = store && writable && heads && hook && keys && !s->draining;
+    ready_word(&out, "{\"ready\":", ready);
+    ready_word(&out, ",\"store\":", store);
+    ready_word(&out, ",\"writable\":", writable);
+    ready_word(&out, ",\"notifier\":", heads);
+    if (s->hook)
+        ready_word(&out, ",\"hook\":", hook);
+    if (jwks_by_url(s->settings))
+        ready_word(&out, ",\"keys\":", keys && !metrics_keys_failing(s)); /* old ones hold */
+    ready_word(&out, ",\"draining\":", s->draining);
+    buf_byte(&out, '}');
     http_answer(s, r, ready ? 200 : 503, "application/json", buf_all(&out), NULL);
 }
 
@@ -248,5 +265,5 @@ void routes_handle(struct session *s, struct request *r)
 void routes_forget(struct session *s, struct request *r)
 {
     (void)s;
-    upgrade_forget(r);
+    entrance_forget(r);
 }

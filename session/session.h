@@ -30,6 +30,9 @@
     X(revocations, gauge, "tokens and users that are known to be revoked")                         \
     X(keys_failed, total,                                                                          \
       "times that a changed file of keys could not be read: the old ones hold")                    \
+    X(hook_asks, total, "connects and joins that the application was asked about")                 \
+    X(hook_denied, total, "of them, those that it refused")                                        \
+    X(hook_failed, total, "of them, those refused as it gave no answer that counts")               \
     X(refused_origin, total, "connects from a page of another origin")                             \
     X(refused_bad, total, "requests refused as malformed")                                         \
     X(refused_full, total, "requests and connects refused for lack of room")                       \
@@ -105,6 +108,7 @@ struct session {
     struct heads *heads;
     struct bus *bus;
     struct asks *store;
+    struct asks *hook; /* hooks.h; NULL: nobody is to be asked */
     struct http *http;
     struct websockets *websockets;
     struct longpolls *longpolls;

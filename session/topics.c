@@ -121,8 +121,8 @@ void topics_history(struct session *s, struct request *r)
     if (who.kind == WHO_user) {
         struct visitor visitor = {bytes_of(who.token.sub), bytes_of(who.token.topics)};
         enum allowed allowed = access_allows(class->join, class, r->topic, &visitor);
-        if (allowed == ALLOWED_no) {
-            http_problem(s, r, 403, "", "this user may not join the topic");
+        if (allowed == ALLOWED_no || allowed == ALLOWED_hook) {
+            http_problem(s, r, 403, "", access_refused(allowed));
             return;
         }
         if (allowed == ALLOWED_member)

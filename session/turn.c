@@ -3,6 +3,7 @@
 
 #include "lib/ensure.h"
 #include "lib/log.h"
+#include "lib/loop.h"
 #include "proto/topic.h"
 #include "session/admit.h"
 #include "session/asks.h"
@@ -10,6 +11,7 @@
 #include "session/conn.h"
 #include "session/drain.h"
 #include "session/heads.h"
+#include "session/hooks.h"
 #include "session/http.h"
 #include "session/keys.h"
 #include "session/live.h"
@@ -50,6 +52,7 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
     s->keys = keys_open(s);
     s->store = asks_new(zmq, paths->store, &s->counts[COUNT_asks].value,
                         &s->counts[COUNT_asks_failed].value);
+    hooks_open(s, zmq, paths);
     revoked_new(s);
     bus_new(s, zmq, paths);
     users_init(&s->users, s->seed);
@@ -77,6 +80,7 @@ void turn_close(struct session *s)
     passed_stop(s);
     peers_free(&s->peers);
     longpolls_free(&s->longpolls);
+    asks_free(&s->hook);
     asks_free(&s->store); /* whoever waited is answered now: nothing may be suspended below */
     http_free(&s->http);
     conns_drop_all(s); /* an upgrade that was under way */
@@ -143,6 +147,8 @@ static void send_all(struct session *s)
     bus_flush(s);
     peers_flush(s);
     asks_flush(s->store);
+    if (s->hook)
+        asks_flush(s->hook);
 }
 
 /* What other processes said, and what they did not say in time. */
@@ -154,6 +160,8 @@ static void read_sockets(struct session *s, bool sockets)
         asks_read(s->store, s->now_ms);
     if (sockets || peers_deadline_ms(s) <= s->now_ms)
         peers_read(s);
+    if (s->hook && (sockets || asks_deadline_ms(s->hook) <= s->now_ms))
+        asks_read(s->hook, s->now_ms);
 }
 
 void turn_run(struct session *s, bool descriptors, bool sockets)
@@ -177,6 +185,7 @@ uint64_t turn_deadline_ms(const struct session *s)
     first = sooner(first, live_deadline_ms(s));
     first = sooner(first, presence_live_deadline_ms(s));
     first = sooner(first, asks_deadline_ms(s->store));
+    first = sooner(first, s->hook ? asks_deadline_ms(s->hook) : LOOP_NEVER);
     first = sooner(first, seen_deadline_ms(s));
     first = sooner(first, peers_deadline_ms(s));
     first = sooner(first, http_deadline_ms(s));

@@ -6,6 +6,7 @@
 #include "lib/log.h"
 #include "session/admit.h"
 #include "session/auth.h"
+#include "session/entrance.h"
 #include "session/guard.h"
 #include "session/longpoll.h"
 #include "session/phoenix.h"
@@ -20,13 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
-
-/* What the handshake found, until the socket is ours. */
-struct websocket_upgrade {
-    struct token token;
-    struct address *from;
-    uint8_t vsn;
-};
 
 /* 1.0.x and 2.0.x; absent means 1.0.0. 0: any other. */
 static uint8_t vsn_of(const struct request *r)
@@ -78,6 +72,17 @@ static void accept_key(const char *key, char out[32])
     EVP_EncodeBlock((unsigned char *)out, digest, (int)n);
 }
 
+/* What the connection takes of it; its address is the connection's from here on. */
+static struct hello hello_of(const struct session *s, struct entrance *e)
+{
+    struct hello hello = auth_hello(s, &e->who.token, e->vsn);
+    memcpy(hello.ip, e->ip, sizeof hello.ip);
+    hello.claims_fixed = e->claims_fixed;
+    hello.from = e->from;
+    e->from = NULL;
+    return hello;
+}
+
 static void refuse_websocket(struct session *s, struct request *r, unsigned status, const char *why)
 {
     http_problem(s, r, status, "", why);
@@ -90,13 +95,10 @@ static void taken(void *cls, struct MHD_Connection *mhd, void *req, const char *
 {
     struct request *r = cls;
     struct session *s = r->s;
-    struct websocket_upgrade *u = r->upgrade;
     (void)mhd;
     (void)req;
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
-    struct hello hello = auth_hello(s, &u->token, u->vsn);
-    hello.from = u->from;
-    u->from = NULL;
+    struct hello hello = hello_of(s, r->entrance);
     if (fd < 0) {
         log_line("session.upgrade error=\"%s\"", strerror(errno));
         address_leave(s, &hello.from);
@@ -131,6 +133,22 @@ static bool handshake_token(struct session *s, const struct request *r, const st
     return o->token.n == 0 || base64_read(o->token, &s->scratch, token);
 }
 
+/* Nothing is in its way any more but room. */
+static void let_websocket_in(struct session *s, struct request *r)
+{
+    struct entrance *e = r->entrance;
+    struct offer offer = offer_of(r);
+    enum limit full = admit_connection(s, r, &e->who, &e->from);
+    if (full == LIMIT_COUNT) {
+        say_101(r, request_header(r, "Sec-WebSocket-Key"), &offer);
+        if (r->suspended)
+            http_go_on(s, r);
+    } else {
+        limit_refuse(s, r, full);
+        MHD_add_response_header(r->response, "Connection", "close");
+    }
+}
+
 void upgrade_websocket(struct session *s, struct request *r)
 {
     const char *key, *why;
@@ -139,8 +157,6 @@ void upgrade_websocket(struct session *s, struct request *r)
     uint8_t vsn = vsn_of(r);
     struct bytes token;
     struct who who;
-    struct address *from;
-    enum limit full;
     if (r->method != HTTP_GET || r->head || r->old) {
         refuse_websocket(s, r, 400, "a WebSocket begins with GET of HTTP/1.1");
     } else if (status != 0) {
@@ -158,25 +174,9 @@ void upgrade_websocket(struct session *s, struct request *r)
     } else if (auth_socket(s, token, &who), who.kind != WHO_user) {
         refuse_websocket(s, r, who.later ? 503 : 403,
                          who.why ? who.why : "a socket needs a user's token");
-    } else if ((full = admit_connection(s, r, &who, &from)) != LIMIT_COUNT) {
-        limit_refuse(s, r, full);
-        MHD_add_response_header(r->response, "Connection", "close");
     } else {
-        r->upgrade = calloc(1, sizeof *r->upgrade);
-        ENSURE(r->upgrade != NULL);
-        r->upgrade->from = from;
-        r->upgrade->token = who.token;
-        r->upgrade->vsn = vsn;
-        say_101(r, key, &offer);
+        entrance_enter(s, r, &who, vsn, token);
     }
-}
-
-void upgrade_forget(struct request *r)
-{
-    if (r->upgrade)
-        address_leave(r->s, &r->upgrade->from);
-    free(r->upgrade);
-    r->upgrade = NULL;
 }
 
 /* ---- long-poll ---- */
@@ -235,6 +235,19 @@ bool upgrade_admit(struct session *s, struct request *r)
     return false;
 }
 
+static void let_longpoll_in(struct session *s, struct request *r)
+{
+    struct entrance *e = r->entrance;
+    enum limit full = admit_connection(s, r, &e->who, &e->from);
+    if (full == LIMIT_COUNT) {
+        struct hello hello = hello_of(s, e);
+        longpoll_open(s, r, &hello);
+        return;
+    }
+    count_one(s, limit_rows[full].counter);
+    http_answer_poll(s, r, BYTES("{\"status\":500}"));
+}
+
 static void open_session(struct session *s, struct request *r, struct bytes token)
 {
     uint8_t vsn = vsn_of(r);
@@ -245,14 +258,7 @@ static void open_session(struct session *s, struct request *r, struct bytes toke
         http_answer_poll(s, r, later ? BYTES("{\"status\":500}") : BYTES("{\"status\":403}"));
         return;
     }
-    struct hello hello = auth_hello(s, &who.token, vsn);
-    enum limit full = admit_connection(s, r, &who, &hello.from);
-    if (full == LIMIT_COUNT) {
-        longpoll_open(s, r, &hello);
-        return;
-    }
-    count_one(s, limit_rows[full].counter);
-    http_answer_poll(s, r, BYTES("{\"status\":500}"));
+    entrance_enter(s, r, &who, vsn, token);
 }
 
 void upgrade_longpoll(struct session *s, struct request *r)
@@ -279,4 +285,22 @@ void upgrade_longpoll(struct session *s, struct request *r)
                          type && strncasecmp(type, "application/x-ndjson", 20) == 0);
     else
         open_session(s, r, tokens.user.n > 0 ? tokens.user : auth_cookie(s, r));
+}
+
+/* ---- entrance.h ---- */
+
+void upgrade_let_in(struct session *s, struct request *r)
+{
+    if (r->poll)
+        let_longpoll_in(s, r);
+    else
+        let_websocket_in(s, r);
+}
+
+void upgrade_refuse(struct session *s, struct request *r, bool later, const char *why)
+{
+    if (r->poll)
+        http_answer_poll(s, r, later ? BYTES("{\"status\":500}") : BYTES("{\"status\":403}"));
+    else
+        refuse_websocket(s, r, later ? 503 : 403, why);
 }

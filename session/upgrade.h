@@ -13,4 +13,7 @@ void upgrade_websocket(struct session *s, struct request *r);
 /* As routes_admit(), of a long-poll's POST. */
 bool upgrade_admit(struct session *s, struct request *r);
 void upgrade_longpoll(struct session *s, struct request *r);
-void upgrade_forget(struct request *r);
+
+/* From entrance.h: its request is answered, well or not. */
+void upgrade_let_in(struct session *s, struct request *r);
+void upgrade_refuse(struct session *s, struct request *r, bool later, const char *why);

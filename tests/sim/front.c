@@ -14,6 +14,7 @@
 #include "session/routes.h"
 #include "session/stream.h"
 #include "session/upgrade.h"
+#include "session/entrance.h"
 #include "session/websocket.h"
 #include "tests/sim/sim.h"
 
@@ -779,7 +780,7 @@ void upgrade_websocket(struct session *s, struct request *r)
     http_problem(s, r, 400, "", "a stream is opened by stream_open()");
 }
 
-void upgrade_forget(struct request *r)
+void entrance_forget(struct request *r)
 {
     (void)r;
 }
