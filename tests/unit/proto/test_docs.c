@@ -37,7 +37,8 @@ static const struct {
     {75, "Users", "`seen` is an action."},
     {80, "Presence", "Each session process owns the entries of its own connections."},
     {120, "Revoked tokens", "`revoke` is an action; session processes ask for what is new."},
-    {140, "Hooks", "The process `hook` asks the application by HTTP; `status` says whether it answered."},
+    {140, "Hooks",
+     "The process `hook` asks the application by HTTP; `status` says whether it answered."},
 };
 
 /* Text of a table's cell: `|` would end it. */
