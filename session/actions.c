@@ -6,13 +6,11 @@
 #include "proto/items.h"
 #include "proto/topic.h"
 #include "proto/types.h"
+#include "session/draft.h"
 #include "session/view.h"
 
 #include <stdio.h>
 
-#define TITLE_MAX 255
-#define BODY_MAX 4096
-#define DATA_MAX 16384
 #define EXPIRES_MAX_S (UINT64_C(10) * 366 * 86400)
 #define DELIVER_LATE_S UINT64_C(86400)
 #define DELIVER_MAX_S (UINT64_C(366) * 86400)
@@ -50,48 +48,6 @@ bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, s
     while (json_member(&in, &key, &value))
         if (json_key_is(key, "user") && !field_user(value, user, "user", scratch, why))
             return false;
-    return true;
-}
-
-/* The members of a notification, as they came. */
-struct draft {
-    struct bytes to, type, title, body, data, category, expires_at, expires_in, deliver_at,
-        collapse, dedupe;
-};
-
-static bool read_draft(struct draft *d, struct bytes json, struct problem *why)
-{
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        if (json_key_is(key, "to"))
-            d->to = value;
-        else if (json_key_is(key, "type"))
-            d->type = value;
-        else if (json_key_is(key, "title"))
-            d->title = value;
-        else if (json_key_is(key, "body"))
-            d->body = value;
-        else if (json_key_is(key, "data"))
-            d->data = value;
-        else if (json_key_is(key, "category"))
-            d->category = value;
-        else if (json_key_is(key, "collapse_key"))
-            d->collapse = value;
-        else if (json_key_is(key, "dedupe_key"))
-            d->dedupe = value;
-        else if (json_key_is(key, "expires_at"))
-            d->expires_at = value;
-        else if (json_key_is(key, "expires_in"))
-            d->expires_in = value;
-        else if (json_key_is(key, "deliver_at"))
-            d->deliver_at = value;
-        else
-            return problem_unknown(why, key,
-                                   "to, type, title, body, data, category, expires_at, expires_in, "
-                                   "deliver_at, collapse_key, dedupe_key");
-    }
     return true;
 }
 
@@ -244,68 +200,20 @@ static bool read_expiry(struct msg_create *a, const struct draft *d, uint64_t wa
     return true;
 }
 
-static bool read_type(struct msg_create *a, struct bytes type, struct arena *scratch,
-                      struct problem *why)
-{
-    struct bytes name;
-    a->type = TYPE_activity;
-    if (type.n == 0)
-        return true;
-    a->type = json_string(type, scratch, &name) ? type_named(name) : TYPE_COUNT;
-    return a->type < TYPE_COUNT ||
-           problem_set(why, "type", "must be transient, toast, activity, alert or system");
-}
-
-/* Each part is in bounds; written again compact, in our order, title and body as text. */
-static bool write_content(struct buf *out, const struct msg_create *a, const struct draft *d,
-                          struct arena *scratch, struct problem *why)
-{
-    struct bytes title, body;
-    if (d->title.n == 0 || !json_string(d->title, scratch, &title) || title.n == 0 ||
-        title.n > TITLE_MAX)
-        return problem_set(why, "title", "must be text of 1 to 255 bytes");
-    buf_reset(out);
-    buf_format(out, "{\"type\":\"%s\",\"title\":", type_row(a->type)->name);
-    json_write_string(out, title);
-    buf_text(out, ",\"body\":");
-    if (d->body.n == 0 || json_kind(d->body) == 'n') {
-        buf_text(out, "null");
-    } else {
-        if (!json_string(d->body, scratch, &body) || body.n > BODY_MAX)
-            return problem_set(why, "body", "must be text of at most 4096 bytes");
-        json_write_string(out, body);
-    }
-    buf_text(out, ",\"data\":");
-    if (d->data.n == 0 || json_kind(d->data) == 'n') {
-        buf_text(out, "{}");
-    } else {
-        if (json_kind(d->data) != '{' || d->data.n > DATA_MAX)
-            return problem_set(why, "data", "must be a JSON object of at most 16384 bytes");
-        json_write_compact(out, d->data);
-    }
-    if (a->category.n > 0) {
-        buf_text(out, ",\"category\":");
-        json_write_string(out, a->category);
-    }
-    buf_byte(out, '}');
-    return out->n <= CONTENT_MAX ||
-           problem_set(why, "", "is too large: at most 32768 bytes in all");
-}
-
 bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t wall_ms,
                    struct buf *users, struct buf *content, struct arena *scratch,
                    struct problem *why)
 {
     *m = (struct msg){.id = MSG_create, .create = {.key = key}};
     struct draft d = {0};
-    if (!field_object(json, why) || !read_draft(&d, json, why) ||
+    if (!field_object(json, why) || !draft_read(&d, json, why) ||
         !read_to(&m->create, d.to, users, scratch, why) ||
-        !read_type(&m->create, d.type, scratch, why) || !may_broadcast(&m->create, why) ||
+        !draft_type(d.type, &m->create.type, scratch, why) || !may_broadcast(&m->create, why) ||
         !read_delivery(&m->create, d.deliver_at, wall_ms, scratch, why) ||
         !read_expiry(&m->create, &d, wall_ms, scratch, why) ||
         !read_keys(&m->create, &d, scratch, why) ||
         (d.category.n > 0 && !field_category(d.category, &m->create.category, scratch, why)) ||
-        !write_content(content, &m->create, &d, scratch, why))
+        !draft_write(content, &d, m->create.type, m->create.category, scratch, why))
         return false;
     m->create.content = buf_all(content);
     m->create.body_hash = fingerprint(json, scratch);
@@ -375,7 +283,7 @@ bool action_update(struct msg *m, struct bytes json, const struct msg_item *old,
     struct msg_create c = {.type = old->type, .expires_ms = old->expires_ms};
     *m = (struct msg){.id = MSG_update, .update = {.rev = old->rev}};
     if (!field_object(json, why) || !read_changes(&changes, json, why) ||
-        !read_draft(&d, old->content, why))
+        !draft_read(&d, old->content, why))
         return false;
     m->update.what = take(&d.title, changes.title, FIELD_NO_title) |
                      take(&d.body, changes.body, FIELD_NO_body) |
@@ -386,7 +294,7 @@ bool action_update(struct msg *m, struct bytes json, const struct msg_item *old,
     bool category = d.category.n > 0 && !is_null(d.category);
     if (!read_other_end(&c, &changes, wall_ms, scratch, why) ||
         (category && !field_category(d.category, &c.category, scratch, why)) ||
-        !write_content(content, &c, &d, scratch, why))
+        !draft_write(content, &d, c.type, c.category, scratch, why))
         return false;
     m->update.expires_ms = c.expires_ms;
     m->update.category = c.category;
