@@ -21,6 +21,7 @@ int publish_command(const struct args *a);
 int tail_command(const struct args *a);
 int who_command(const struct args *a);
 int members_command(const struct args *a);
+int import_command(const struct args *a);
 int bench_command(const struct args *a);
 int check_command(const struct args *a);
 int conf_command(const struct args *a);

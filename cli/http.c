@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum { CONNECT_MS = 5000, ANSWER_MS = 15000, URL_MAX = 4096 };
@@ -52,44 +53,73 @@ static void key_load(const struct args *a, const struct settings *s, char key[SE
         refuse("belfry %s: %s: %s", a->command->name, paths.api_key, strerror(errno));
 }
 
-/* The HTTP status, or 0 with `why`. */
-static long perform(const char *method, const char *url, const char *key, const char *type,
-                    struct bytes body, struct buf *answer, char why[CURL_ERROR_SIZE])
+struct http_client {
+    CURL *curl;
+    char key[SECRET_TEXT], address[ADDRESS_SIZE], url[URL_MAX], why[CURL_ERROR_SIZE];
+};
+
+struct http_client *http_open(const struct args *a)
 {
+    struct settings s = args_settings(a);
+    struct http_client *c = calloc(1, sizeof *c);
+    ENSURE(c != NULL);
+    key_load(a, &s, c->key);
+    address_of(&s, c->address);
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    CURL *curl = curl_easy_init();
-    ENSURE(curl != NULL);
+    c->curl = curl_easy_init();
+    ENSURE(c->curl != NULL);
+    curl_easy_setopt(c->curl, CURLOPT_PATH_AS_IS, 1L); /* a topic may be ".." */
+    curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*");   /* it is our own server */
+    curl_easy_setopt(c->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(c->curl, CURLOPT_ERRORBUFFER, c->why);
+    return c;
+}
+
+void http_close(struct http_client **slot)
+{
+    curl_easy_cleanup((*slot)->curl);
+    curl_global_cleanup();
+    free(*slot);
+    *slot = NULL;
+}
+
+const char *http_why(const struct http_client *c)
+{
+    return c->why;
+}
+
+long http_send(struct http_client *c, const char *method, const char *path, const char *type,
+               struct bytes body, struct buf *answer)
+{
     char bearer[SECRET_TEXT + 8];
-    snprintf(bearer, sizeof bearer, "Bearer %s", key);
+    long status = 0;
+    snprintf(bearer, sizeof bearer, "Bearer %s", c->key);
     struct curl_slist *headers = header(NULL, "Authorization", bearer);
     if (type) {
         headers = header(headers, "Content-Type", type);
         headers = header(headers, "Expect", ""); /* no waiting for a 100 */
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.n);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.p);
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE, (long)body.n);
+        curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.p);
     }
-    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L); /* a topic may be ".." */
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");   /* it is our own server */
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)ANSWER_MS);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
-    long status = 0;
-    if (curl_easy_perform(curl) == CURLE_OK)
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    if (snprintf(c->url, sizeof c->url, "%s%s", c->address, path) >= (int)sizeof c->url)
+        refuse("belfry: the name is too long");
+    buf_reset(answer);
+    curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(c->curl, CURLOPT_URL, c->url);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, answer);
+    if (curl_easy_perform(c->curl) == CURLE_OK)
+        curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    curl_global_cleanup();
     return status;
 }
 
 /* What application/problem+json says, in a line; else the answer as it is. */
-static void problem_say(const char *command, long status, struct bytes answer)
+void http_say(const char *command, long status, struct bytes answer)
 {
     char room[4096];
     struct arena scratch = {.p = room, .cap = sizeof room};
@@ -114,21 +144,12 @@ static void problem_say(const char *command, long status, struct bytes answer)
 int http_ask(const struct args *a, const char *method, const char *path, const char *type,
              struct bytes body, struct buf *answer)
 {
-    struct settings s = args_settings(a);
-    char key[SECRET_TEXT], address[ADDRESS_SIZE], url[URL_MAX], why[CURL_ERROR_SIZE] = "";
-    key_load(a, &s, key);
-    address_of(&s, address);
-    if (snprintf(url, sizeof url, "%s%s", address, path) >= (int)sizeof url)
-        refuse("belfry %s: the name is too long", a->command->name);
-    buf_reset(answer);
-    long status = perform(method, url, key, type, body, answer, why);
-    if (status == 0) {
-        fprintf(stderr, "belfry %s: %s: %s\n", a->command->name, url, why);
-        return EXIT_not_running;
-    }
-    if (status >= 300) {
-        problem_say(a->command->name, status, buf_all(answer));
-        return EXIT_no;
-    }
-    return 0;
+    struct http_client *c = http_open(a);
+    long status = http_send(c, method, path, type, body, answer);
+    if (status == 0)
+        fprintf(stderr, "belfry %s: %s: %s\n", a->command->name, c->url, c->why);
+    else if (status >= 300)
+        http_say(a->command->name, status, buf_all(answer));
+    http_close(&c);
+    return status == 0 ? EXIT_not_running : status >= 300 ? EXIT_no : 0;
 }

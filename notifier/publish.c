@@ -78,6 +78,8 @@ bool publish_entry(struct publish *p, const struct msg_entry *e)
 {
     if (!known(e))
         return false;
+    if (!entry_told(e))
+        return true; /* the heads say that there is something */
     if (topic_own(e->topic) && !bytes_is(e->topic, TOPIC_BROADCASTS))
         return true; /* of the store's own: nobody is on it */
     buf_reset(&p->payload);

@@ -327,6 +327,7 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
     case ENTRY_erased:
     case ENTRY_scheduled:
     case ENTRY_cancelled:
+    case ENTRY_imported: /* event.h: entry_told() */
     case ENTRY_none:
     case ENTRY_KIND_COUNT:
         break;

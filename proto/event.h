@@ -14,6 +14,12 @@
 #define EVENT_RESERVED "seq, prev, at, from"
 struct bytes event_write(struct buf *payload, const struct msg_entry *entry);
 
+/* Is there an event for it? Of what was imported there is none: a snapshot tells of it. */
+static inline bool entry_told(const struct msg_entry *e)
+{
+    return e->kind != ENTRY_imported;
+}
+
 /* Append a notification as the client sees it: {"id":..,"pos":..,...,"type":..,"title":..}. */
 void item_write(struct buf *out, const struct msg_item *item);
 

@@ -71,6 +71,18 @@ extern const char *const why_not_names[WHY_COUNT];
 enum taken { TAKEN(AS_TAKEN) TAKEN_COUNT };
 #undef AS_TAKEN
 
+/* What became of a line of an import. */
+#define IMPORTS(X)                                                                                 \
+    X(done)       /* it is there now */                                                            \
+    X(known)      /* it was imported before, or the user has others */                             \
+    X(over)       /* its end has come */                                                           \
+    X(categories) /* refused: its inbox has as many as can be */                                   \
+    X(snoozed)    /* refused: its inbox has as many snoozed ones as can be */                      \
+    X(damaged)    /* refused: its inbox, or topic, cannot be read */
+#define AS_IMPORT(name) IMPORT_##name,
+enum import { IMPORTS(AS_IMPORT) IMPORT_COUNT };
+#undef AS_IMPORT
+
 /* What an update changed: bits. */
 #define ITEM_FIELDS_LIST(X)                                                                        \
     X(type)                                                                                        \

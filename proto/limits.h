@@ -15,6 +15,7 @@ enum {
     MUTES_MAX = 100,            /* categories, and topics, that a user mutes (a count) */
     USERS_MAX = 1000,           /* users of one create (a count) */
     IDS_MAX = 1000,             /* notification ids of one action (a count) */
+    IMPORT_MAX = 500,           /* lines of one import (a count) */
     PAGE_MAX = 100,             /* items of one page of an inbox (a count) */
     CHANGES_MAX = 1000,         /* entries of one answer from the log (a count) */
     CLAIM_MAX = 511,            /* a claim with patterns, comma between */

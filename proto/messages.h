@@ -247,6 +247,26 @@ struct mp_list {
     F(bin, unknown, IDS_MAX * 16, "mark: ids that this inbox does not have (any more)")            \
     F(u64, unseen, 0, "unseen count at `seq`")
 
+/* What stood somewhere else: a notification, as it was there. */
+#define IMPORT_ITEM_FIELDS(F)                                                                      \
+    F(str, user, USER_MAX, "whose inbox")                                                          \
+    F(str, id, KEY_MAX, "its name where it stood; each name is imported once into an inbox")       \
+    F(u64, type, 0, "enum notification_type; a stored one")                                        \
+    F(u64, at_ms, 0, "wall clock of its insertion; 0: now")                                        \
+    F(u64, read_ms, 0, "wall clock of its reading; 0: unread")                                     \
+    F(u64, expires_ms, 0, "wall clock of its end; 0: none")                                        \
+    F(u64, until_ms, 0, "snoozed: wall clock of its end; 0: it is not")                            \
+    F(u64, flags, 0, "enum item_flag: archived, seen, muted, quiet")                               \
+    F(str, content, CONTENT_MAX, "JSON object: type, title, body, data")                           \
+    F(str, category, CATEGORY_MAX, "or empty; also in `content`")
+#define IMPORT_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(list, lines, IMPORT_MAX,                                                                     \
+      "import_item; member; prefs_put, which is taken where the user has none")
+#define IMPORTED_FIELDS(F)                                                                         \
+    ANSWER(F)                                                                                      \
+    F(bin, done, IMPORT_MAX, "enum import, a byte for each line")
+
 #define EXPIRE_FIELDS(F) ASK(F)
 #define EXPIRED_FIELDS(F)                                                                          \
     ANSWER(F)                                                                                      \
@@ -260,7 +280,8 @@ struct mp_list {
     F(u64, status, 0, "0: all; 1: unread; 2: read")                                                \
     F(u64, place, 0, "enum item_place")                                                            \
     F(u64, type, 0, "0: any; else enum notification_type and one")                                 \
-    F(str, category, CATEGORY_MAX, "only of this one; empty: any")
+    F(str, category, CATEGORY_MAX, "only of this one; empty: any")                                 \
+    F(u64, oldest_first, 0, "1: from the oldest on; `before`, `next`: those of a higher pos")
 #define GET_FIELDS(F)                                                                              \
     ASK(F)                                                                                         \
     F(str, user, USER_MAX, "whose inbox")                                                          \
@@ -544,6 +565,10 @@ struct mp_list {
     M(14, changed, CHANGED_FIELDS, "store -> session: an inbox after an action")                   \
     M(15, expire, EXPIRE_FIELDS, "notifier -> store: notification.expire: all that are due")       \
     M(16, expired, EXPIRED_FIELDS, "store -> notifier")                                            \
+    M(91, import, IMPORT_FIELDS,                                                                   \
+      "session -> store: notification.import: what stood somewhere else")                          \
+    M(92, imported, IMPORTED_FIELDS, "store -> session")                                           \
+    M(93, import_item, IMPORT_ITEM_FIELDS, "a notification to be imported, in lists")              \
     M(17, mark, MARK_FIELDS, "session -> store: notification.mark_read and its like, by ids")      \
     M(18, mark_all, MARK_ALL_FIELDS, "session -> store: the same for all up to a pos")             \
     M(19, tally, TALLY_FIELDS, "counts, in lists")                                                 \
@@ -641,7 +666,8 @@ enum hook_kind { HOOK_connect, HOOK_join, HOOK_KINDS };
     X(removed, "`ids` are gone")                                                                   \
     X(broadcast, "a notification for many; in the store's own topic")                              \
     X(retracted, "the broadcast `pos` is not to be shown any more; there too")                     \
-    X(erased, "somebody is forgotten; in the store's own topic, and without a name")
+    X(erased, "somebody is forgotten; in the store's own topic, and without a name")               \
+    X(imported, "a notification came from somewhere else, at `pos`; told by a snapshot only")
 
 #define AS_KIND(name, doc) ENTRY_##name,
 enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };

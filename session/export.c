@@ -71,7 +71,9 @@ static void write_memberships(struct buf *out, struct exporting *x, struct mp_li
 {
     struct mp_in in = list_in(topics);
     for (uint32_t i = 0; i < topics.count; i++) {
-        buf_text(out, "{\"kind\":\"membership\",\"topic\":");
+        buf_text(out, "{\"kind\":\"membership\",\"user\":");
+        json_write_string(out, user_of(x));
+        buf_text(out, ",\"topic\":");
         json_write_string(out, mp_str(&in));
         buf_text(out, "}\n");
     }
@@ -83,7 +85,9 @@ static void write_items(struct buf *out, struct exporting *x, struct mp_list ite
     struct mp_in in = list_in(items);
     struct msg m;
     while (msg_read(&in, &m)) {
-        buf_text(out, "{\"kind\":\"notification\",\"notification\":");
+        buf_text(out, "{\"kind\":\"notification\",\"user\":");
+        json_write_string(out, user_of(x));
+        buf_text(out, ",\"notification\":");
         item_write(out, &m.item);
         buf_text(out, "}\n");
         x->notifications++;
@@ -106,6 +110,7 @@ static bool items_next(struct exporting *x, uint64_t before)
     x->next = (struct msg){.id = MSG_snapshot,
                            .snapshot = {.user = user_of(x),
                                         .before = before,
+                                        .oldest_first = 1, /* as they are imported */
                                         .limit = ITEMS,
                                         .place = places[before == 0 ? x->place++ : x->place - 1]}};
     return false;
@@ -129,7 +134,9 @@ static bool took_about(struct exporting *x, struct buf *out, const struct msg_ab
 
 static bool took_prefs(struct exporting *x, struct buf *out, const struct msg_prefs *p)
 {
-    buf_text(out, "{\"kind\":\"preferences\",\"preferences\":");
+    buf_text(out, "{\"kind\":\"preferences\",\"user\":");
+    json_write_string(out, user_of(x));
+    buf_text(out, ",\"preferences\":");
     preferences_write(out, p);
     buf_text(out, "}\n");
     return !x->known || items_next(x, 0);

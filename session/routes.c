@@ -12,6 +12,7 @@
 #include "session/erase.h"
 #include "session/export.h"
 #include "session/heads.h"
+#include "session/import.h"
 #include "session/inbox_http.h"
 #include "session/keys.h"
 #include "session/metrics.h"
@@ -134,6 +135,7 @@ static const struct route {
     {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read},
     {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create},
     {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create},
+    {"/api/import", HTTP_POST, import_post, api_admit, SCOPE_admin},
     {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit, SCOPE_publish},
     {"/api/topics/{}/history", HTTP_GET, topics_history, NULL, SCOPE_read},
     {"/api/topics/{}/members", HTTP_GET, topics_members, NULL, SCOPE_read},

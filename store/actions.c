@@ -10,6 +10,7 @@
 #include "store/evict.h"
 #include "store/fanout.h"
 #include "store/idem.h"
+#include "store/import.h"
 #include "store/marks.h"
 #include "store/prefs.h"
 #include "store/refuse.h"
@@ -34,6 +35,7 @@ bool action_known(enum msg_id id)
     case MSG_unpublish:
     case MSG_erase:
     case MSG_prefs_put:
+    case MSG_import:
     case MSG_revoke:
         return true;
     default:
@@ -58,6 +60,8 @@ uint64_t action_weight(const struct msg *m)
         return m->mark_all.what == MARK_archive ? WORK_WEIGHT / 2 : 1;
     case MSG_update:
         return 1 + m->update.content.n / 4096;
+    case MSG_import: /* it remembers what it imported, too */
+        return 2 * m->import.lines.count + m->import.lines.raw.n / 4096;
     case MSG_expire:
         return EXPIRE_WEIGHT;
     case MSG_publish:
@@ -319,6 +323,17 @@ static enum err erase(struct work *w, const struct msg_erase *m, struct buf *ans
     return e;
 }
 
+static enum err do_import(struct work *w, const struct msg_import *m, struct buf *answer)
+{
+    char became[IMPORT_MAX];
+    struct msg done = {.id = MSG_imported, .imported = {.req = m->req, .done = {became, 0}}};
+    enum err e = import_lines(w, m->lines, became);
+    done.imported.done.n = m->lines.count;
+    if (!e)
+        msg_write(answer, &done);
+    return e;
+}
+
 static enum err do_revoke(struct work *w, const struct msg_revoke *m, struct buf *answer)
 {
     struct msg done = {.id = MSG_revoked, .revoked = {.req = m->req}};
@@ -366,6 +381,8 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return put_preferences(w, &m->prefs_put, answer);
     case MSG_erase:
         return erase(w, &m->erase, answer);
+    case MSG_import:
+        return do_import(w, &m->import, answer);
     case MSG_revoke:
         return do_revoke(w, &m->revoke, answer);
     case MSG_followed:

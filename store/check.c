@@ -99,8 +99,8 @@ void follow_chain(struct recount *c)
             drift(c, "unread in the newest entry", entry.unread, count);
             drift(c, "unseen in the newest entry", entry.unseen, c->kept.counts.unseen);
         }
-        bool placed = entry.kind == ENTRY_created || entry.kind == ENTRY_resurfaced ||
-                      entry.kind == ENTRY_updated;
+        bool placed = entry.kind == ENTRY_created || entry.kind == ENTRY_imported ||
+                      entry.kind == ENTRY_resurfaced || entry.kind == ENTRY_updated;
         if (placed && entry.pos > c->found.newest_pos)
             c->found.newest_pos = entry.pos;
         c->found.no = at;

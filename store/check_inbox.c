@@ -46,7 +46,9 @@ static void body(struct found *f, const struct item *i)
     bool good = item_body(f->c->r->txn, i, &content) == ERR_OK &&
                 log_get(f->c->r->txn, item_content(i), &e, &raw) == ERR_OK &&
                 (e.kind == ENTRY_broadcast || bytes_equal(e.topic, f->c->topic));
-    if (good && e.kind == ENTRY_created)
+    if (good && e.kind == ENTRY_imported)
+        good = e.pos == item_birth(i) && e.born_ms == i->row.at_ms;
+    else if (good && e.kind == ENTRY_created)
         good = e.pos == item_birth(i) && e.at_ms == i->row.at_ms;
     else if (good && e.kind == ENTRY_broadcast)
         good = e.seq == i->row.broadcast && e.at_ms == i->row.at_ms;

@@ -46,7 +46,8 @@
     X(revoked, "`j` and a jti, or `u` and a user -> until when which tokens are good no more")     \
     X(revoked_at, "number of a revocation -> its key in `revoked`")                                \
     X(delivered, "seq of what was scheduled -> where its notifications begin")                     \
-    X(read, "topic no, pos -> nothing: an item that was read by itself, where items are evicted")
+    X(read, "topic no, pos -> nothing: an item that was read by itself, where items are evicted")  \
+    X(imported, "topic no, hash of a name -> nothing: what was imported, whatever became of it")
 
 /* A topic, a NUL and a user fit; LMDB takes 511. */
 enum { KEY_BYTES_MAX = 340, ENGINE_READERS = 2 };

@@ -30,6 +30,7 @@ enum { SLICE = 500, LOOK = 5000, AGAIN_MS = 500, MEMBERSHIPS_AT_ONCE = 16 };
     X(expiry)                                                                                      \
     X(read)                                                                                        \
     X(collapse)                                                                                    \
+    X(imported)                                                                                    \
     X(answers)                                                                                     \
     X(scheduled)                                                                                   \
     X(log)                                                                                         \
@@ -241,6 +242,8 @@ static bool step(struct work *w, struct erasure *e)
         return rows(w, e, TABLE_read);
     case PHASE_collapse:
         return rows(w, e, TABLE_collapse);
+    case PHASE_imported:
+        return rows(w, e, TABLE_imported);
     case PHASE_answers:
         return idem_forget_user(w, e->user, SLICE);
     case PHASE_scheduled:

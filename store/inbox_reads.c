@@ -62,18 +62,20 @@ static bool fits(const struct view *v, const struct msg_snapshot *m, const struc
     return m->category.n == 0 || (c && item->row.category == c->no);
 }
 
-/* Newest first, below `before`. `next`: where the page behind begins, 0 when there is none. */
+/* Newest first, below `before`; or oldest first, above it. `next`: where the page behind begins, 0 when there
+ * is none. */
 static enum err add_page(const struct view *v, const struct msg_snapshot *m, uint32_t *count,
                          uint64_t *next)
 {
     const struct reads *r = v->r;
     enum table table = m->place == PLACE_inbox ? TABLE_index : TABLE_aside;
-    struct key from = key2(v->in.row.no, m->before ? m->before - 1 : UINT64_MAX);
+    struct key from = m->oldest_first ? key2(v->in.row.no, m->before + 1)
+                                      : key2(v->in.row.no, m->before ? m->before - 1 : UINT64_MAX);
     struct bytes key, value;
     struct walk w;
     enum err e = ERR_OK;
     uint64_t last = 0, limit = m->limit < PAGE_MAX ? m->limit : PAGE_MAX;
-    walk_open(&w, r->txn, table, WALK_down, key_bytes(&from));
+    walk_open(&w, r->txn, table, m->oldest_first ? WALK_up : WALK_down, key_bytes(&from));
     for (unsigned n = 0; !e && walk_next(&w, &key, &value) && key_number(key, 0) == v->in.row.no;
          n++) {
         struct item item;

@@ -167,7 +167,7 @@ enum err item_body(struct txn *t, const struct item *i, struct bytes *content)
     struct bytes raw;
     struct msg_item item = {0};
     enum err err = log_get(t, item_content(i), &e, &raw);
-    bool whole = e.kind == ENTRY_created || e.kind == ENTRY_broadcast;
+    bool whole = e.kind == ENTRY_created || e.kind == ENTRY_imported || e.kind == ENTRY_broadcast;
     bool good = !err && (whole || entry_item(&e, &item));
     struct key key = key1(item_content(i));
     if (err == ERR_NOT_FOUND || (!err && !good))
@@ -184,7 +184,7 @@ enum err item_has_body(struct txn *t, const struct topic_row *row, const struct 
     uint64_t birth = e->pos;
     if (e->kind == ENTRY_resurfaced || e->kind == ENTRY_updated)
         birth = !entry_item(e, &was) ? 0 : was.birth ? was.birth : was.pos;
-    else if (e->kind != ENTRY_created)
+    else if (e->kind != ENTRY_created && e->kind != ENTRY_imported)
         return ERR_NOT_FOUND;
     enum err err = item_born(t, row, birth, &item);
     bool first = e->kind == ENTRY_created && e->body == 0; /* tells which create it came from */

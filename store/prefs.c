@@ -102,7 +102,7 @@ static bool texts_valid(struct mp_list list, size_t max)
     return true;
 }
 
-static bool valid(const struct msg_prefs_put *m)
+bool prefs_valid(const struct msg_prefs_put *m)
 {
     uint64_t types = (UINT64_C(1) << TYPE_COUNT) - 1;
     if ((m->types | m->allow) & ~types || !texts_valid(m->categories, CATEGORY_MAX) ||
@@ -125,7 +125,7 @@ enum err prefs_put(struct work *w, const struct msg_prefs_put *m)
 {
     char name[TOPIC_MAX + 1];
     struct topic *in;
-    if (!user_valid(m->user) || !valid(m))
+    if (!user_valid(m->user) || !prefs_valid(m))
         return ERR_INVALID;
     size_t n = topic_of_user(m->user, name);
     enum err e = inbox_open(w, (struct bytes){name, n}, &in);

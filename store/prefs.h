@@ -42,6 +42,9 @@ struct zones {
 };
 void zones_fini(struct zones *z);
 
+/* Within limits, and its time zone is known here. */
+bool prefs_valid(const struct msg_prefs_put *m);
+
 /* Replace all. OK, INVALID (no such zone; times out of a day) or WORLD. */
 enum err prefs_put(struct work *w, const struct msg_prefs_put *m);
 

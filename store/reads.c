@@ -2,6 +2,7 @@
 #include "store/reads.h"
 
 #include "lib/ensure.h"
+#include "proto/event.h"
 #include "proto/topic.h"
 #include "store/broadcast.h"
 #include "store/history.h"
@@ -60,6 +61,7 @@ static enum err find_chain(const struct reads *r, struct bytes topic, const stru
             return r->txn->failed ? r->txn->failed : ERR_TOO_OLD;
         bytes += raw[(*count)++].n;
         if (bytes > LIST_BYTES || !bytes_equal(entry.topic, topic) || entry.prev >= at ||
+            !entry_told(&entry) || /* one snapshot tells of all that came so */
             history_over(row, entry.at_ms, r->now_ms))
             return ERR_TOO_OLD;
         at = entry.prev;

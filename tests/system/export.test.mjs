@@ -61,7 +61,7 @@ check('GET /api/users/{id}/export: everything, once, and the end says how much',
   assert.deepEqual(of('preferences')[0].preferences.mute.categories, ['promo']);
   const aside = [made[7], made[9]]; // archived, and snoozed: behind the others
   assert.deepEqual(of('notification').map((line) => line.notification.id),
-    [...made.toReversed().filter((id) => !aside.includes(id)), ...aside]);
+    [...made.filter((id) => !aside.includes(id)), ...aside]); // oldest first, as they are imported
   assert.deepEqual(of('notification').filter((line) => line.notification.read_at).map((line) => line.notification.title), ['n5']);
   assert.deepEqual(all.at(-1), { kind: 'end', memberships: 600, notifications: 120 });
   assert.equal((await belfry.get(at('ann'), belfry.token('ann'))).text.split('\n').length, text.split('\n').length);
