@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -88,19 +89,47 @@ static const struct sockaddr *peer_of(struct MHD_Connection *mhd)
     return info ? info->client_addr : NULL;
 }
 
-struct address *request_address(const struct request *r, bool *full)
+/* All of X-Forwarded-For as one list: a proxy may add a line of its own behind a client's. */
+struct forwarded {
+    struct buf list;
+    char room[HEADER_BYTES];
+};
+
+static enum MHD_Result add_forwarded(void *cls, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
 {
-    const struct sockaddr *peer = peer_of(r->mhd);
-    *full = false;
-    return peer ? address_enter(r->s, peer, request_header(r, "X-Forwarded-For"), full) : NULL;
+    struct buf *list = cls;
+    (void)kind;
+    if (value && strcasecmp(name, "X-Forwarded-For") == 0) {
+        buf_text(list, list->n > 0 ? "," : "");
+        buf_text(list, value);
+    }
+    return MHD_YES;
 }
 
-void request_ip(const struct request *r, uint8_t out[16])
+static const char *forwarded_for(const struct request *r, struct forwarded *f)
 {
+    f->list = (struct buf){.p = f->room, .cap = sizeof f->room, .max = sizeof f->room};
+    MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, add_forwarded, &f->list);
+    buf_byte(&f->list, '\0');
+    return f->list.overflowed ? "" : f->room;
+}
+
+struct address *request_address(const struct request *r, bool *full)
+{
+    struct forwarded f;
     const struct sockaddr *peer = peer_of(r->mhd);
-    memset(out, 0, 16);
+    *full = false;
+    return peer ? address_enter(r->s, peer, forwarded_for(r, &f), full) : NULL;
+}
+
+void request_ip(const struct request *r, uint8_t out[IP_SIZE])
+{
+    struct forwarded f;
+    const struct sockaddr *peer = peer_of(r->mhd);
+    memset(out, 0, IP_SIZE);
     if (peer)
-        address_ip(r->s, peer, request_header(r, "X-Forwarded-For"), out);
+        address_ip(r->s, peer, forwarded_for(r, &f), out);
 }
 
 bool request_loopback(const struct request *r)

@@ -11,11 +11,13 @@ import { after, before, test } from 'node:test';
 
 import WS from 'ws';
 
+import { Application } from '../lib/application.mjs';
 import { Belfry, root } from '../lib/belfry.mjs';
 import { handshake, request } from '../lib/http.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { until, within } from '../lib/until.mjs';
 
+let app; // it is told from where somebody connects
 let belfry;
 let dir;
 const running = [];
@@ -30,7 +32,10 @@ function freePort() {
 }
 
 before(async () => {
-  belfry = await Belfry.start({ dev: false, env: { BELFRY_SESSION_PROXIES: '127.0.0.1', BELFRY_SESSION_ADDRESS_CONNECTIONS: '2' } });
+  app = await Application.start();
+  belfry = await Belfry.start({ dev: false, env: {
+    BELFRY_SESSION_PROXIES: '127.0.0.1, 10.0.0.1,2001:db8::1', BELFRY_SESSION_ADDRESS_CONNECTIONS: '2', BELFRY_HOOK_CONNECT: `${app.base}/connect`,
+  } });
   dir = fs.mkdtempSync('/tmp/b-');
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1',
     '-subj', '/CN=belfry.example.com', '-keyout', path.join(dir, 'privkey.pem'), '-out', path.join(dir, 'fullchain.pem')], { stdio: 'ignore' });
@@ -39,6 +44,7 @@ before(async () => {
 after(async () => {
   for (const one of running) one.kill('SIGKILL');
   await belfry?.stop();
+  await app?.stop();
   if (dir) fs.rmSync(dir, { recursive: true });
 });
 
@@ -114,5 +120,43 @@ for (const [name, start] of Object.entries(proxies))
       taken.push(one.socket);
     }
     for (const one of taken) one.destroy();
+    assert.equal(app.about(user).at(-1).question.address, '127.0.0.1', 'nor told');
     await socket.close();
+  });
+
+/** What the application is told of a client that connects from `from` with these headers. */
+let visitors = 0;
+function addressOf(from, lines) {
+  const user = `v${++visitors}`;
+  const { hostname, port } = new URL(belfry.base);
+  const socket = net.connect({ host: hostname, port: Number(port), localAddress: from });
+  const headers = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', ...lines];
+  socket.write(`GET /socket/websocket?vsn=2.0.0&token=${belfry.token(user)} HTTP/1.1\r\nHost: x\r\n${headers.join('\r\n')}\r\n\r\n`);
+  return until(`${from} ${lines} is asked about`, () => app.about(user)[0]?.question.address).finally(() => socket.destroy());
+}
+
+const PROXY = '127.0.0.1';
+const OTHER = '127.0.0.2'; // no proxy of ours
+for (const [what, from, values, address] of [
+  ['a proxy says who it is', PROXY, ['203.0.113.7'], '203.0.113.7'],
+  ['nobody says it', PROXY, [], PROXY],
+  ['somebody else says it', OTHER, ['203.0.113.7'], OTHER],
+  ['somebody else names a proxy', OTHER, ['203.0.113.7, 10.0.0.1'], OTHER],
+  ['a client wrote one, too', PROXY, ['198.51.100.1, 203.0.113.7'], '203.0.113.7'],
+  ['a client wrote a line of its own', PROXY, ['198.51.100.1', '203.0.113.7'], '203.0.113.7'],
+  ['several proxies', PROXY, ['198.51.100.1,203.0.113.7 ,  10.0.0.1'], '203.0.113.7'],
+  ['several proxies, a line each', PROXY, ['203.0.113.7', '2001:db8::1', '10.0.0.1'], '203.0.113.7'],
+  ['a client names a proxy', PROXY, ['10.0.0.1, 203.0.113.7'], '203.0.113.7'],
+  ['IPv6', PROXY, ['2001:DB8:7::0:7'], '2001:db8:7::7'],
+  ['IPv6 through a proxy of IPv6', PROXY, ['2001:db8:7::7, 2001:db8:0::1'], '2001:db8:7::7'],
+  ['IPv4 written as IPv6', PROXY, ['::ffff:203.0.113.7, ::ffff:10.0.0.1'], '203.0.113.7'],
+  ['a word', PROXY, ['unknown'], PROXY],
+  ['a word before a proxy', PROXY, ['198.51.100.1, _hidden, 10.0.0.1'], '10.0.0.1'],
+  ['an address with more behind it', PROXY, ['203.0.113.7x'], PROXY],
+  ['a number too large', PROXY, ['203.0.113.256'], PROXY],
+  ['a text without end', PROXY, [`${'1'.repeat(4000)}`], PROXY],
+  ['nothing but commas', PROXY, [', ,,'], PROXY],
+])
+  test(`X-Forwarded-For: ${what}`, async () => {
+    assert.equal(await addressOf(from, values.map((value) => `X-Forwarded-For: ${value}`)), address);
   });
