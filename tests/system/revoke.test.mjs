@@ -145,6 +145,39 @@ check('a kill of any process changes nothing; broker and notifier are not needed
   }
 });
 
+/* The bound is one of time, and a machine may stand still for longer: so the middle one of several counts, and each has the
+ * broker killed as it begins, as revocations do not go by it. */
+check('within a second everywhere, on both transports, with the broker killed amid it', async (t) => {
+  const took = [];
+  for (let round = 0; round < 5; round++) {
+    const bad = token(`ivy${round}`, `jti-ivy-${round}`);
+    const ends = [];
+    const there = async (what) => (await Promise.all([0, 1, 2].map((i) => belfry.counter(what, `session\\.${i}`)))).every((n) => n > 0);
+    await until('sockets in every process', async () => {
+      const socket = await RawSocket.open(belfry.base, bad);
+      ends.push(socket.closed.then(({ code }) => code === 1008));
+      return there('websockets');
+    }, 20000);
+    await until('and long-polls', async () => {
+      const poll = new RawPoll(belfry.base, bad);
+      await poll.start();
+      await poll.post([['1', '1', `user:ivy${round}:notifications`, 'phx_join', {}]]);
+      await poll.frames((frame) => frame[1] === '1');
+      ends.push(poll.get({ ms: 30000 }).then(({ json }) => json.status === 500)); // it waits, until there is no such session
+      return there('longpolls');
+    }, 20000);
+    const broker = await belfry.kill('broker');
+    const from = performance.now();
+    await revoke({ jti: `jti-ivy-${round}` });
+    assert.ok((await within('all are closed', Promise.all(ends), 20000)).every(Boolean));
+    took.push(Math.round(performance.now() - from));
+    assert.ok(await always(401, bad), 'who has closed them lets nobody in by it');
+    await belfry.back('broker', broker, 15000);
+  }
+  t.diagnostic(`closed everywhere after ${took.join(', ')} ms`);
+  assert.ok(took.sort((a, b) => a - b)[2] <= 1000, `${took} ms`);
+});
+
 check('a session process that starts while the store is away lets no token in', async () => {
   const good = token('gus', 'jti-4');
   assert.equal(await count(good), 200);
