@@ -15,7 +15,7 @@ import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { classes } from '../lib/topics.mjs';
 import { until } from '../lib/until.mjs';
 
-const TIMEOUT_MS = 1500;
+const TIMEOUT_MS = 2500;
 const QUEUE = 3;
 const conf = classes({
   'room:{id}': { join: 'hook', publish: 'hook' },
