@@ -12,6 +12,7 @@
 #include "session/bus.h"
 #include "session/preferences.h"
 #include "session/publishes.h"
+#include "session/query.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -34,7 +35,7 @@ bool api_authorised(struct session *s, struct request *r, struct who *who)
         auth_request(s, r, who);
     if (who->kind == WHO_nobody)
         http_problem(s, r, auth_status(who), "", who->why);
-    return who->kind != WHO_nobody;
+    return who->kind != WHO_nobody && query_known(s, r, r->query);
 }
 
 bool api_admit(struct session *s, struct request *r)
@@ -269,7 +270,9 @@ void api_create(struct session *s, struct request *r)
     struct problem why = {0};
     struct msg m;
     struct buf users, content;
-    bool dry = bytes_is(request_query(r, "dry_run"), "1");
+    bool dry;
+    if (!query_flag(s, r, "dry_run", &dry))
+        return;
     buf_init(&users, USERS_MAX * (USER_MAX + 5));
     buf_init(&content, 2 * CONTENT_MAX);
     if (!action_create(&m, request_body(r), key, s->wall_ms, &users, &content, &s->scratch, &why))
@@ -285,18 +288,6 @@ void api_create(struct session *s, struct request *r)
 }
 
 /* ---- reading ---- */
-
-/* A number of the query, or what stands for its absence. */
-bool api_query_number(struct session *s, struct request *r, const char *name, uint64_t absent,
-                      uint64_t least, uint64_t most, uint64_t *out)
-{
-    struct bytes text = request_query(r, name);
-    *out = absent;
-    if (text.n == 0 || (json_u64(text, out) && *out >= least && *out <= most))
-        return true;
-    http_problem(s, r, 400, name, "is not a number that is allowed here");
-    return false;
-}
 
 /* Whose inbox a body speaks of: true, or it is answered. */
 bool api_body_about(struct session *s, struct request *r, struct bytes *user, struct who *who)

@@ -12,8 +12,6 @@
 bool api_authorised(struct session *s, struct request *r, struct who *who);
 bool api_json_body(struct session *s, struct request *r);
 bool api_key_of(struct session *s, struct request *r, struct bytes *key); /* Idempotency-Key */
-bool api_query_number(struct session *s, struct request *r, const char *name, uint64_t absent,
-                      uint64_t least, uint64_t most, uint64_t *out);
 
 /* Whose inbox: of a user's token its own, of a service the named one. `user` borrows. */
 bool api_about(struct session *s, struct request *r, const struct who *who, struct bytes named,

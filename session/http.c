@@ -76,6 +76,29 @@ struct bytes request_query(const struct request *r, const char *name)
     return (struct bytes){value, n};
 }
 
+struct query_walk {
+    bool (*look)(void *about, struct bytes name);
+    void *about;
+    bool all;
+};
+
+static enum MHD_Result query_next(void *cls, enum MHD_ValueKind kind, const char *name, size_t n,
+                                  const char *value, size_t value_n)
+{
+    struct query_walk *w = cls;
+    (void)kind, (void)value, (void)value_n;
+    w->all = w->look(w->about, (struct bytes){name, n});
+    return w->all ? MHD_YES : MHD_NO;
+}
+
+bool request_query_each(const struct request *r, bool (*look)(void *about, struct bytes name),
+                        void *about)
+{
+    struct query_walk w = {look, about, true};
+    MHD_get_connection_values_n(r->mhd, MHD_GET_ARGUMENT_KIND, query_next, &w);
+    return w.all;
+}
+
 struct bytes request_cookie(const struct request *r, const char *name)
 {
     const char *value = MHD_lookup_connection_value(r->mhd, MHD_COOKIE_KIND, name);

@@ -47,7 +47,8 @@ struct request {
     char *path;               /* decoded; never holds a NUL */
     struct bytes topic, rest; /* parts of the path, where its route has them */
     enum http_method method;
-    unsigned scope; /* enum scope: what a key must have for its route */
+    unsigned scope;    /* enum scope: what a key must have for its route */
+    const char *query; /* names that its route knows in the query; NULL: none */
     bool head;
     bool old; /* HTTP/1.0 */
     struct buf body;
@@ -92,6 +93,10 @@ void http_sweep(struct session *s);
 /* What the request says; NULL or empty when it does not. The texts live as long as the request. */
 const char *request_header(const struct request *r, const char *name);
 struct bytes request_query(const struct request *r, const char *name);
+
+/* The name of each parameter of the query, in their order, until `look` says no: then false. */
+bool request_query_each(const struct request *r, bool (*look)(void *about, struct bytes name),
+                        void *about);
 struct bytes request_cookie(const struct request *r, const char *name);
 struct address *request_address(const struct request *r, bool *full); /* addresses.h */
 void request_ip(const struct request *r, uint8_t out[16]);            /* the same */

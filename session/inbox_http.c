@@ -9,6 +9,7 @@
 #include "session/inbox.h"
 #include "session/listing.h"
 #include "session/marking.h"
+#include "session/query.h"
 
 #include <stdlib.h>
 
@@ -99,8 +100,8 @@ void inbox_get_list(struct session *s, struct request *r)
     struct msg_snapshot *page = &m.snapshot;
     if (!api_authorised(s, r, &who) ||
         !api_about(s, r, &who, request_query(r, "user"), &page->user) ||
-        !api_query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &page->before) ||
-        !api_query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &page->limit))
+        !query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &page->before) ||
+        !query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &page->limit))
         return;
     if (!filters(s, r, page, &why)) {
         http_problem(s, r, 400, why.field, why.detail);

@@ -9,6 +9,7 @@
 #include "session/api.h"
 #include "session/asks.h"
 #include "session/presence_live.h"
+#include "session/query.h"
 
 #include <stdlib.h>
 
@@ -46,8 +47,9 @@ static void listed(struct presence_waiter w, const struct presence_found *found,
 
 static void list(struct session *s, struct request *r)
 {
-    presence_list(s, r->topic, bytes_is(request_query(r, "count"), "1"),
-                  (struct presence_waiter){listed, s, r});
+    bool count;
+    if (query_flag(s, r, "count", &count))
+        presence_list(s, r->topic, count, (struct presence_waiter){listed, s, r});
 }
 
 /* The store was asked for nothing of the topic, but on behalf of this member. */

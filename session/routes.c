@@ -22,6 +22,7 @@
 #include "session/preferences.h"
 #include "session/presence_http.h"
 #include "session/publishes.h"
+#include "session/query.h"
 #include "session/subscribers.h"
 #include "session/revoke.h"
 #include "session/revoked.h"
@@ -75,6 +76,8 @@ static void metrics(struct session *s, struct request *r)
                      "metrics need an API key or a token with the scope admin");
         return;
     }
+    if (!query_known(s, r, r->query))
+        return;
     struct buf out;
     buf_init(&out, 1 << 20);
     metrics_write(s, &out);
@@ -90,6 +93,8 @@ static void dev_token(struct session *s, struct request *r)
         http_problem(s, r, 404, "", "there is nothing at this path");
         return;
     }
+    if (!query_known(s, r, r->query))
+        return;
     if (!user_valid(user)) {
         http_problem(s, r, 400, "user", "must be a user id");
         return;
@@ -120,43 +125,47 @@ static const struct route {
     enum http_method method;
     void (*handle)(struct session *s, struct request *r);
     bool (*admit)(struct session *s, struct request *r); /* whose body it takes; NULL: nobody's */
-    unsigned scope; /* enum scope: what a key must have; 0: none is asked for */
+    unsigned scope;    /* enum scope: what a key must have; 0: none is asked for */
+    const char *query; /* what it knows there: query.h */
 } routes[] = {
-    {"/socket/websocket", HTTP_other, upgrade_websocket, NULL, 0}, /* HTTP_other: it looks itself */
-    {"/socket/longpoll", HTTP_other, upgrade_longpoll, upgrade_admit, 0},
-    {"/api/notifications", HTTP_POST, api_create, api_admit, SCOPE_create},
-    {"/api/notifications", HTTP_GET, inbox_get_list, NULL, SCOPE_read},
-    {"/api/notifications/count", HTTP_GET, inbox_get_count, NULL, SCOPE_read},
-    {"/api/notifications/batch", HTTP_POST, batch_post, api_admit, SCOPE_create},
-    {"/api/notifications/{}", HTTP_POST, inbox_post_mark, api_admit,
-     SCOPE_create}, /* MARKS says which */
-    {"/api/notifications/{}", HTTP_GET, inbox_get_one, NULL, SCOPE_read},
-    {"/api/notifications/{}", HTTP_PATCH, update_patch, api_admit, SCOPE_create},
-    {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read},
-    {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create},
-    {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create},
-    {"/api/import", HTTP_POST, import_post, api_admit, SCOPE_admin},
-    {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit, SCOPE_publish},
-    {"/api/topics/{}/history", HTTP_GET, topics_history, NULL, SCOPE_read},
-    {"/api/topics/{}/members", HTTP_GET, topics_members, NULL, SCOPE_read},
-    {"/api/topics/{}/members", HTTP_POST, topics_members_bulk, api_admit, SCOPE_publish},
-    {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL, SCOPE_publish},
-    {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL, SCOPE_publish},
-    {"/api/topics/{}/presence", HTTP_GET, topics_presence, NULL, SCOPE_read},
-    {"/api/users/{}/export", HTTP_GET, users_export, NULL, SCOPE_admin}, /* before the one below */
-    {"/api/users/{}", HTTP_GET, users_one, NULL, SCOPE_read},
-    {"/api/users/{}", HTTP_DELETE, users_erase, NULL, SCOPE_admin},
-    {"/api/erasures/{}", HTTP_GET, erasures_one, NULL, SCOPE_admin},
-    {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit, SCOPE_admin},
-    {"/api/tokens/revoke", HTTP_POST, tokens_revoke, api_admit, SCOPE_admin},
-    {"/healthz", HTTP_GET, healthz, NULL, 0},
-    {"/readyz", HTTP_GET, readyz, NULL, 0},
-    {"/metrics", HTTP_GET, metrics, NULL, SCOPE_admin},
-    {"/api/node", HTTP_GET, node_processes, NULL, SCOPE_admin},
-    {"/api/node/log", HTTP_GET, node_log, NULL, SCOPE_admin},
-    {"/api/node/topics", HTTP_GET, subscribers_get, NULL, SCOPE_admin},
-    {"/dev/token", HTTP_GET, dev_token, NULL, 0},
-    {"/dev/kill", HTTP_POST, node_kill, api_admit, SCOPE_admin},
+    {"/socket/websocket", HTTP_other, upgrade_websocket, NULL, 0,
+     NULL}, /* HTTP_other: it looks itself */
+    {"/socket/longpoll", HTTP_other, upgrade_longpoll, upgrade_admit, 0, NULL},
+    {"/api/notifications", HTTP_POST, api_create, api_admit, SCOPE_create, "dry_run"},
+    {"/api/notifications", HTTP_GET, inbox_get_list, NULL, SCOPE_read,
+     "user before limit cursor status archived snoozed type category"},
+    {"/api/notifications/count", HTTP_GET, inbox_get_count, NULL, SCOPE_read, "user"},
+    {"/api/notifications/batch", HTTP_POST, batch_post, api_admit, SCOPE_create, NULL},
+    {"/api/notifications/{}", HTTP_POST, inbox_post_mark, api_admit, SCOPE_create,
+     NULL}, /* MARKS says which */
+    {"/api/notifications/{}", HTTP_GET, inbox_get_one, NULL, SCOPE_read, "user"},
+    {"/api/notifications/{}", HTTP_PATCH, update_patch, api_admit, SCOPE_create, NULL},
+    {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read, "user"},
+    {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create, NULL},
+    {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create, NULL},
+    {"/api/import", HTTP_POST, import_post, api_admit, SCOPE_admin, NULL},
+    {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit, SCOPE_publish, NULL},
+    {"/api/topics/{}/history", HTTP_GET, topics_history, NULL, SCOPE_read, "before limit"},
+    {"/api/topics/{}/members", HTTP_GET, topics_members, NULL, SCOPE_read, "after limit"},
+    {"/api/topics/{}/members", HTTP_POST, topics_members_bulk, api_admit, SCOPE_publish, NULL},
+    {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL, SCOPE_publish, NULL},
+    {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL, SCOPE_publish, NULL},
+    {"/api/topics/{}/presence", HTTP_GET, topics_presence, NULL, SCOPE_read, "count"},
+    {"/api/users/{}/export", HTTP_GET, users_export, NULL, SCOPE_admin,
+     NULL}, /* before the one below */
+    {"/api/users/{}", HTTP_GET, users_one, NULL, SCOPE_read, NULL},
+    {"/api/users/{}", HTTP_DELETE, users_erase, NULL, SCOPE_admin, NULL},
+    {"/api/erasures/{}", HTTP_GET, erasures_one, NULL, SCOPE_admin, NULL},
+    {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit, SCOPE_admin, NULL},
+    {"/api/tokens/revoke", HTTP_POST, tokens_revoke, api_admit, SCOPE_admin, NULL},
+    {"/healthz", HTTP_GET, healthz, NULL, 0, NULL},
+    {"/readyz", HTTP_GET, readyz, NULL, 0, NULL},
+    {"/metrics", HTTP_GET, metrics, NULL, SCOPE_admin, NULL},
+    {"/api/node", HTTP_GET, node_processes, NULL, SCOPE_admin, NULL},
+    {"/api/node/log", HTTP_GET, node_log, NULL, SCOPE_admin, NULL},
+    {"/api/node/topics", HTTP_GET, subscribers_get, NULL, SCOPE_admin, "prefix after limit"},
+    {"/dev/token", HTTP_GET, dev_token, NULL, 0, "user"},
+    {"/dev/kill", HTTP_POST, node_kill, api_admit, SCOPE_admin, NULL},
 };
 
 /* Where `what` stands last in `text`, or NULL. */
@@ -193,6 +202,12 @@ static bool takes(const struct route *route, enum http_method method)
     return route->method == method || route->method == HTTP_other;
 }
 
+static void about(struct request *r, const struct route *route)
+{
+    r->scope = route->scope;
+    r->query = route->query;
+}
+
 static const char *method_name(enum http_method method)
 {
     static const char *const names[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", ""};
@@ -205,7 +220,7 @@ bool routes_admit(struct session *s, struct request *r)
         return true; /* what comes as a body is dropped */
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
         if (path_is(routes[i].path, r) && takes(&routes[i], r->method) && routes[i].admit) {
-            r->scope = routes[i].scope;
+            about(r, &routes[i]);
             return routes[i].admit(s, r);
         }
     if (r->method != HTTP_POST)
@@ -247,7 +262,7 @@ void routes_handle(struct session *s, struct request *r)
         if (!path_is(routes[i].path, r))
             continue;
         if (takes(&routes[i], r->method)) {
-            r->scope = routes[i].scope;
+            about(r, &routes[i]);
             routes[i].handle(s, r);
             return;
         }

@@ -9,6 +9,7 @@
 #include "session/node.h"
 #include "session/page.h"
 #include "session/peers.h"
+#include "session/query.h"
 
 #include <stdlib.h>
 
@@ -193,7 +194,7 @@ void subscribers_get(struct session *s, struct request *r)
     struct msg_joined what = {.prefix = request_query(r, "prefix"),
                               .after = request_query(r, "after")};
     if (!node_service(s, r) ||
-        !api_query_number(s, r, "limit", SUBSCRIBERS_PAGE, 1, SUBSCRIBERS_MOST, &limit))
+        !query_number(s, r, "limit", SUBSCRIBERS_PAGE, 1, SUBSCRIBERS_MOST, &limit))
         return;
     if (what.prefix.n > TOPIC_MAX || what.after.n > TOPIC_MAX) {
         http_problem(s, r, 400, what.prefix.n > TOPIC_MAX ? "prefix" : "after",

@@ -11,6 +11,7 @@
 #include "session/inbox.h"
 #include "session/kind.h"
 #include "session/publish.h"
+#include "session/query.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -128,8 +129,8 @@ void topics_history(struct session *s, struct request *r)
         if (allowed == ALLOWED_member)
             m.history.member = visitor.user;
     }
-    if (api_query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &m.history.before) &&
-        api_query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &m.history.limit)) {
+    if (query_number(s, r, "before", 0, 1, UINT64_C(1) << 53, &m.history.before) &&
+        query_number(s, r, "limit", INBOX_PAGE, 1, PAGE_MAX, &m.history.limit)) {
         struct ask_waiter w = {history_came, s, r, 0};
         ask(s->store, &m, s->now_ms, s->settings->request_ms, true, w);
     }
@@ -215,7 +216,7 @@ void topics_members(struct session *s, struct request *r)
 {
     struct msg m = {.id = MSG_members, .members = {.topic = r->topic}};
     if (!service(s, r) || !known_topic(s, r) ||
-        !api_query_number(s, r, "limit", USERS_MAX, 1, USERS_MAX, &m.members.limit))
+        !query_number(s, r, "limit", USERS_MAX, 1, USERS_MAX, &m.members.limit))
         return;
     m.members.after = request_query(r, "after");
     if (m.members.after.n > 0 && !user_valid(m.members.after)) {

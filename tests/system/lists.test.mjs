@@ -168,3 +168,44 @@ check('R10: a snapshot has at least what the client has', async () => {
     await raw.close();
   }
 });
+
+check('what stands in the query is known and right, or refused by its name', async () => {
+  const room = '/api/topics/room%3A7';
+  const wrong = [
+    ['/api/notifications?user=ann&limt=5', 'limt', /in the query allowed: user before limit cursor status/],
+    ['/api/notifications?user=ann&limit=0', 'limit', /from 1 to 100/],
+    ['/api/notifications?user=ann&limit=ten', 'limit', /whole number/],
+    ['/api/notifications?user=ann&before=-1', 'before', /whole number/],
+    ['/api/notifications?user=ann&limit=5&limit=6', 'limit', /twice/],
+    ['/api/notifications?user=ann&status=new', 'status', /unread, read or all/],
+    ['/api/notifications?user=ann&archived=maybe', 'archived', /true or false/],
+    ['/api/notifications?user=ann&%22%0a=1', '??', /not known/],
+    ['/api/notifications/count?user=ann&type=alert', 'type', /allowed: user/],
+    ['/api/notifications/01M84HBW0X0000000000000001?usr=ann', 'usr', /not known/],
+    ['/api/preferences?user=ann&x=1', 'x', /not known/],
+    [`${room}/history?after=1`, 'after', /allowed: before limit/],
+    [`${room}/members?before=bob`, 'before', /allowed: after limit/],
+    [`${room}/presence?cuont=1`, 'cuont', /allowed: count/],
+    ['/api/users/ann?full=1', 'full', /nothing is allowed/],
+    ['/api/users/ann/export?from=1', 'from', /nothing is allowed/],
+    ['/api/erasures/1?x=1', 'x', /nothing/],
+    ['/api/node?x=1', 'x', /nothing/],
+    ['/api/node/log?x=1', 'x', /nothing/],
+    ['/api/node/topics?prefx=a', 'prefx', /allowed: prefix after limit/],
+    ['/metrics?x=1', 'x', /nothing/],
+  ];
+  for (const [at, field, says] of wrong) {
+    const { status, json } = await belfry.get(at, belfry.apiKey);
+    assert.deepEqual([at, status, json?.field], [at, 400, field]);
+    assert.match(json.detail, says);
+  }
+  const before = (await belfry.count('query')).unread_count;
+  for (const [query, field] of [['dryrun=1', 'dryrun'], ['dry_run=perhaps', 'dry_run']]) {
+    const { status, json } = await belfry.post(`/api/notifications?${query}`, { to: 'query', title: 't' }, belfry.apiKey);
+    assert.deepEqual([status, json.field], [400, field]);
+  }
+  assert.equal((await belfry.count('query')).unread_count, before); // nothing was done
+  assert.equal((await belfry.get('/api/notifications?user=ann&x=1')).status, 400); // in dev mode anybody
+  assert.equal((await belfry.get('/healthz?x=1')).status, 200); // whoever looks whether it lives
+  assert.equal((await belfry.get('/api/notifications?user=ann&status=&limit=', belfry.apiKey)).status, 200);
+});

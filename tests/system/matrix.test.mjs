@@ -87,6 +87,7 @@ const calls = [
   ['GET /api/preferences', '/api/preferences?user=ann', null, ['ann', ...read]],
   ['PUT /api/preferences', '/api/preferences', { user: 'ann', mute: {} }, ['ann', ...create]],
   ['DELETE /api/publishes/{}', '/api/publishes/01M84HBW0X0000000000000001', null, create],
+  ['POST /api/import', '/api/import', '{"user":"ann","id":"1","title":"t"}\n', operators],
   ['POST /api/topics/{}/publish', `${topic}/publish`, { event: 'said', payload: {} }, publish],
   ['GET /api/topics/{}/history', `${topic}/history`, null, ['ann', ...read]],
   ['GET /api/topics/{}/members', `${topic}/members`, null, read],
