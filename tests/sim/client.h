@@ -3,6 +3,7 @@
  * docs/api.md "A client that is never wrong" do, and finds anything else odd.
  *
  * clients.c   coming, going, timers, what the plan wants done
+ * marks.c     what it does to notifications, perhaps twice
  * polls.c     the long-poll transport
  * subs.c      a joined topic: what it shows, and what the model says of that */
 #pragma once
@@ -40,6 +41,9 @@ struct pending { /* a push that is not answered yet */
     struct sub *sub;
 };
 
+/* What the list that was asked for is of: a place, or this. */
+enum { LIST_UNREAD = 3 };
+
 struct client {
     unsigned index, user;
     bool longpoll;
@@ -52,6 +56,8 @@ struct client {
     struct sub subs[SUBS];
     struct pending pending[PENDING];
     unsigned pending_at;
+    struct pending last; /* the last mark, and its text: it may be sent again */
+    char last_event[20], last_text[200];
 
     struct stream *stream; /* WebSocket */
 
@@ -69,6 +75,9 @@ uint64_t client_push(struct sub *s, const char *event, const char *payload, enum
                      uint64_t op);
 void client_send(struct client *c, const char *text);
 uint64_t client_truth(unsigned *n, uint64_t out[CLIENTS]); /* who is in the room */
+
+/* marks.c: what the plan wants done to notifications */
+bool marks_step(struct client *c, const struct step *step);
 
 /* polls.c */
 void poll_open(struct client *c);

@@ -256,18 +256,16 @@ void clients_online(void)
 
 /* ---- what the plan wants */
 
-/* Of 8: what somebody does to one notification. */
-static const char *const marks[] = {"mark_read",   "mark_read", "mark_read", "mark_read",
-                                    "mark_unread", "mark_seen", "archive",   "delete"};
-
 bool client_step(const struct step *step)
 {
     struct client *c = &all[step->who % CLIENTS];
-    struct sub *inbox = &c->subs[SUB_inbox], *channel = &c->subs[SUB_channel];
+    struct sub *channel = &c->subs[SUB_channel];
     struct sub *one = &c->subs[step->a % SUBS];
-    char text[300], id[32];
+    char text[300];
     if (step->kind <= STEP_say && (c->open || step->kind == STEP_come))
         tell(c->name, "%s", step_says(step));
+    if (marks_step(c, step))
+        return true;
     switch (step->kind) {
     case STEP_come:
         c->wanted = true;
@@ -286,27 +284,6 @@ bool client_step(const struct step *step)
         return true;
     case STEP_lose_poll:
         c->lose = c->longpoll;
-        return true;
-    case STEP_mark:
-        if (inbox->state == SUB_joined && model_some_item(c->user, step->a, id)) {
-            snprintf(text, sizeof text, "{\"ids\":[\"%s\"]}", id);
-            client_push(inbox, marks[step->b % 8], text, step->kind, 0);
-        }
-        return true;
-    case STEP_mark_all:
-        if (inbox->state == SUB_joined)
-            client_push(inbox, "mark_all_read", "{}", step->kind, 0);
-        return true;
-    case STEP_mark_up_to:
-        if (inbox->state == SUB_joined) {
-            snprintf(text, sizeof text, "{\"up_to\":%llu,\"op_id\":\"c%u-%llu\"}",
-                     (unsigned long long)inbox->seq, c->index, (unsigned long long)c->refs);
-            client_push(inbox, "mark_all_read", text, step->kind, inbox->seq);
-        }
-        return true;
-    case STEP_list:
-        if (inbox->state == SUB_joined)
-            client_push(inbox, "list", "{\"limit\":10}", step->kind, 0);
         return true;
     case STEP_reconnect:
         if (one->model < TOPICS && one->state == SUB_joined && one->has && !one->asked) {

@@ -2,32 +2,17 @@
 #include "tests/sim/model.h"
 
 #include "lib/ensure.h"
-#include "lib/json.h"
-#include "proto/id.h"
+#include "lib/hash.h"
 #include "proto/topic.h"
-#include "proto/types.h"
 #include "store/log.h"
 #include "store/reads.h"
 #include "store/requests.h"
+#include "tests/sim/inboxes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { FANOUT_OP = 0 };
-
-enum { TURNS = 24 };
-
-struct item {
-    uint64_t pos, at_ms, expires_ms;
-    uint64_t turns[TURNS]; /* seqs at which it became read, unread, read, ... */
-    unsigned turns_n;
-    bool aside;        /* in the archive, from gone_seq on */
-    uint64_t gone_seq; /* from the list; 0: not */
-    uint64_t op;       /* FANOUT_OP: of a rule */
-    uint64_t source;   /* the message that a rule made it of; the broadcast that it is */
-    bool counted;
-    char id[ID_TEXT + 1];
-};
 
 struct entry {
     uint64_t prev, unread, pos, committed_us, op;
@@ -35,21 +20,15 @@ struct entry {
     uint8_t must; /* message, broadcast: a bit for each user who must have it */
 };
 
-struct inbox {
-    struct item *items;
-    unsigned n, cap;
-    uint64_t unread;
-};
-
 static struct {
     struct entry *log; /* by seq */
     uint64_t head, cap;
     uint64_t heads[ALL_TOPICS];
-    struct inbox inboxes[INBOXES];
     struct op *ops;
     uint64_t ops_n, ops_cap;
     bool member[CHANNELS][USERS], touched[CHANNELS][USERS];
     bool known[USERS];
+    enum mutes mutes[USERS];
 } model;
 
 const char *const users[USERS] = {"ann", "bob", "cem"};
@@ -74,11 +53,11 @@ unsigned model_topic(struct bytes name)
     return i;
 }
 
-static void *grown(void *list, uint64_t n, uint64_t *cap, size_t size)
+void *model_grown(void *list, uint64_t n, uint64_t *cap, size_t size)
 {
     if (n < *cap)
         return list;
-    *cap = *cap ? 2 * *cap : 256;
+    *cap = *cap ? 2 * *cap : 16;
     list = realloc(list, *cap * size);
     ENSURE(list != NULL);
     return list;
@@ -87,13 +66,13 @@ static void *grown(void *list, uint64_t n, uint64_t *cap, size_t size)
 void model_open(void)
 {
     memset(&model, 0, sizeof model);
+    inboxes_open();
     model_op((struct op){0}); /* FANOUT_OP is nobody's */
 }
 
 void model_close(void)
 {
-    for (unsigned i = 0; i < INBOXES; i++)
-        free(model.inboxes[i].items);
+    inboxes_close();
     free(model.log);
     free(model.ops);
 }
@@ -102,7 +81,7 @@ void model_close(void)
 
 uint64_t model_op(struct op op)
 {
-    model.ops = grown(model.ops, model.ops_n, &model.ops_cap, sizeof *model.ops);
+    model.ops = model_grown(model.ops, model.ops_n, &model.ops_cap, sizeof *model.ops);
     model.ops[model.ops_n] = op;
     return model.ops_n++;
 }
@@ -112,16 +91,30 @@ struct op *model_op_of(uint64_t number)
     return number < model.ops_n ? &model.ops[number] : NULL;
 }
 
+/* Everybody whom it is for has it, or had its dedupe_key. */
+static bool everywhere(const struct op *op)
+{
+    for (unsigned u = 0; op->kind == OP_create && u < USERS; u++)
+        if (op->users & ~op->committed & 1u << u && !inboxes_deduped(u, op->dedupe))
+            return false;
+    return op->kind == OP_create || op->committed == 1;
+}
+
+bool model_done(uint64_t number)
+{
+    return model.ops[number].committed != 0;
+}
+
 void model_ok(uint64_t number, uint64_t seq)
 {
     struct op *op = model_op_of(number);
     if (seq > model.head)
         wrong("acknowledged, not on disk", "n%llu was answered with seq %llu; the log ends at %llu",
               (unsigned long long)number, (unsigned long long)seq, (unsigned long long)model.head);
-    else if (op->deliver_ms == 0 && op->seq != seq)
+    else if (op->deliver_ms == 0 && op->dedupe == 0 && op->seq != seq)
         wrong("acknowledged, another", "n%llu was answered with seq %llu, and stands at %llu",
               (unsigned long long)number, (unsigned long long)seq, (unsigned long long)op->seq);
-    else if (op->deliver_ms == 0 && op->kind == OP_create && op->committed != op->users)
+    else if (op->deliver_ms == 0 && op->kind == OP_create && !everywhere(op))
         wrong("acknowledged, in part", "n%llu was answered, but not everybody has it",
               (unsigned long long)number);
     op->ok = true;
@@ -143,10 +136,56 @@ void model_off(uint64_t number)
     struct op *op = model_op_of(number);
     op->off = true;
     for (unsigned u = 0; op->kind == OP_create && u < USERS; u++)
-        for (unsigned i = 0; i < model.inboxes[u].n; i++)
-            if (model.inboxes[u].items[i].op == number && !model.inboxes[u].items[i].gone_seq)
-                wrong("retracted, yet there", "n%llu was retracted, and %s has it",
-                      (unsigned long long)number, users[u]);
+        if (inboxes_has_op(u, number))
+            wrong("retracted, yet there", "n%llu was retracted, and %s has it",
+                  (unsigned long long)number, users[u]);
+}
+
+/* What an answer to a mark says. */
+static uint64_t hash_of(struct bytes answer)
+{
+    static const char *const names[] = {"changed",      "unknown",      "up_to",
+                                        "unread_count", "unseen_count", "seq"};
+    uint64_t hash = 1;
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        hash = hash64(text_member(answer, names[i]), hash);
+    return hash ? hash : 1;
+}
+
+void model_marked(uint64_t number, struct bytes answer)
+{
+    struct op *op = model_op_of(number);
+    struct bytes changed = text_member(answer, "changed");
+    uint64_t hash = hash_of(answer);
+    if (op->answer && op->answer != hash)
+        wrong("another answer", "m%llu is answered %.*s the second time",
+              (unsigned long long)number, (int)answer.n, answer.p);
+    else if (changed.n > 0 && (changed.n > 2) != (op->committed != 0))
+        wrong("acknowledged, not on disk", "m%llu is answered with changed %.*s",
+              (unsigned long long)number, (int)changed.n, changed.p);
+    op->answer = hash;
+    uint64_t up_to;
+    if (text_number(answer, "up_to", &up_to) && up_to > op->up_to)
+        wrong("marked more", "m%llu said up to %llu, and it was done up to %llu",
+              (unsigned long long)number, (unsigned long long)op->up_to, (unsigned long long)up_to);
+}
+
+void model_patched(uint64_t number, uint64_t seq)
+{
+    const struct op *op = model_op_of(number);
+    if (!op->committed || op->seq != seq)
+        wrong("acknowledged, not on disk", "u%llu was answered with seq %llu, and stands at %llu",
+              (unsigned long long)number, (unsigned long long)seq, (unsigned long long)op->seq);
+}
+
+void model_mute(unsigned user, enum mutes mutes)
+{
+    model.mutes[user] = mutes;
+}
+
+enum mutes model_mutes(unsigned user)
+{
+    return model.mutes[user];
 }
 
 void model_known(unsigned user)
@@ -163,50 +202,12 @@ void model_member(unsigned channel, unsigned user, bool sure)
 
 /* ---- commits */
 
-static uint64_t digits(struct bytes text)
+uint64_t text_digits(struct bytes text)
 {
     uint64_t n = 0;
     for (size_t i = 0; i < text.n && text.p[i] >= '0' && text.p[i] <= '9'; i++)
         n = n * 10 + (uint64_t)(text.p[i] - '0');
     return n;
-}
-
-static struct item *item_at(struct inbox *in, uint64_t pos)
-{
-    for (unsigned i = in->n; i-- > 0;)
-        if (in->items[i].pos == pos)
-            return &in->items[i];
-    return NULL;
-}
-
-static bool live_at(const struct item *it, uint64_t seq)
-{
-    return it->pos <= seq && (it->gone_seq == 0 || it->gone_seq > seq);
-}
-
-static bool read_at(const struct item *it, uint64_t seq)
-{
-    unsigned n = 0;
-    while (n < it->turns_n && it->turns[n] <= seq)
-        n++;
-    return n % 2 == 1;
-}
-
-static bool is_read(const struct item *it)
-{
-    return it->turns_n % 2 == 1;
-}
-
-static void turn(struct inbox *in, struct item *it, uint64_t seq)
-{
-    if (it->turns_n == TURNS) {
-        wrong("model", "it has no room for another reading of pos %llu",
-              (unsigned long long)it->pos);
-        return;
-    }
-    it->turns[it->turns_n++] = seq;
-    in->unread += it->counted && !is_read(it);
-    in->unread -= it->counted && is_read(it);
 }
 
 /* The title of all that back ends make: n and the number of the operation. */
@@ -215,11 +216,11 @@ static uint64_t op_of(const struct msg_entry *e)
     struct bytes title;
     if (!text_string(text_member(e->content, "title"), &title) || title.p[0] != 'n')
         return FANOUT_OP;
-    return digits((struct bytes){title.p + 1, title.n - 1});
+    return text_digits((struct bytes){title.p + 1, title.n - 1});
 }
 
 /* May this be made now? */
-static bool may_be(const struct op *op, enum op_kind kind, uint64_t number)
+bool model_may_be(const struct op *op, enum op_kind kind, uint64_t number)
 {
     if (!op || number == FANOUT_OP || op->kind != kind)
         wrong("out of nothing", "something is of nobody's request");
@@ -235,104 +236,36 @@ static bool may_be(const struct op *op, enum op_kind kind, uint64_t number)
     return !verdict.wrong;
 }
 
-static void from_source(struct inbox *in, unsigned topic, struct item *it, uint64_t source)
+/* What the entry was asked with: a mark is done once. */
+static struct op *asked_by(unsigned user, const struct msg_entry *e)
 {
-    it->source = source;
-    for (unsigned i = 0; i < in->n; i++)
-        if (in->items[i].source == source)
-            wrong("notified twice", "%s got two notifications of seq %llu", users[topic],
-                  (unsigned long long)source);
-}
-
-static void arrived(struct inbox *in, unsigned topic, const struct msg_entry *e)
-{
-    static struct buf text;
-    struct bytes source;
-    uint64_t born_ms = e->born_ms ? e->born_ms : e->at_ms;
-    struct item it = {.pos = e->pos,
-                      .at_ms = born_ms,
-                      .expires_ms = e->expires_ms,
-                      .counted = type_row(e->type)->counted};
-    uint8_t id[ID_SIZE];
-    id_make(born_ms, e->pos, id);
-    if (text.max == 0)
-        buf_init(&text, 64);
-    buf_reset(&text);
-    id_write(&text, id);
-    memcpy(it.id, text.p, ID_TEXT);
-    source = text_member(text_member(e->content, "data"), "seq");
-    if (e->body != 0) { /* a broadcast, merged */
-        it.op = model.log[e->body].op;
-        from_source(in, topic, &it, e->body);
-        may_be(model_op_of(it.op), OP_broadcast, it.op);
-    } else if (source.n > 0) {
-        from_source(in, topic, &it, digits(source));
-    } else {
-        it.op = op_of(e);
-        struct op *op = model_op_of(it.op);
-        if (!may_be(op, OP_create, it.op))
-            return;
-        if (!(op->users & 1u << topic))
-            wrong("out of nothing", "n%llu is not for %s", (unsigned long long)it.op, users[topic]);
-        else if (op->committed & 1u << topic)
-            wrong("done twice", "n%llu came twice to %s", (unsigned long long)it.op, users[topic]);
-        else if (op->expires_ms != e->expires_ms)
-            wrong("another end", "n%llu does not end when it should", (unsigned long long)it.op);
-        op->seq = op->committed ? op->seq : e->seq;
-        op->committed |= 1u << topic;
-    }
-    if (verdict.wrong)
-        return;
-    model.known[topic] = true;
-    uint64_t cap = in->cap;
-    in->items = grown(in->items, in->n, &cap, sizeof *in->items);
-    in->cap = (unsigned)cap;
-    in->items[in->n++] = it;
-    in->unread += it.counted;
-}
-
-/* It leaves the list: for the archive, or for ever. */
-static void leaves(struct inbox *in, struct item *it, const struct msg_entry *e)
-{
-    if (e->kind == ENTRY_expired && (it->expires_ms == 0 || it->expires_ms > wall_ms()))
-        wrong("ended too early", "pos %llu", (unsigned long long)it->pos);
-    it->gone_seq = e->seq;
-    it->aside = e->kind == ENTRY_archived;
-    in->unread -= it->counted && !is_read(it);
-}
-
-static void one_id(struct inbox *in, struct item *it, const struct msg_entry *e)
-{
-    if (e->kind == ENTRY_seen)
-        return;
-    if (e->kind != ENTRY_read && e->kind != ENTRY_unread)
-        leaves(in, it, e);
-    else if (is_read(it) == (e->kind == ENTRY_read))
-        wrong("read twice", "seq %llu changes pos %llu to what it is", (unsigned long long)e->seq,
-              (unsigned long long)it->pos);
+    if (e->op_id.n < 2 || e->op_id.p[0] != 'm')
+        return NULL;
+    uint64_t number = text_digits((struct bytes){e->op_id.p + 1, e->op_id.n - 1});
+    struct op *op = model_op_of(number);
+    if (!op || op->kind != OP_mark || op->user != user)
+        wrong("out of nothing", "seq %llu is of nobody's mark", (unsigned long long)e->seq);
+    else if (op->committed)
+        wrong("done twice", "m%llu, at seq %llu", (unsigned long long)number,
+              (unsigned long long)e->seq);
     else
-        turn(in, it, e->seq);
+        op->committed = 1;
+    return op;
 }
 
-static void ids(struct inbox *in, const struct msg_entry *e)
+static void of_inbox(unsigned user, const struct msg_entry *e)
 {
-    for (size_t i = 0; i < e->ids.n; i += ID_SIZE) {
-        uint64_t pos = id_pos((const uint8_t *)e->ids.p + i);
-        struct item *it = item_at(in, pos);
-        if (it && it->aside && e->kind != ENTRY_archived)
-            it->aside = e->kind == ENTRY_read || e->kind == ENTRY_unread || e->kind == ENTRY_seen;
-        else if (!it || !live_at(it, e->seq))
-            wrong("changed what is not there", "seq %llu names pos %llu",
-                  (unsigned long long)e->seq, (unsigned long long)pos);
-        else
-            one_id(in, it, e);
-    }
-}
-
-static bool by_ids(enum entry_kind kind)
-{
-    return kind == ENTRY_read || kind == ENTRY_unread || kind == ENTRY_seen ||
-           kind == ENTRY_archived || kind == ENTRY_expired || kind == ENTRY_removed;
+    uint64_t unread, unseen;
+    const struct op *asked = asked_by(user, e);
+    if (!verdict.wrong)
+        inboxes_committed(user, e, asked);
+    inboxes_counts(user, &unread, &unseen);
+    if (unread != e->unread || unseen != e->unseen)
+        wrong("count",
+              "at seq %llu %s has %llu unread and %llu unseen, and the log says %llu, %llu",
+              (unsigned long long)e->seq, users[user], (unsigned long long)unread,
+              (unsigned long long)unseen, (unsigned long long)e->unread,
+              (unsigned long long)e->unseen);
 }
 
 static void published(unsigned topic, const struct msg_entry *e)
@@ -365,7 +298,7 @@ static void own(const struct msg_entry *e)
     } else if (e->kind == ENTRY_broadcast) {
         uint64_t number = op_of(e);
         struct op *op = model_op_of(number);
-        if (!may_be(op, OP_broadcast, number))
+        if (!model_may_be(op, OP_broadcast, number))
             return;
         if (op->committed)
             wrong("done twice", "n%llu was broadcast twice", (unsigned long long)number);
@@ -394,7 +327,7 @@ static void commit(const struct msg_entry *e)
 {
     unsigned topic = model_topic(e->topic);
     ENSURE(topic < ALL_TOPICS);
-    model.log = grown(model.log, e->seq, &model.cap, sizeof *model.log);
+    model.log = model_grown(model.log, e->seq, &model.cap, sizeof *model.log);
     say(topic, e);
     if (e->seq != model.head + 1)
         wrong("log", "seq %llu follows %llu", (unsigned long long)e->seq,
@@ -417,20 +350,7 @@ static void commit(const struct msg_entry *e)
         published(topic, e);
         return;
     }
-    struct inbox *in = &model.inboxes[topic];
-    if (e->kind == ENTRY_created)
-        arrived(in, topic, e);
-    else if (by_ids((enum entry_kind)e->kind))
-        ids(in, e);
-    else if (e->kind != ENTRY_all_read && e->kind != ENTRY_all_seen)
-        wrong("model", "it knows no entry of kind %llu", (unsigned long long)e->kind);
-    for (unsigned i = 0; e->kind == ENTRY_all_read && i < in->n; i++)
-        if (in->items[i].pos <= e->pos && live_at(&in->items[i], e->seq) && !is_read(&in->items[i]))
-            turn(in, &in->items[i], e->seq);
-    if (in->unread != e->unread)
-        wrong("count", "at seq %llu %s has %llu unread, and the log says %llu",
-              (unsigned long long)e->seq, users[topic], (unsigned long long)in->unread,
-              (unsigned long long)e->unread);
+    of_inbox(topic, e);
 }
 
 void model_committed(struct engine *engine)
@@ -485,24 +405,15 @@ uint64_t model_committed_us(uint64_t seq)
     return seq > 0 && seq <= model.head ? model.log[seq].committed_us : 0;
 }
 
-uint64_t model_newest_pos(unsigned topic, uint64_t seq)
+uint64_t model_log_op(uint64_t seq)
 {
-    uint64_t pos = 0;
-    for (unsigned i = 0; topic < USERS && i < model.inboxes[topic].n; i++)
-        if (model.inboxes[topic].items[i].pos <= seq)
-            pos = model.inboxes[topic].items[i].pos;
-    return pos;
+    return seq > 0 && seq <= model.head ? model.log[seq].op : 0;
 }
 
-uint64_t model_some_item(unsigned topic, uint64_t dice, char id[32])
+unsigned model_channel(uint64_t seq)
 {
-    const struct inbox *in = &model.inboxes[topic];
-    if (in->n == 0)
-        return 0;
-    unsigned back = (unsigned)(dice % (in->n < 12 ? in->n : 12));
-    const struct item *it = &in->items[in->n - 1 - back];
-    snprintf(id, 32, "%s", it->id);
-    return it->pos;
+    unsigned topic = seq > 0 && seq <= model.head ? model.log[seq].topic : TOPICS;
+    return topic >= USERS && topic < TOPICS ? topic - USERS : CHANNELS;
 }
 
 void model_count(const char *who, unsigned topic, uint64_t seq, uint64_t unread)
@@ -516,13 +427,7 @@ void model_count(const char *who, unsigned topic, uint64_t seq, uint64_t unread)
               (unsigned long long)model_unread(topic, seq));
 }
 
-static bool is_id(struct bytes raw, const struct item *it)
-{
-    struct bytes id;
-    return text_string(raw, &id) && bytes_is(id, it->id);
-}
-
-void model_event(const char *who, unsigned topic, struct bytes event, struct bytes payload)
+void model_event(const char *who, unsigned topic, struct bytes payload)
 {
     uint64_t seq = 0, prev = 0, unread = 0, number = 0;
     text_number(payload, "seq", &seq);
@@ -535,80 +440,36 @@ void model_event(const char *who, unsigned topic, struct bytes event, struct byt
     if (e->prev != prev)
         wrong("another prev", "%s: seq %llu with prev %llu", who, (unsigned long long)seq,
               (unsigned long long)prev);
-    if (e->kind == ENTRY_created && bytes_is(event, "notification:new")) {
-        struct bytes n = text_member(payload, "notification");
-        const struct item *it = item_at(&model.inboxes[topic], e->pos);
-        if (!is_id(text_member(n, "id"), it))
-            wrong("another item", "%s: seq %llu", who, (unsigned long long)seq);
-    }
+    struct bytes item = text_member(payload, "notification");
+    if (topic < USERS && item.n > 0)
+        inboxes_shown(who, topic, seq, e->pos, item);
     if (e->kind == ENTRY_message && (!text_number(payload, "n", &number) || number != e->op))
         wrong("another message", "%s: seq %llu is n%llu", who, (unsigned long long)seq,
               (unsigned long long)number);
 }
 
-void model_page(const char *who, unsigned topic, uint64_t seq, uint64_t unread, uint64_t before,
-                struct bytes items, uint64_t now_ms)
+void model_page(const char *who, unsigned topic, const struct page *page)
 {
-    struct json in = json_over(items);
-    struct bytes one;
-    model_count(who, topic, seq, unread);
-    if (verdict.wrong || topic >= USERS)
-        return;
-    const struct inbox *box = &model.inboxes[topic];
-    unsigned at = box->n;
-    json_enter(&in, '[');
-    while (json_element(&in, &one)) {
-        while (at > 0 &&
-               (!live_at(&box->items[at - 1], seq) || (before && box->items[at - 1].pos >= before)))
-            at--;
-        const struct item *it = at > 0 ? &box->items[--at] : NULL;
-        bool read = it && read_at(it, seq);
-        if (!it || !is_id(text_member(one, "id"), it)) {
-            wrong("another list", "%s: the list at seq %llu", who, (unsigned long long)seq);
-            return;
-        }
-        if (read != !bytes_is(text_member(one, "read_at"), "null"))
-            wrong("read or not", "%s: pos %llu at seq %llu", who, (unsigned long long)it->pos,
-                  (unsigned long long)seq);
-        if (it->expires_ms && it->expires_ms <= now_ms)
-            wrong("past its end", "%s is shown pos %llu", who, (unsigned long long)it->pos);
-    }
-}
-
-void model_current(const char *who, unsigned topic, uint64_t seq, uint64_t now_ms)
-{
-    const struct inbox *box = &model.inboxes[topic];
-    for (unsigned i = 0; i < box->n; i++) {
-        const struct item *it = &box->items[i];
-        if (live_at(it, seq) && it->expires_ms && it->expires_ms <= now_ms)
-            wrong("past its end", "%s has pos %llu at seq %llu still", who,
-                  (unsigned long long)it->pos, (unsigned long long)seq);
-    }
+    model_count(who, topic, page->seq, page->unread);
+    if (!verdict.wrong && topic < USERS)
+        inboxes_page(who, topic, page);
 }
 
 /* ---- at the end */
-
-static const struct item *item_from(const struct inbox *in, uint64_t source)
-{
-    for (unsigned i = 0; i < in->n; i++)
-        if (in->items[i].source == source)
-            return &in->items[i];
-    return NULL;
-}
 
 /* Whoever must have got it got it; what was taken back nobody has. */
 static void source_right(uint64_t seq, const struct entry *e, unsigned u)
 {
     const struct op *op = model_op_of(e->op);
-    const struct item *it = item_from(&model.inboxes[u], seq);
+    bool gone = false, has = inboxes_has_source(u, seq, &gone);
     bool broadcast = e->kind == ENTRY_broadcast;
     bool sure = (e->must & 1u << u) &&
                 (op->channel == CHANNELS || !model.touched[op->channel][u]) &&
                 !(broadcast && (op->off || op->expires_ms));
-    if (sure && !it)
+    if (sure && !has)
         wrong("not notified", "%s got no notification of seq %llu", users[u],
               (unsigned long long)seq);
-    if (it && broadcast && op->off && !it->gone_seq)
+    if (has && broadcast && op->off && !gone)
         wrong("taken back, yet there", "%s has the broadcast %llu still", users[u],
               (unsigned long long)seq);
 }
@@ -618,10 +479,9 @@ static void operation_right(uint64_t number)
     const struct op *op = &model.ops[number];
     bool due = op->deliver_ms == 0 || op->deliver_ms + 3000 <= wall_ms();
     bool may_miss = op->deliver_ms && op->expires_ms; /* over before it was made */
-    unsigned all = op->kind == OP_create ? op->users : 1;
-    if (op->ok && !op->off && due && !may_miss && op->committed != all)
+    if (op->ok && !op->off && due && !may_miss && !everywhere(op))
         wrong("lost", "n%llu was acknowledged", (unsigned long long)number);
-    if (op->committed && op->committed != all)
+    if (op->committed && !everywhere(op))
         wrong("in part", "n%llu is in some inboxes of those it was for",
               (unsigned long long)number);
 }
@@ -634,11 +494,6 @@ void model_quiet(void)
                 source_right(seq, &model.log[seq], u);
     for (uint64_t i = 1; i < model.ops_n; i++)
         operation_right(i);
-    for (unsigned i = 0; i < INBOXES; i++)
-        for (unsigned k = 0; k < model.inboxes[i].n; k++) {
-            const struct item *it = &model.inboxes[i].items[k];
-            if (it->expires_ms && it->expires_ms + 2000 <= wall_ms() && !it->gone_seq)
-                wrong("past its end", "pos %llu of %s is there still", (unsigned long long)it->pos,
-                      users[i]);
-        }
+    for (unsigned u = 0; u < INBOXES; u++)
+        inboxes_quiet(u);
 }

@@ -17,12 +17,21 @@ extern const char *const users[USERS];
 const char *model_name(unsigned topic);
 unsigned model_topic(struct bytes name); /* ALL_TOPICS: none of ours */
 
-enum op_kind { OP_create, OP_publish, OP_broadcast };
+enum op_kind { OP_create, OP_publish, OP_broadcast, OP_mark, OP_update };
+/* Of a create; 0: none. A category is named c1, c2, ... */
+enum { COLLAPSES = 3, DEDUPES = 4, CATEGORIES = 3 };
 struct op {
     enum op_kind kind;
     unsigned users;   /* create: a bit for each */
     unsigned channel; /* publish; broadcast: for its members, CHANNELS: for all */
     unsigned author;  /* publish: USERS for a back end */
+    unsigned user;    /* mark, update: whose inbox */
+    unsigned collapse, dedupe, category;
+    uint64_t birth;    /* update: the pos in its item's id */
+    uint64_t observed; /* mark: what its user knew; UINT64_MAX: it was not said */
+    uint64_t up_to;    /* mark: how far; UINT64_MAX: it was not said */
+    bool again;        /* mark: sent more than once */
+    uint64_t answer;   /* mark: a hash of the first; 0: none yet */
     bool refused;
     bool ok;
     bool off;     /* cancelled or retracted: it was said so */
@@ -33,6 +42,10 @@ struct op {
     unsigned committed;  /* create: for these users; else 1 */
 };
 
+/* What a user mutes: this type, category and channel, or nothing. */
+enum mutes { MUTES_nothing, MUTES_perhaps, MUTES_some };
+enum { MUTED_CATEGORY = 2, MUTED_CHANNEL = 1 };
+
 void model_open(void);
 void model_close(void);
 
@@ -42,6 +55,14 @@ struct op *model_op_of(uint64_t number);
 void model_ok(uint64_t op, uint64_t seq);
 void model_refused(uint64_t op);
 void model_off(uint64_t op); /* nobody gets it from now on */
+/* A mark was answered: as every time before. */
+void model_marked(uint64_t op, struct bytes answer);
+void model_patched(uint64_t op, uint64_t seq); /* an update was answered with this seq */
+bool model_done(uint64_t op);                  /* it is in the log */
+
+/* It is asked that this user mutes some, or is done. */
+void model_mute(unsigned user, enum mutes mutes);
+enum mutes model_mutes(unsigned user);
 
 /* channel, user: who must get notifications, from now on. */
 void model_member(unsigned channel, unsigned user, bool sure);
@@ -59,14 +80,19 @@ bool model_is(unsigned topic, uint64_t seq);
 uint64_t model_unread(unsigned topic, uint64_t seq);
 uint64_t model_prev(unsigned topic, uint64_t seq);
 uint64_t model_committed_us(uint64_t seq);
-uint64_t model_newest_pos(unsigned topic, uint64_t seq); /* of the items that came up to seq */
 
 /* What a client is shown; `who` is for the story. An event: payload as it came. */
-void model_event(const char *who, unsigned topic, struct bytes event, struct bytes payload);
-/* A join's answer, a sync, a page: these items, newest first, and this count, are the inbox at seq.
- * `before`: 0, or the page's; `now_ms`: the server's time. */
-void model_page(const char *who, unsigned topic, uint64_t seq, uint64_t unread, uint64_t before,
-                struct bytes items, uint64_t now_ms);
+void model_event(const char *who, unsigned topic, struct bytes payload);
+/* A join's answer, a sync, a page: these items, newest first, and this count, are the inbox at seq. */
+struct page {
+    uint64_t seq, unread;
+    struct bytes items;
+    uint64_t now_ms; /* the server's time */
+    unsigned place;  /* enum item_place */
+    bool unread_only;
+    bool last; /* it says that none is behind it */
+};
+void model_page(const char *who, unsigned topic, const struct page *page);
 /* What a client has at seq, as the server says at now_ms: nothing of it is over by then. */
 void model_current(const char *who, unsigned topic, uint64_t seq, uint64_t now_ms);
 /* A count alone, true at seq. */
@@ -75,5 +101,14 @@ void model_count(const char *who, unsigned topic, uint64_t seq, uint64_t unread)
 /* Nothing is under way any more. */
 void model_quiet(void);
 
-/* An item that a client could mark: unread ones of the newest; 0: none. */
+/* An item that a client could mark, of the newest, perhaps gone: the pos in its id; 0: none. */
 uint64_t model_some_item(unsigned topic, uint64_t dice, char id[32]);
+
+/* ---- model.c and inboxes.c, of each other */
+void *model_grown(void *list, uint64_t n, uint64_t *cap, size_t size);
+bool model_may_be(const struct op *op, enum op_kind kind, uint64_t number);
+uint64_t model_log_op(uint64_t seq);     /* of the publish, of the broadcast that stands there */
+unsigned model_channel(uint64_t seq);    /* whose message stands there; CHANNELS: none */
+uint64_t text_digits(struct bytes text); /* at its front */
+void inboxes_shown(const char *who, unsigned user, uint64_t seq, uint64_t pos, struct bytes item);
+void inboxes_page(const char *who, unsigned user, const struct page *page);

@@ -12,16 +12,27 @@
 
 enum { JOBS_MAX = 600, PATIENCE_S = 6, AGAIN_LEAST_MS = 50, AGAIN_MOST_MS = 700 };
 
-enum job_kind { JOB_create, JOB_publish, JOB_count, JOB_mark, JOB_member, JOB_take_back };
+enum job_kind {
+    JOB_create,
+    JOB_publish,
+    JOB_count,
+    JOB_patch,
+    JOB_batch,
+    JOB_member,
+    JOB_mute,
+    JOB_take_back
+};
+enum { BATCH_MOST = 5 };
 
 struct job {
     bool used, under_way, done;
     enum job_kind kind;
     const char *method;
-    char path[96], key[32], body[300], user[16];
+    char path[96], key[32], body[700], user[16];
     char publish[32]; /* its id, when it can be taken back */
     uint64_t op, again_us;
-    unsigned channel, member; /* JOB_member */
+    unsigned marks;           /* JOB_batch: how many, from `op` on */
+    unsigned channel, member; /* JOB_member; JOB_mute: the user */
     bool add;
 };
 
@@ -32,7 +43,7 @@ static struct dice dice;
 
 static bool repeats(const struct job *j)
 {
-    return j->key[0] || j->kind >= JOB_mark;
+    return j->key[0] || j->kind >= JOB_batch;
 }
 
 static uint64_t first_seq(const struct job *j, struct bytes body)
@@ -58,6 +69,23 @@ static unsigned user_of(const char *name)
     return i;
 }
 
+/* The results of a batch. False: not all of it was tried. */
+static bool batch_sent(const struct job *j, struct bytes body)
+{
+    struct json in = json_over(text_member(body, "results"));
+    struct bytes one;
+    uint64_t op = j->op, status;
+    bool all = true;
+    json_enter(&in, '[');
+    for (; json_element(&in, &one); op++) {
+        text_number(one, "status", &status);
+        all = all && status < 500;
+        if (status == 200)
+            model_marked(op, one);
+    }
+    return all && op == j->op + j->marks;
+}
+
 /* It leaves the process: what it says is true now. */
 static void sent(void *about, const struct answer *a)
 {
@@ -67,11 +95,28 @@ static void sent(void *about, const struct answer *a)
         model_ok(j->op, first_seq(j, a->body));
     } else if (a->status == 200 && j->kind == JOB_take_back) {
         model_off(j->op);
-    } else if (a->status == 200 && j->kind <= JOB_mark) {
+    } else if (a->status == 200 && j->kind == JOB_batch) {
+        batch_sent(j, a->body);
+    } else if (a->status == 200 && j->kind == JOB_patch) {
+        text_number(a->body, "seq", &seq);
+        model_patched(j->op, seq);
+    } else if (a->status == 200 && j->kind == JOB_count) {
         text_number(a->body, "seq", &seq);
         text_number(a->body, "unread_count", &unread);
         model_count("a back end", user_of(j->user), seq, unread);
     }
+}
+
+/* A create is taken back by the id of its first notification, if it is sure what became of it. */
+static void keep_id(struct job *j, struct bytes body)
+{
+    const struct op *op = model_op_of(j->op);
+    struct json in = json_over(text_member(body, "notifications"));
+    struct bytes one, id;
+    json_enter(&in, '[');
+    if (op->collapse == 0 && op->dedupe == 0 && json_element(&in, &one) &&
+        text_string(text_member(one, "id"), &id) && id.n < sizeof j->publish)
+        memcpy(j->publish, id.p, id.n);
 }
 
 static void answered(void *about, const struct answer *a)
@@ -83,20 +128,28 @@ static void answered(void *about, const struct answer *a)
     bool over = a->status == 400 && j->kind == JOB_create && model_op_of(j->op)->expires_ms != 0;
     if (definite && a->status >= 400 && j->kind <= JOB_publish && (over || !repeats(j)))
         model_refused(j->op);
-    bool none = a->status == 404 && j->kind == JOB_take_back; /* made already, or taken back */
+    bool none = a->status == 404 && /* made already, or taken back; gone already */
+                (j->kind == JOB_take_back || (j->kind == JOB_patch && !model_done(j->op)));
     if (a->status >= 400 && a->status < 500 && !over && !none)
         wrong("refused", "a back end asks %s %s and gets %u: %.*s", j->method, j->path, a->status,
               (int)a->body.n, a->body.p);
     if (a->status != 0 && a->status != 200)
         tell("back end", "%s %s: %u", j->key[0] ? j->key : "without a key", j->path, a->status);
     struct bytes id;
-    if (a->status == 202 && text_string(text_member(a->body, "publish"), &id) &&
+    bool later = model_op_of(j->op)->collapse == 0 && model_op_of(j->op)->dedupe == 0;
+    if (a->status == 202 && later && text_string(text_member(a->body, "publish"), &id) &&
         id.n < sizeof j->publish)
         memcpy(j->publish, id.p, id.n);
+    else if (a->status == 201 && j->kind == JOB_create)
+        keep_id(j, a->body);
     if (a->status == 507 && repeats(j))
         definite = false; /* it asks until there is room */
+    if (a->status == 200 && j->kind == JOB_batch)
+        definite = batch_sent(j, a->body);
     if (definite && j->kind == JOB_member && j->add)
         model_member(j->channel, j->member, true);
+    if (definite && j->kind == JOB_mute)
+        model_mute(j->member, MUTES_some);
     j->done = definite || !repeats(j);
     if (!j->done)
         j->again_us = sim.now_us + roll_between(&dice, AGAIN_LEAST_MS, AGAIN_MOST_MS) * MS;
@@ -184,6 +237,12 @@ static void write_time(struct buf *out, const char *name, uint64_t ms)
     buf_byte(out, '"');
 }
 
+static void write_key(struct buf *out, const char *name, char letter, unsigned n)
+{
+    if (n > 0)
+        buf_format(out, ",\"%s\":\"%c%u\"", name, letter, n);
+}
+
 static void write_to(struct buf *out, const struct op *op)
 {
     if (op->kind == OP_broadcast && op->channel == CHANNELS)
@@ -200,7 +259,7 @@ static void write_to(struct buf *out, const struct op *op)
 }
 
 /* A notification for some, for all, or for a channel; perhaps for later; perhaps with an end. */
-static void create(uint64_t a, uint64_t b, enum op_kind kind, bool later)
+static void create(uint64_t a, uint64_t b, uint64_t c, enum op_kind kind, bool later)
 {
     static const char *const types[] = {"activity", "activity", "alert", "system"};
     unsigned type = b % 4, set = 1u + (unsigned)(a % ((1u << USERS) - 1));
@@ -213,6 +272,9 @@ static void create(uint64_t a, uint64_t b, enum op_kind kind, bool later)
     struct op op = {.kind = kind,
                     .users = kind == OP_create ? set : 0,
                     .channel = a % (CHANNELS + 2) < CHANNELS ? a % (CHANNELS + 2) : CHANNELS,
+                    .collapse = kind == OP_create && c % 3 == 0 ? (unsigned)(c / 3 % COLLAPSES) : 0,
+                    .dedupe = kind == OP_create && c % 8 == 1 ? (unsigned)(c / 8 % DEDUPES) : 0,
+                    .category = (unsigned)(c / 64 % CATEGORIES),
                     .counted = type != 3,
                     .expires_ms = ends_ms,
                     .deliver_ms = deliver_ms};
@@ -227,9 +289,73 @@ static void create(uint64_t a, uint64_t b, enum op_kind kind, bool later)
                (unsigned long long)j->op);
     write_time(&out, "deliver_at", deliver_ms);
     write_time(&out, "expires_at", ends_ms);
+    write_key(&out, "collapse_key", 'k', op.collapse);
+    write_key(&out, "dedupe_key", 'd', op.dedupe);
+    write_key(&out, "category", 'c', op.category);
     buf_text(&out, "}");
     tell("back end", "%s n%llu %s: %s", kind == OP_create ? "creates" : "broadcasts",
          (unsigned long long)j->op, j->key[0] ? "with a key" : "without a key", j->body);
+    ask_for(j);
+}
+
+static void patch(uint64_t a, uint64_t b, uint64_t c)
+{
+    char id[32];
+    unsigned user = (unsigned)(a % USERS);
+    uint64_t birth = model_some_item(user, b, id);
+    if (!birth)
+        return;
+    struct job *j = job(JOB_patch, "PATCH");
+    j->op = model_op((struct op){.kind = OP_update, .user = user, .birth = birth});
+    snprintf(j->path, sizeof j->path, "/api/notifications/%s", id);
+    if (c % 4)
+        snprintf(j->key, sizeof j->key, "key-%llu", (unsigned long long)j->op);
+    snprintf(j->body, sizeof j->body, "{\"user\":\"%s\",\"title\":\"n.u%llu\"}", users[user],
+             (unsigned long long)j->op);
+    tell("back end", "changes %s of %s to u%llu", id, users[user], (unsigned long long)j->op);
+    ask_for(j);
+}
+
+/* The queue of a page that was offline: each with its op_id, in their order. */
+static void batch(const struct step *s)
+{
+    static const char *const ops[] = {"mark_read", "mark_unread", "mark_seen", "archive",
+                                      "unarchive", "unsnooze",    "delete"};
+    char id[32];
+    unsigned user = (unsigned)(s->a % USERS);
+    if (!model_some_item(user, s->b, id))
+        return;
+    struct job *j = job(JOB_batch, "POST");
+    struct buf out = {.p = j->body, .cap = sizeof j->body - 1, .max = sizeof j->body - 1};
+    snprintf(j->path, sizeof j->path, "/api/notifications/batch");
+    buf_format(&out, "{\"user\":\"%s\",\"ops\":[", users[user]);
+    for (; j->marks < 1 + s->c % BATCH_MOST; j->marks++) {
+        uint64_t op = model_op((struct op){
+            .kind = OP_mark, .user = user, .observed = UINT64_MAX, .up_to = UINT64_MAX});
+        j->op = j->marks ? j->op : op;
+        model_some_item(user, s->b + j->marks, id);
+        buf_format(&out, "%s{\"op\":\"%s\",\"ids\":[\"%s\"],\"op_id\":\"m%llu\"}",
+                   j->marks ? "," : "", ops[(s->c / 8 + j->marks) % 7], id, (unsigned long long)op);
+    }
+    buf_text(&out, "]}");
+    tell("back end", "sends %s", j->body);
+    ask_for(j);
+}
+
+/* Once in a run: an answer that is late could undo what another one has set. */
+static void mute(unsigned user)
+{
+    if (model_mutes(user) != MUTES_nothing)
+        return;
+    struct job *j = job(JOB_mute, "PUT");
+    j->member = user;
+    model_mute(user, MUTES_perhaps);
+    snprintf(j->path, sizeof j->path, "/api/preferences");
+    snprintf(j->body, sizeof j->body,
+             "{\"user\":\"%s\",\"mute\":{\"types\":[\"alert\"],\"categories\":[\"c%d\"],"
+             "\"topics\":[\"%s\"]}}",
+             users[user], MUTED_CATEGORY, model_name(USERS + MUTED_CHANNEL));
+    tell("back end", "mutes some for %s", users[user]);
     ask_for(j);
 }
 
@@ -266,23 +392,22 @@ static void publish(uint64_t a, uint64_t b)
 bool producer_step(const struct step *s)
 {
     struct job *j;
-    char id[32];
     switch (s->kind) {
     case STEP_create:
-        create(s->a, s->b, OP_create, false);
+        create(s->a, s->b, s->c, OP_create, false);
         return true;
     case STEP_schedule:
-        create(s->a, s->b, s->c % 4 ? OP_create : OP_broadcast, true);
+        create(s->a, s->b, s->c / 4, s->c % 4 ? OP_create : OP_broadcast, true);
         return true;
     case STEP_broadcast:
-        create(s->a, s->b, OP_broadcast, false);
+        create(s->a, s->b, s->c, OP_broadcast, false);
         return true;
     case STEP_take_back:
         take_back(s->a);
         return true;
     case STEP_burst:
         for (uint64_t i = 0; i < 3 + s->c % 12; i++)
-            create(s->a + i, s->b, OP_create, false);
+            create(s->a + i, s->b, s->c / 12 + i, OP_create, false);
         return true;
     case STEP_publish:
         publish(s->a, s->b);
@@ -293,15 +418,14 @@ bool producer_step(const struct step *s)
         snprintf(j->user, sizeof j->user, "%s", users[s->a % USERS]);
         ask_for(j);
         return true;
-    case STEP_http_mark:
-        if (!model_some_item((unsigned)(s->a % USERS), s->b, id))
-            return true;
-        j = job(JOB_mark, "POST");
-        snprintf(j->path, sizeof j->path, "/api/notifications/mark-read");
-        snprintf(j->user, sizeof j->user, "%s", users[s->a % USERS]);
-        snprintf(j->body, sizeof j->body, "{\"ids\":[\"%s\"],\"user\":\"%s\"}", id,
-                 users[s->a % USERS]);
-        ask_for(j);
+    case STEP_patch:
+        patch(s->a, s->b, s->c);
+        return true;
+    case STEP_batch:
+        batch(s);
+        return true;
+    case STEP_mute:
+        mute((unsigned)(s->a % USERS));
         return true;
     case STEP_member:
         member(1, 2, s->a % 2, false);

@@ -8,8 +8,8 @@
  *                 disk.c      LMDB and the committing thread: commits that take time, fail, fill up
  *                 world.c     the clock, the supervisor, kill -9, SIGSTOP
  *             Above them are clients.c (browsers) and producers.c (back ends), which do what plan.c
- *             rolled, and model.c, which knows what must be true and looks at every commit, at every
- *             frame that a client gets, and at every answer that leaves.
+ *             rolled, and model.c with inboxes.c, which know what must be true and look at every commit,
+ *             at every frame that a client gets, and at every answer that leaves.
  * A run       is a seed. The seed gives the plan (a list of steps: who does what when; what breaks
  *             when) and each wire's own dice. So a step may be left out and the rest stays much as it
  *             was: shrink.c finds the shortest plan that still fails, trace.c tells it as a story.
@@ -167,9 +167,10 @@ enum { STEPS_MAX = 700 };
     X(go, "goes offline, abruptly")                                                                \
     X(stall, "reads nothing for a while")                                                          \
     X(lose_poll, "will not see its next poll's answer")                                            \
-    X(mark, "marks, archives or deletes one")                                                      \
-    X(mark_all, "marks all read that it was shown")                                                \
-    X(mark_up_to, "marks all read up to what it has")                                              \
+    X(mark, "marks, archives, snoozes or deletes one")                                             \
+    X(mark_all, "marks or archives all that it was shown")                                         \
+    X(mark_up_to, "marks or archives all up to what it has")                                       \
+    X(again, "sends its last mark again")                                                          \
     X(list, "asks for a page")                                                                     \
     X(reconnect, "says what it has, and wants the rest")                                           \
     X(rejoin, "joins again what it has joined")                                                    \
@@ -181,7 +182,9 @@ enum { STEPS_MAX = 700 };
     X(take_back, "a back end cancels or retracts")                                                 \
     X(publish, "a back end publishes on a channel")                                                \
     X(count, "a back end reads a count")                                                           \
-    X(http_mark, "a page marks by HTTP")                                                           \
+    X(patch, "a back end changes what one says")                                                   \
+    X(batch, "a page sends its queue by HTTP")                                                     \
+    X(mute, "a user mutes some")                                                                   \
     X(member, "a back end changes the members of a channel")                                       \
     X(kill, "kill -9 of a process")                                                                \
     X(freeze, "SIGSTOP of a process, and SIGCONT")                                                 \

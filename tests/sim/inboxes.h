@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inboxes.h -- the part of the model that knows each item of each inbox, as it was at any seq: an array
+ * of items, and of each an array of what it became. Nothing is added up: counts are counted anew. */
+#pragma once
+
+#include "proto/id.h"
+#include "proto/items.h"
+#include "proto/messages.h"
+#include "tests/sim/model.h"
+
+enum { TITLE_SIZE = 28 };
+
+/* What an item was from a seq on. */
+struct stage {
+    uint64_t seq, pos, expires_ms, until_ms;
+    uint64_t unread_seq;   /* it became unread again then */
+    enum item_place place; /* PLACE_COUNT: gone */
+    bool counted, muted, read, seen;
+    bool wanted; /* unread, because its user said so */
+    unsigned category;
+    char title[TITLE_SIZE];
+};
+
+struct item {
+    uint64_t birth; /* its pos in its id */
+    uint64_t op, source;
+    unsigned collapse; /* its key; 0: none */
+    char id[ID_TEXT + 1];
+    struct stage *stages;
+    uint64_t n, cap;
+};
+
+struct inbox {
+    struct item *items;
+    uint64_t n, cap;
+    uint64_t deduped[DEDUPES]; /* by which operation */
+};
+extern struct inbox inboxes[INBOXES];
+
+static inline const struct stage *stage_now(const struct item *it)
+{
+    return &it->stages[it->n - 1];
+}
+
+static inline const struct stage *stage_at(const struct item *it, uint64_t seq)
+{
+    uint64_t n = it->n;
+    while (n > 1 && it->stages[n - 1].seq > seq)
+        n--;
+    return &it->stages[n - 1];
+}
+
+void inboxes_open(void);
+void inboxes_close(void);
+
+/* An entry of this user's inbox is on disk. `asked`: the mark that it comes from; NULL: of none that was
+ * named. */
+void inboxes_committed(unsigned user, const struct msg_entry *e, const struct op *asked);
+void inboxes_counts(unsigned user, uint64_t *unread, uint64_t *unseen);
+
+/* Is anything here of this operation, of this source? */
+bool inboxes_has_op(unsigned user, uint64_t op);
+bool inboxes_has_source(unsigned user, uint64_t source, bool *gone);
+/* Somebody has it since then already: what comes with the same dedupe_key makes nothing. */
+bool inboxes_deduped(unsigned user, unsigned dedupe);
+
+/* At the end: nothing that is over is there, nobody sleeps who should be awake. */
+void inboxes_quiet(unsigned user);
