@@ -3,8 +3,9 @@
  *
  * The idea    the four processes are linked as they are: the object files of session/, store/,
  *             notifier/ and broker/, with their turn.c. Only what is below them is ours:
- *                 network.c   libzmq: wires that delay, lose, cut and reconnect as ZeroMQ does
- *                 front.c     the kernel's TCP and libmicrohttpd: sockets of clients, HTTP requests
+ *                 network.c   libzmq, over the wires of wires.c: they delay, lose, are cut and connect
+ *                             again as ZeroMQ's do
+ *                 front.c     libmicrohttpd: HTTP requests; streams.c: the kernel's TCP
  *                 disk.c      LMDB and the committing thread: commits that take time, fail, fill up
  *                 world.c     the clock, the supervisor, kill -9, SIGSTOP
  *             Above them are clients.c (browsers) and producers.c (back ends), which do what plan.c
@@ -95,7 +96,7 @@ struct weather *network_weather(unsigned place);
 void network_cut(unsigned place);
 void network_heal(void);
 
-/* ---- front.c: TCP between clients and session processes */
+/* ---- streams.c: TCP between clients and session processes */
 struct stream;
 struct stream *stream_open(unsigned client, unsigned session, const char *user);
 /* To the server; false when it is over. */
@@ -106,7 +107,7 @@ void stream_stall(struct stream *st, bool stalled);
 void stream_close(struct stream **st); /* by the client */
 uint64_t stream_due_us(const struct stream *st);
 
-/* An HTTP request and its answer. The texts are copied. */
+/* ---- front.c: an HTTP request and its answer. The texts are copied. */
 struct answer;
 struct call {
     unsigned session;
