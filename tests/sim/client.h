@@ -51,6 +51,7 @@ struct client {
     bool wanted, open; /* should be online; is */
     uint64_t again_us, beat_us, stall_us, stalled_us;
     unsigned tries;
+    uint64_t iat_s; /* of its token */
     uint64_t refs;
     struct dice dice;
     struct sub subs[SUBS];

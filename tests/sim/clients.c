@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BEAT_S = 30, JOIN_LATE_S = 10 };
+enum { BEAT_S = 30, CALM_S = 4, REVOKED_WITHIN_S = 2 };
 
 static struct client all[CLIENTS];
 
@@ -52,10 +52,11 @@ static void come(struct client *c)
     c->again_us = NEVER;
     if (!c->wanted || c->open)
         return;
+    c->iat_s = model_iat_s(c->user); /* each time another token */
     if (c->longpoll) {
         poll_open(c);
     } else {
-        c->stream = stream_open(c->index, front_session(&c->dice), users[c->user]);
+        c->stream = stream_open(c->index, front_session(&c->dice), users[c->user], c->iat_s);
         client_opened(c);
     }
 }
@@ -140,6 +141,15 @@ static void replied(struct client *c, struct sub *s, struct bytes ref_raw, struc
         }
 }
 
+/* In calm weather a connection whose token was revoked is closed soon. */
+static void check_token(const struct client *c)
+{
+    bool calm = sim.fault_us + CALM_S * SECOND < sim.now_us && c->stall_us == NEVER &&
+                c->stalled_us + CALM_S * SECOND < sim.now_us;
+    if (calm && !model_token_good(c->user, c->iat_s, sim.now_us - REVOKED_WITHIN_S * SECOND))
+        wrong("revoked", "%s is told something though its token was revoked", c->name);
+}
+
 /* [join_ref, ref, topic, event, payload] */
 void client_heard(struct client *c, struct bytes text)
 {
@@ -154,6 +164,7 @@ void client_heard(struct client *c, struct bytes text)
         return;
     }
     c->tries = 0;
+    check_token(c);
     for (unsigned i = 0; i < SUBS; i++) {
         struct sub *s = &c->subs[i];
         if (!bytes_is(topic, s->topic))
@@ -353,6 +364,8 @@ void clients_check(bool every)
 {
     for (unsigned i = 0; i < CLIENTS; i++) {
         const struct client *c = &all[i];
+        if (every && c->open && !model_token_good(c->user, c->iat_s, sim.now_us))
+            wrong("revoked", "%s is connected though its token was revoked", c->name);
         for (unsigned k = 0; k < SUBS; k++) {
             const struct sub *s = &c->subs[k];
             bool joined = c->open && s->state == SUB_joined;

@@ -8,12 +8,14 @@
 #include "session/longpoll.h"
 #include "session/pages.h"
 #include "session/polltoken.h"
+#include "session/revoked.h"
 #include "session/routes.h"
 #include "session/stream.h"
 #include "session/upgrade.h"
 #include "tests/sim/front.h"
 
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CALLS_MAX = 256 };
@@ -26,7 +28,7 @@ struct http_request {
     enum call_state state;
     bool given_up;
     unsigned session;
-    uint64_t due_us, late_us;
+    uint64_t due_us, late_us, iat_s;
     char method[8], path[200], key[64], token[200], user[16];
     struct buf body, answer;
     unsigned status;
@@ -61,6 +63,7 @@ uint64_t http_call(const struct call *c, uint64_t patience_us,
         *q = (struct http_request){.number = ++front.numbers,
                                    .state = CALL_going,
                                    .session = c->session,
+                                   .iat_s = c->iat_s,
                                    .due_us = front_later(&front.dice),
                                    .late_us = sim.now_us + patience_us,
                                    .done = done,
@@ -392,13 +395,23 @@ void stream_break(struct stream *st)
 
 /* ---- upgrade.h: what is left of it without libmicrohttpd */
 
+unsigned front_admits(const struct session *s, const char *user, uint64_t iat_s)
+{
+    struct token t = {.iat_s = iat_s};
+    snprintf(t.sub, sizeof t.sub, "%s", user);
+    return !revoked_known(s) ? 503 : revoked_has(s, &t) ? 403 : 200;
+}
+
 void upgrade_longpoll(struct session *s, struct request *r)
 {
     const struct http_request *q = of(r);
-    struct hello hello = {.user = bytes_of(q->user), .token_exp_s = UINT32_MAX, .vsn = 2};
+    struct hello hello = {
+        .user = bytes_of(q->user), .token_exp_s = UINT32_MAX, .token_iat_s = q->iat_s, .vsn = 2};
     r->poll = true;
     if (q->token[0] || r->method == HTTP_POST)
         longpoll_request(s, r, bytes_of(q->token), r->method == HTTP_POST, true);
+    else if (front_admits(s, q->user, q->iat_s) != 200)
+        http_answer_poll(s, r, BYTES("{\"status\":403}"));
     else
         longpoll_open(s, r, &hello);
 }

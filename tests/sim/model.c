@@ -29,6 +29,9 @@ static struct {
     bool member[CHANNELS][USERS], touched[CHANNELS][USERS];
     bool known[USERS];
     enum mutes mutes[USERS];
+    struct {
+        uint64_t begun, done, done_us;
+    } revoked[USERS];
 } model;
 
 const char *const users[USERS] = {"ann", "bob", "cem"};
@@ -186,6 +189,31 @@ void model_mute(unsigned user, enum mutes mutes)
 enum mutes model_mutes(unsigned user)
 {
     return model.mutes[user];
+}
+
+enum { REVOKES_FROM_S = 1780000000, REVOKES_APART_S = 100 };
+
+uint64_t model_iat_s(unsigned user)
+{
+    return REVOKES_FROM_S + REVOKES_APART_S * model.revoked[user].begun + 1;
+}
+
+uint64_t model_revoke(unsigned user)
+{
+    return REVOKES_FROM_S + REVOKES_APART_S * ++model.revoked[user].begun;
+}
+
+void model_revoked(unsigned user, uint64_t before_s)
+{
+    if (before_s <= model.revoked[user].done)
+        return;
+    model.revoked[user].done = before_s;
+    model.revoked[user].done_us = sim.now_us;
+}
+
+bool model_token_good(unsigned user, uint64_t iat_s, uint64_t done_us)
+{
+    return iat_s >= model.revoked[user].done || model.revoked[user].done_us >= done_us;
 }
 
 void model_known(unsigned user)

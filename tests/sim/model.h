@@ -64,6 +64,14 @@ bool model_done(uint64_t op);                  /* it is in the log */
 void model_mute(unsigned user, enum mutes mutes);
 enum mutes model_mutes(unsigned user);
 
+/* A user's tokens are made at these times, so that each revocation that was begun makes those before it bad
+ * and those after it good, whatever the clocks say. */
+uint64_t model_iat_s(unsigned user);
+uint64_t model_revoke(unsigned user);                 /* begin one: `before`, in seconds */
+void model_revoked(unsigned user, uint64_t before_s); /* it was said that it is done */
+bool model_token_good(unsigned user, uint64_t iat_s,
+                      uint64_t done_us); /* or not bad before done_us */
+
 /* channel, user: who must get notifications, from now on. */
 void model_member(unsigned channel, unsigned user, bool sure);
 

@@ -18,7 +18,8 @@ static void get(struct client *c)
                         .method = "GET",
                         .path = "/socket/longpoll",
                         .query_token = c->token,
-                        .user = users[c->user]};
+                        .user = users[c->user],
+                        .iat_s = c->iat_s};
     c->get = http_call(&call, PATIENCE_S * SECOND, polled, c);
 }
 

@@ -20,6 +20,7 @@ enum job_kind {
     JOB_batch,
     JOB_member,
     JOB_mute,
+    JOB_revoke,
     JOB_take_back
 };
 enum { BATCH_MOST = 5 };
@@ -32,7 +33,7 @@ struct job {
     char publish[32]; /* its id, when it can be taken back */
     uint64_t op, again_us;
     unsigned marks;           /* JOB_batch: how many, from `op` on */
-    unsigned channel, member; /* JOB_member; JOB_mute: the user */
+    unsigned channel, member; /* JOB_member; JOB_mute, JOB_revoke: the user */
     bool add;
 };
 
@@ -107,15 +108,21 @@ static void sent(void *about, const struct answer *a)
     }
 }
 
-/* A create is taken back by the id of its first notification, if it is sure what became of it. */
-static void keep_id(struct job *j, struct bytes body)
+/* It is sure what became of it: one for each, and no other's place. */
+static bool sure(const struct job *j)
 {
     const struct op *op = model_op_of(j->op);
+    return j->kind == JOB_create && op->collapse == 0 && op->dedupe == 0;
+}
+
+/* A create is taken back by the id of its first notification. */
+static void keep_id(struct job *j, struct bytes body)
+{
     struct json in = json_over(text_member(body, "notifications"));
     struct bytes one, id;
     json_enter(&in, '[');
-    if (op->collapse == 0 && op->dedupe == 0 && json_element(&in, &one) &&
-        text_string(text_member(one, "id"), &id) && id.n < sizeof j->publish)
+    if (sure(j) && json_element(&in, &one) && text_string(text_member(one, "id"), &id) &&
+        id.n < sizeof j->publish)
         memcpy(j->publish, id.p, id.n);
 }
 
@@ -136,8 +143,7 @@ static void answered(void *about, const struct answer *a)
     if (a->status != 0 && a->status != 200)
         tell("back end", "%s %s: %u", j->key[0] ? j->key : "without a key", j->path, a->status);
     struct bytes id;
-    bool later = model_op_of(j->op)->collapse == 0 && model_op_of(j->op)->dedupe == 0;
-    if (a->status == 202 && later && text_string(text_member(a->body, "publish"), &id) &&
+    if (a->status == 202 && sure(j) && text_string(text_member(a->body, "publish"), &id) &&
         id.n < sizeof j->publish)
         memcpy(j->publish, id.p, id.n);
     else if (a->status == 201 && j->kind == JOB_create)
@@ -148,6 +154,8 @@ static void answered(void *about, const struct answer *a)
         definite = batch_sent(j, a->body);
     if (definite && j->kind == JOB_member && j->add)
         model_member(j->channel, j->member, true);
+    if (definite && j->kind == JOB_revoke)
+        model_revoked(j->member, j->op);
     if (definite && j->kind == JOB_mute)
         model_mute(j->member, MUTES_some);
     j->done = definite || !repeats(j);
@@ -359,6 +367,21 @@ static void mute(unsigned user)
     ask_for(j);
 }
 
+static void revoke(unsigned user)
+{
+    char before[32];
+    struct job *j = job(JOB_revoke, "POST");
+    struct buf text = {.p = before, .cap = sizeof before, .max = sizeof before - 1};
+    j->member = user;
+    j->op = model_revoke(user);
+    clock_write(&text, j->op * 1000);
+    snprintf(j->path, sizeof j->path, "/api/tokens/revoke");
+    snprintf(j->body, sizeof j->body, "{\"user\":\"%s\",\"before\":\"%.*s\"}", users[user],
+             (int)text.n, text.p);
+    tell("back end", "revokes the tokens of %s: %s", users[user], j->body);
+    ask_for(j);
+}
+
 static void take_back(uint64_t a)
 {
     for (unsigned i = jobs_n, back = (unsigned)(a % 4); i-- > 0;) {
@@ -426,6 +449,9 @@ bool producer_step(const struct step *s)
         return true;
     case STEP_mute:
         mute((unsigned)(s->a % USERS));
+        return true;
+    case STEP_revoke:
+        revoke((unsigned)(s->a % USERS));
         return true;
     case STEP_member:
         member(1, 2, s->a % 2, false);

@@ -98,7 +98,7 @@ void network_heal(void);
 
 /* ---- streams.c: TCP between clients and session processes */
 struct stream;
-struct stream *stream_open(unsigned client, unsigned session, const char *user);
+struct stream *stream_open(unsigned client, unsigned session, const char *user, uint64_t iat_s);
 /* To the server; false when it is over. */
 bool stream_send(struct stream *st, const char *text, size_t n);
 /* What came: the next whole WebSocket message; false when there is none now. */
@@ -113,6 +113,7 @@ struct call {
     unsigned session;
     const char *method, *path, *query_token, *key, *user;
     const char *body;
+    uint64_t iat_s; /* GET /socket/longpoll: when the user's token was made */
     void (*sent)(void *about, const struct answer *a); /* it leaves the process; NULL */
 };
 struct answer {
@@ -186,6 +187,7 @@ enum { STEPS_MAX = 700 };
     X(patch, "a back end changes what one says")                                                   \
     X(batch, "a page sends its queue by HTTP")                                                     \
     X(mute, "a user mutes some")                                                                   \
+    X(revoke, "a back end revokes a user's tokens")                                                \
     X(member, "a back end changes the members of a channel")                                       \
     X(kill, "kill -9 of a process")                                                                \
     X(freeze, "SIGSTOP of a process, and SIGCONT")                                                 \

@@ -6,6 +6,7 @@
  * A WebSocket is real from its handshake on: frames, masks, wslay, sendmsg() with a socket that may
  * take only a part. */
 #include "lib/ensure.h"
+#include "session/revoked.h"
 #include "session/websocket.h"
 #include "tests/sim/front.h"
 
@@ -35,6 +36,7 @@ struct stream {
     bool used, accepted, client_gone, server_gone, stalled;
     unsigned client, session;
     uint64_t hello_us; /* the handshake arrives */
+    uint64_t iat_s;    /* when its token was made */
     char user[16];
     struct lane up, down;
     struct epoll_event watch;
@@ -121,7 +123,7 @@ static void lane_clear(struct lane *l)
 
 /* ---- streams, the client's side */
 
-struct stream *stream_open(unsigned client, unsigned session, const char *user)
+struct stream *stream_open(unsigned client, unsigned session, const char *user, uint64_t iat_s)
 {
     for (unsigned i = 0; i < STREAMS_MAX; i++) {
         struct stream *st = &net.streams[i];
@@ -132,6 +134,7 @@ struct stream *stream_open(unsigned client, unsigned session, const char *user)
         *st = (struct stream){.used = true,
                               .client = client,
                               .session = session,
+                              .iat_s = iat_s,
                               .dice = dice_of(7000 + client, net.opened++)};
         strncpy(st->user, user, sizeof st->user - 1);
         st->hello_us = st->up.last_us = front_later(&st->dice);
@@ -378,10 +381,17 @@ void streams_accept(struct session *s, bool shut)
         struct stream *st = &net.streams[i];
         if (!st->used || st->accepted || st->session != s->index || st->hello_us > sim.now_us)
             continue;
-        if (shut)
-            continue; /* it waits in the backlog for the process after this one */
+        if (shut || !revoked_open(s))
+            continue; /* it waits in the backlog: for the process after this one, if it is shut */
         st->accepted = true;
-        struct hello hello = {.user = bytes_of(st->user), .token_exp_s = UINT32_MAX, .vsn = 2};
+        struct hello hello = {.user = bytes_of(st->user),
+                              .token_exp_s = UINT32_MAX,
+                              .token_iat_s = st->iat_s,
+                              .vsn = 2};
+        if (front_admits(s, st->user, st->iat_s) != 200) {
+            __wrap_close(FD_FIRST + (int)i);
+            continue;
+        }
         websocket_adopt(s, FD_FIRST + (int)i, &hello, (struct bytes){0});
     }
 }
