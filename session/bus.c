@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/bus.h"
 
+#include "lib/clock.h"
 #include "lib/ensure.h"
 #include "lib/log.h"
+#include "lib/loop.h"
 #include "lib/secret.h"
 #include "proto/topic.h"
 #include "session/heads.h"
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 
 enum { BUS_BUDGET = 512, BUS_HIGH_WATER = 100000, BUS_AGAIN_MS = 500 };
+enum { BUS_LONG_MS = 10, BUS_REST_MS = 20 }; /* what rests, and how long at most */
 
 struct bus {
     void *sub, *pub;
@@ -22,6 +25,7 @@ struct bus {
     uint64_t confirmed; /* number of the last one answered */
     uint64_t again_ms;  /* not answered by then: it was lost, as any message may be */
     bool unconfirmed;   /* buckets were added since */
+    uint64_t rest_ms;   /* nothing is read before; 0: it is at once */
     struct bucket {
         uint32_t wanted;  /* by so many topics */
         uint64_t confirm; /* holds when this number is confirmed */
@@ -178,6 +182,9 @@ static size_t key_size(struct bytes part)
 
 void bus_read(struct session *s)
 {
+    if (s->now_ms < s->bus->rest_ms)
+        return;
+    s->bus->rest_ms = 0;
     zmq_msg_t part;
     zmq_msg_init(&part);
     for (int n = 0; n < BUS_BUDGET && sock_read(s->bus->sub, &part); n++) {
@@ -210,5 +217,19 @@ void bus_flush(struct session *s)
 
 void bus_poll(const struct session *s, zmq_pollitem_t on[BUS_POLL])
 {
-    on[0] = (zmq_pollitem_t){.socket = s->bus->sub, .events = ZMQ_POLLIN};
+    bool resting = s->bus->rest_ms > 0;
+    on[0] = (zmq_pollitem_t){
+        .socket = resting ? NULL : s->bus->sub, .fd = -1, .events = ZMQ_POLLIN};
+}
+
+void bus_rest(struct session *s, uint64_t worked_ms)
+{
+    uint64_t rest_ms = worked_ms / 2 < BUS_REST_MS ? worked_ms / 2 : BUS_REST_MS;
+    if (worked_ms >= BUS_LONG_MS)
+        s->bus->rest_ms = clock_ms() + rest_ms;
+}
+
+uint64_t bus_deadline_ms(const struct session *s)
+{
+    return s->bus->rest_ms ? s->bus->rest_ms : LOOP_NEVER;
 }

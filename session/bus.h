@@ -4,7 +4,8 @@
  * The idea    we subscribe to buckets of topics, not to topics (proto/topic.h). After the last new
  *             bucket of a turn comes the subscription to a confirmation; the broker answers it, and
  *             by then the ones before it hold.
- * Limits      BUS_BUDGET messages a turn. What the broker drops shows in seq and prev.
+ * Limits      BUS_BUDGET messages a turn; none while it rests. What the broker drops shows in seq
+ *             and prev.
  * Errors      a broker that is away loses what is published meanwhile. */
 #pragma once
 
@@ -36,3 +37,9 @@ enum { BUS_POLL = 1 };
 void bus_poll(const struct session *s, zmq_pollitem_t on[BUS_POLL]);
 void bus_read(struct session *s);
 void bus_flush(struct session *s);
+
+/* Writing the turn's frames took so long: if that is 10 ms or more, read nothing for half of it, 20 ms
+ * at most. What comes meanwhile leaves together, where it would have cost each of some thousand
+ * connections a write of its own. */
+void bus_rest(struct session *s, uint64_t worked_ms);
+uint64_t bus_deadline_ms(const struct session *s); /* when it is over, if there is one */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/turn.h"
 
+#include "lib/clock.h"
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -131,6 +132,13 @@ static void sweep(struct session *s)
     http_sweep(s);
 }
 
+static void flush(struct session *s)
+{
+    uint64_t from_ms = clock_ms();
+    conns_flush(s);
+    bus_rest(s, clock_ms() - from_ms);
+}
+
 /* Everything that came in this turn is handled; now everything that it produced leaves. */
 static void send_all(struct session *s)
 {
@@ -139,7 +147,7 @@ static void send_all(struct session *s)
     heads_tick(s);
     passed_tick(s);
     revoked_tick(s);
-    conns_flush(s);
+    flush(s);
     http_run(s); /* takes polls and upgrades, which may have produced more */
     conns_flush(s);
     http_run(s);
@@ -154,7 +162,7 @@ static void send_all(struct session *s)
 /* What other processes said, and what they did not say in time. */
 static void read_sockets(struct session *s, bool sockets)
 {
-    if (sockets)
+    if (sockets || bus_deadline_ms(s) <= s->now_ms)
         bus_read(s);
     if (sockets || asks_deadline_ms(s->store) <= s->now_ms)
         asks_read(s->store, s->now_ms);
@@ -183,6 +191,7 @@ uint64_t turn_deadline_ms(const struct session *s)
     uint64_t first = s->sweep_ms;
     first = sooner(first, revoked_deadline_ms(s));
     first = sooner(first, live_deadline_ms(s));
+    first = sooner(first, bus_deadline_ms(s));
     first = sooner(first, presence_live_deadline_ms(s));
     first = sooner(first, asks_deadline_ms(s->store));
     first = sooner(first, s->hook ? asks_deadline_ms(s->hook) : LOOP_NEVER);

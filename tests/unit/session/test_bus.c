@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our end towards the broker, over real sockets: a confirmation that is lost, as any message may be,
- * is asked for again. */
+ * is asked for again; after long writing nothing is read for a while, and then everything. */
 #include "tests/unit/edge.h"
 
 #include "lib/clock.h"
@@ -80,6 +80,46 @@ static void a_lost_confirmation_is_asked_for_again(void **state)
     assert_int_equal(next_asked(), 3);
 }
 
+/* Waits until what was said is there, without reading it. */
+static void wait_for_message(void)
+{
+    zmq_pollitem_t on[BUS_POLL];
+    bus_poll(&w.s, on);
+    assert_non_null(on[0].socket);
+    loop_wait(on, BUS_POLL, clock_ms() + PATIENCE_MS, clock_ms());
+    assert_true(on[0].revents);
+}
+
+static void it_rests_after_long_writing(void **state)
+{
+    (void)state;
+    zmq_pollitem_t on[BUS_POLL];
+    bus_want(&w.s, BUCKET);
+    bus_flush(&w.s);
+    uint64_t number = next_asked();
+    bus_rest(&w.s, 9);
+    assert_true(bus_deadline_ms(&w.s) == LOOP_NEVER);
+    confirm(number);
+    wait_for_message();
+    uint64_t from_ms = clock_ms();
+    bus_rest(&w.s, 1000);
+    uint64_t end_ms = bus_deadline_ms(&w.s);
+    assert_in_range(end_ms - from_ms, 20, PATIENCE_MS);
+    assert_true(end_ms <= clock_ms() + 20);
+    w.s.now_ms = end_ms - 1;
+    bus_read(&w.s);
+    assert_int_equal(bus_wait(&w.s, BUCKET), number);
+    bus_poll(&w.s, on); /* nor does it wake anybody */
+    assert_null(on[0].socket);
+    assert_int_equal(on[0].fd, -1);
+    w.s.now_ms = end_ms;
+    bus_read(&w.s);
+    assert_int_equal(bus_wait(&w.s, BUCKET), 0);
+    assert_true(bus_deadline_ms(&w.s) == LOOP_NEVER);
+    bus_poll(&w.s, on);
+    assert_non_null(on[0].socket);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -113,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_lost_confirmation_is_asked_for_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_rests_after_long_writing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
