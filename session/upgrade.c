@@ -17,6 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +101,8 @@ static void taken(void *cls, struct MHD_Connection *mhd, void *req, const char *
     (void)req;
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
     struct hello hello = hello_of(s, r->entrance);
+    int on = 1; /* as door.c wants it: libmicrohttpd has just taken it away */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (fd < 0) {
         log_line("session.upgrade error=\"%s\"", strerror(errno));
         address_leave(s, &hello.from);
