@@ -13,7 +13,7 @@ after(() => belfry?.stop());
 
 for (const version of both)
   for (const transport of transports)
-    check(`the badge drops within 1 s of expires_at, ${version}, ${transport}`, async (t) => {
+    check(`R12: the badge drops within 1 s of expires_at, ${version}, ${transport}`, async (t) => {
       const user = `e-${version}-${transport}`;
       const tab = await openTab(belfry, user, { version, transport });
       closing(t, tab);
@@ -32,7 +32,7 @@ for (const version of both)
       assert.deepEqual([marked.response.changed, marked.response.unknown], [[], [id]], 'what is gone cannot be read');
     });
 
-check('an answer after expires_at never counts it, with nobody connected', async () => {
+check('R12: an answer after expires_at never counts it, with nobody connected', async () => {
   const user = 'nobody';
   await belfry.create(user, 'kept');
   const at = new Date(Date.now() + 700);
@@ -84,7 +84,7 @@ check('expiry while the notifier is dead is told when it is back', async (t) => 
   assert.deepEqual(tab.broken(), []);
 });
 
-check('the client\'s clock plays no part', async (t) => {
+check('R13: the client\'s clock plays no part', async (t) => {
   const user = 'wrong-clock';
   const tab = await openTab(belfry, user);
   closing(t, tab);

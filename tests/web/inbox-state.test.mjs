@@ -14,27 +14,27 @@ function joined() {
   return inbox;
 }
 
-test('a count is replaced by every frame, never added to', () => {
+test('R2: a count is replaced by every frame, never added to', () => {
   const inbox = joined();
   assert.equal(inbox.receive('notification:new', arrival(9, 5, 7)), 'applied');
   assert.equal(inbox.unread, 7);
 });
 
-test('a frame that is not newer is dropped', () => {
+test('R3: a frame that is not newer is dropped', () => {
   const inbox = joined();
   assert.equal(inbox.receive('notification:new', arrival(5, 4, 9)), 'old');
   assert.equal(inbox.unread, 2);
   assert.equal(inbox.list().length, 2);
 });
 
-test('a hole in the chain is a gap, and changes nothing', () => {
+test('R3: a hole in the chain is a gap, and changes nothing', () => {
   const inbox = joined();
   assert.equal(inbox.receive('notification:new', arrival(9, 8, 3)), 'gap');
   assert.deepEqual(inbox.since(), { since: 5, epoch: 1, have: 2 });
   assert.equal(inbox.unread, 2);
 });
 
-test('before the join every numbered frame is a gap', () => {
+test('R3: before the join every numbered frame is a gap', () => {
   const inbox = new InboxState();
   assert.deepEqual(inbox.since(), {});
   assert.equal(inbox.receive('notification:new', arrival(1, 0, 1)), 'gap');
@@ -81,7 +81,7 @@ test('an older page does not make anything unread again', () => {
     [['n5', 'T'], ['n4', null], ['n2', 'T'], ['n1', 'U']]);
 });
 
-test('an answer ahead of the frames gives the count; the frames behind it do not take it back', () => {
+test('R3: an answer ahead of the frames gives the count; the frames behind it do not take it back', () => {
   const inbox = joined();
   inbox.count({ seq: 7, unread_count: 0 });
   assert.deepEqual(inbox.list().map((n) => n.read_at), [null, null]);

@@ -39,7 +39,7 @@ describe('overlay', () => {
   ])
     test(name, () => assert.equal(overlay(state(), ops).unread, unread));
 
-  test('what arrived after a mark-all stays unread, although the server has not told yet', () => {
+  test('R9: what arrived after a mark-all stays unread, although the server has not told yet', () => {
     const one = state();
     one.receive('notification:new', arrival(6, 5, 24));
     one.receive('notification:new', arrival(7, 6, 25));
@@ -48,7 +48,7 @@ describe('overlay', () => {
     assert.deepEqual(shown.items.filter((item) => !item.read_at).map((item) => item.id), ['n7', 'n6']);
   });
 
-  test('a frame that has the operation already is not subtracted from again', () => {
+  test('R9: a frame that has the operation already is not subtracted from again', () => {
     const one = state();
     one.receive('notification:read', { ids: ['n5'], at: 'T', seq: 6, prev: 5, unread_count: 22 });
     assert.equal(overlay(one, [read('n5')]).unread, 22);
@@ -57,7 +57,7 @@ describe('overlay', () => {
     assert.equal(overlay(one, [{ what: 'read', up_to: 5 }]).unread, 1);
   });
 
-  test('an operation that is left out leaves nothing behind', () => {
+  test('R8: an operation that is left out leaves nothing behind', () => {
     const one = state();
     const before = overlay(one, []);
     overlay(one, [read('n5'), { what: 'delete', ids: ['n4'] }, { what: 'read', up_to: 5 }]);
@@ -89,7 +89,7 @@ describe('overlay', () => {
     assert.equal(overlay(one, [op]).unread, 11);
   });
 
-  test('any order of frames and operations ends at the server\'s number', () => {
+  test('R8: any order of frames and operations ends at the server\'s number', () => {
     let seed = 7;
     const dice = (n) => (seed = (seed * 48271) % 2147483647) % n;
     for (let round = 0; round < 200; round++) {

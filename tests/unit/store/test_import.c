@@ -304,7 +304,7 @@ int main(void)
         OVER_BOTH(a_damaged_inbox_is_said_and_no_other),
         OVER_BOTH(memberships_and_preferences),
         OVER_BOTH(what_is_none_is_refused_whole),
-        RULE("R17: within_the_size_of_an_inbox", within_the_size_of_an_inbox),
+        RULE("R17: an import keeps to the size of an inbox", within_the_size_of_an_inbox),
         OVER_BOTH(an_erased_user_leaves_no_names),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,8 +369,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_power_cut, setup,
-                                        teardown),
+        {"R22: what was acknowledged survives a power cut",
+         what_was_acknowledged_survives_a_power_cut, setup, teardown, NULL},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

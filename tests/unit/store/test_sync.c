@@ -94,8 +94,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_commit_is_synced_before_it_returns, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_sync_that_fails_is_a_commit_that_failed, setup, teardown),
+        {"R22: each commit is synced before it returns", each_commit_is_synced_before_it_returns,
+         setup, teardown, NULL},
+        {"R22: a sync that fails is a commit that failed",
+         a_sync_that_fails_is_a_commit_that_failed, setup, teardown, NULL},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
