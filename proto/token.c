@@ -256,7 +256,7 @@ const char *token_read(struct token *t, struct bytes text, const struct keyset *
 
 struct bytes token_claims(struct bytes text, struct arena *scratch)
 {
-    const char *end = text.p + text.n, *dot = memchr(text.p, '.', text.n);
+    const char *end = text.p + text.n, *dot = text.n > 0 ? memchr(text.p, '.', text.n) : NULL;
     const char *dot2 = dot ? memchr(dot + 1, '.', (size_t)(end - dot - 1)) : NULL;
     struct bytes claims = {0};
     if (!dot2 || !base64_read((struct bytes){dot + 1, (size_t)(dot2 - dot - 1)}, scratch, &claims))
