@@ -93,8 +93,10 @@ void client_free(struct client **slot)
     *slot = NULL;
     if (!c)
         return;
-    while (c->first)
-        running_free(c, c->first);
+    for (struct running *r = c->first, *next; r; r = next) {
+        next = r->next;
+        running_free(c, r);
+    }
     curl_multi_cleanup(c->multi);
     close(c->epoll);
     free(c);
