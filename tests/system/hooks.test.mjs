@@ -78,6 +78,14 @@ check('a connect: what the application is told, by either transport', async () =
   assert.equal(app.about('ann').length, 2, 'nor a token that is no good');
 });
 
+check('the process that asks has given up what it has no use for; its secret is its owner\'s', async (t) => {
+  const status = fs.readFileSync(`/proc/${await belfry.pid('hook')}/status`, 'utf8');
+  assert.match(status, /^NoNewPrivs:\s+1$/m);
+  if (/asan/.test(process.env.BELFRY_BIN ?? '')) t.diagnostic('the sanitizers need more system calls');
+  else assert.match(status, /^Seccomp:\s+2$/m);
+  assert.equal(fs.statSync(path.join(belfry.data, 'secrets/hook.key')).mode & 0o777, 0o600);
+});
+
 check('a connect that it refuses: 403 with its words; the next question may be answered otherwise', async () => {
   app.answer = { allow: false, reason: 'not on a "Sunday"', cache_s: 0 };
   const refused = await belfry.get(`/socket/websocket?vsn=2.0.0&token=${token('bob')}`, null, {
