@@ -28,7 +28,7 @@ LIBS_cli      = -lcurl
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
-.PHONY: all tests web run test fuzz fuzz-targets sim planted lint docs bench bench-inboxes clean
+.PHONY: all tests web run test fuzz fuzz-targets sim planted lint docs bench bench-inboxes bench-pages clean
 all: $(PROGRAMS) $(OUT)/bin/bench-load
 	@ln -sfn build/release/bin bin
 
@@ -146,6 +146,10 @@ $(OUT)/bin/bench-floor-%: $(OUT)/bench/floor_%.o $$(call objs,bench/common)
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ -llmdb $(LIBS_all)
 bench-inboxes: $(OUT)/bin/bench-inboxes
+bench-pages:
+	tools/need test
+	$(MAKE) all web $(call npm,tests)
+	BELFRY_BIN=$(OUT)/bin bench/pages.mjs
 bench:
 	tools/need bench
 	$(MAKE) all $(BENCH)
