@@ -15,9 +15,10 @@
 #include "store/users.h"
 
 /* Rows of one slice, and entries of the log that are only looked at. */
-enum { SLICE = 500, LOOK = 5000, AGAIN_MS = 500, MEMBERSHIPS_AT_ONCE = 16 };
+enum { SLICE = 500, LOOK = 5000, AGAIN_MS = 500, MEMBERSHIPS_AT_ONCE = 16, ANSWERS_AT_ONCE = 16 };
 
 #define PHASES(X)                                                                                  \
+    X(answers) /* only of who had more of them than are forgotten at once */                       \
     X(memberships)                                                                                 \
     X(merged)                                                                                      \
     X(index)                                                                                       \
@@ -31,7 +32,6 @@ enum { SLICE = 500, LOOK = 5000, AGAIN_MS = 500, MEMBERSHIPS_AT_ONCE = 16 };
     X(read)                                                                                        \
     X(collapse)                                                                                    \
     X(imported)                                                                                    \
-    X(answers)                                                                                     \
     X(scheduled)                                                                                   \
     X(log)                                                                                         \
     X(done)
@@ -94,6 +94,15 @@ static size_t inbox_name(struct bytes user, char out[TOPIC_MAX + 1])
     return topic_of_user(user, out);
 }
 
+/* At once, or the new inbox would be without what has an old dedupe_key, and forget its own. */
+static enum phase answers(struct work *w, struct bytes user)
+{
+    for (unsigned i = 0; i < ANSWERS_AT_ONCE; i++)
+        if (idem_forget_user(w, user, SLICE))
+            return PHASE_memberships;
+    return PHASE_answers;
+}
+
 static bool memberships(struct work *w, struct erasure *e)
 {
     struct erased_members m;
@@ -120,7 +129,7 @@ enum err erase_begin(struct work *w, struct bytes user, uint64_t *seq)
         *seq = e.seq;
         return ERR_OK;
     }
-    e.row = (struct erasure_row){.no = inbox->row.no};
+    e.row = (struct erasure_row){.no = inbox->row.no, .phase = answers(w, user)};
     e.user = user;
     for (unsigned i = 0; i < MEMBERSHIPS_AT_ONCE && !memberships(w, &e); i++)
         ; /* or a fan-out that is under way makes it an inbox again */
@@ -218,6 +227,8 @@ static bool log_slice(struct work *w, struct erasure *e)
 static bool step(struct work *w, struct erasure *e)
 {
     switch ((enum phase)e->row.phase) {
+    case PHASE_answers:
+        return idem_forget_user(w, e->user, SLICE);
     case PHASE_memberships:
         return memberships(w, e);
     case PHASE_merged:
@@ -244,8 +255,6 @@ static bool step(struct work *w, struct erasure *e)
         return rows(w, e, TABLE_collapse);
     case PHASE_imported:
         return rows(w, e, TABLE_imported);
-    case PHASE_answers:
-        return idem_forget_user(w, e->user, SLICE);
     case PHASE_scheduled:
         return schedule_forget_user(w, e->user, e->seq, &e->row.at);
     case PHASE_log:

@@ -275,6 +275,36 @@ static void what_is_scheduled_for_the_new_user_stays(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+/* With a dedupe_key: what became of it. */
+static enum taken once(struct desk *d, const char *user)
+{
+    struct buf users;
+    buf_init(&users, 200);
+    mp_put_str(&users, bytes_of(user));
+    struct msg m = create_of(&users, 1);
+    m.create.dedupe_key = BYTES("order 7");
+    struct msg a = ask(d, m);
+    assert_int_equal(a.created.status, ERR_OK);
+    buf_fini(&users);
+    return a.created.taken.n > 0 ? (enum taken)a.created.taken.p[0] : TAKEN_made;
+}
+
+static void what_was_remembered_is_forgotten_at_once(void **state)
+{
+    struct desk *d = *state;
+    assert_int_equal(once(d, NAME), TAKEN_made);
+    mark_all(d, NAME, UINT64_MAX, "op-1");
+    erase(d, NAME);
+    assert_int_equal(once(d, NAME), TAKEN_made); /* of another user now, who has not had it */
+    mark_all(d, NAME, UINT64_MAX, "op-1");
+    assert_int_equal(snapshot(d, NAME, 0, 10).unread, 0);
+    create_one(d, NAME, TYPE_activity, 0);
+    work_off(d, 1);
+    assert_int_equal(once(d, NAME), TAKEN_deduped); /* and what came since is remembered */
+    mark_all(d, NAME, UINT64_MAX, "op-1");
+    assert_int_equal(snapshot(d, NAME, 0, 10).unread, 1);
+}
+
 static void who_is_no_user_is_refused(void **state)
 {
     struct desk *d = *state;
@@ -294,6 +324,7 @@ int main(void)
         OVER_BOTH(many_wait_for_the_same_moment),
         OVER_BOTH(what_was_scheduled_before_makes_no_new_user),
         OVER_BOTH(what_is_scheduled_for_the_new_user_stays),
+        OVER_BOTH(what_was_remembered_is_forgotten_at_once),
         OVER_BOTH(who_is_no_user_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
