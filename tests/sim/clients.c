@@ -23,7 +23,7 @@ void clients_open(void)
     for (unsigned i = 0; i < CLIENTS; i++) {
         struct client *c = &all[i];
         *c = (struct client){.index = i,
-                             .user = i % USERS,
+                             .user = i % ERASED,
                              .longpoll = i % 3 == 2 || i == 1,
                              .again_us = NEVER,
                              .beat_us = NEVER,

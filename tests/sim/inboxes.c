@@ -49,6 +49,15 @@ static struct item *born(struct inbox *in, uint64_t birth)
     return NULL;
 }
 
+void inboxes_erased(unsigned user, uint64_t seq)
+{
+    struct inbox *in = &inboxes[user];
+    for (uint64_t i = 0; i < in->n; i++)
+        if (!is_gone(&in->items[i]))
+            becomes(&in->items[i], seq)->place = PLACE_COUNT;
+    memset(in->deduped, 0, sizeof in->deduped);
+}
+
 void inboxes_counts(unsigned user, uint64_t *unread, uint64_t *unseen)
 {
     *unread = *unseen = 0;

@@ -56,6 +56,7 @@ void inboxes_close(void);
 /* An entry of this user's inbox is on disk. `asked`: the mark that it comes from; NULL: of none that was
  * named. */
 void inboxes_committed(unsigned user, const struct msg_entry *e, const struct op *asked);
+void inboxes_erased(unsigned user, uint64_t seq);
 void inboxes_counts(unsigned user, uint64_t *unread, uint64_t *unseen);
 
 /* Is anything here of this operation, of this source? */

@@ -32,19 +32,22 @@ static struct {
     struct {
         uint64_t begun, done, done_us;
     } revoked[USERS];
+    uint64_t erased, floor; /* seq of the last erasure; of the last one that was answered */
 } model;
 
-const char *const users[USERS] = {"ann", "bob", "cem"};
+const char *const users[USERS] = {"ann", "bob", "cem", "dan"};
 
 const char *model_name(unsigned topic)
 {
     static const char *const names[ALL_TOPICS] = {"user:ann:notifications",
                                                   "user:bob:notifications",
                                                   "user:cem:notifications",
+                                                  "user:dan:notifications",
                                                   "channel:a",
                                                   "channel:b",
                                                   TOPIC_SCHEDULED,
-                                                  TOPIC_BROADCASTS};
+                                                  TOPIC_BROADCASTS,
+                                                  TOPIC_ERASURES};
     return names[topic];
 }
 
@@ -85,6 +88,7 @@ void model_close(void)
 uint64_t model_op(struct op op)
 {
     model.ops = model_grown(model.ops, model.ops_n, &model.ops_cap, sizeof *model.ops);
+    op.born = model.head;
     model.ops[model.ops_n] = op;
     return model.ops_n++;
 }
@@ -98,14 +102,16 @@ struct op *model_op_of(uint64_t number)
 static bool everywhere(const struct op *op)
 {
     for (unsigned u = 0; op->kind == OP_create && u < USERS; u++)
-        if (op->users & ~op->committed & 1u << u && !inboxes_deduped(u, op->dedupe))
+        if (op->users & ~op->committed & 1u << u && !inboxes_deduped(u, op->dedupe) &&
+            !model_outlived(op, u))
             return false;
     return op->kind == OP_create || op->committed == 1;
 }
 
-bool model_done(uint64_t number)
+bool model_lasts(uint64_t number)
 {
-    return model.ops[number].committed != 0;
+    const struct op *op = &model.ops[number];
+    return op->committed && !model_outlived(op, op->user);
 }
 
 void model_ok(uint64_t number, uint64_t seq)
@@ -160,6 +166,8 @@ void model_marked(uint64_t number, struct bytes answer)
     struct op *op = model_op_of(number);
     struct bytes changed = text_member(answer, "changed");
     uint64_t hash = hash_of(answer);
+    if (model_outlived(op, op->user))
+        return; /* what was remembered is forgotten */
     if (op->answer && op->answer != hash)
         wrong("another answer", "m%llu is answered %.*s the second time",
               (unsigned long long)number, (int)answer.n, answer.p);
@@ -214,6 +222,37 @@ void model_revoked(unsigned user, uint64_t before_s)
 bool model_token_good(unsigned user, uint64_t iat_s, uint64_t done_us)
 {
     return iat_s >= model.revoked[user].done || model.revoked[user].done_us >= done_us;
+}
+
+void model_erased(unsigned user)
+{
+    if (user == ERASED)
+        model.floor = model.erased;
+}
+
+uint64_t model_floor(unsigned user)
+{
+    return user == ERASED ? model.floor : 0;
+}
+
+bool model_outlived(const struct op *op, unsigned user)
+{
+    return user == ERASED && op->born < model.erased;
+}
+
+/* Nothing of it is left: a new inbox begins with the next entry, and nobody must have anything. */
+static void erased(const struct msg_entry *e)
+{
+    model.erased = e->seq;
+    model.heads[ERASED] = 0;
+    model.known[ERASED] = false;
+    if (model.mutes[ERASED] != MUTES_nothing)
+        model.mutes[ERASED] = MUTES_perhaps;
+    for (unsigned c = 0; c < CHANNELS; c++)
+        model_member(c, ERASED, false);
+    for (uint64_t seq = 1; seq < e->seq; seq++)
+        model.log[seq].must &= (uint8_t) ~(1u << ERASED);
+    inboxes_erased(ERASED, e->seq);
 }
 
 void model_known(unsigned user)
@@ -321,7 +360,9 @@ static void published(unsigned topic, const struct msg_entry *e)
 /* In the store's own topics: what is scheduled has no name there; a broadcast has its content. */
 static void own(const struct msg_entry *e)
 {
-    if (e->kind == ENTRY_retracted || e->kind == ENTRY_cancelled) {
+    if (e->kind == ENTRY_erased) {
+        erased(e);
+    } else if (e->kind == ENTRY_retracted || e->kind == ENTRY_cancelled) {
         model_op_of(model.log[e->pos].op)->off = true;
     } else if (e->kind == ENTRY_broadcast) {
         uint64_t number = op_of(e);

@@ -10,8 +10,8 @@
 #include "store/engine.h"
 #include "tests/sim/sim.h"
 
-/* Behind the topics that clients see, the two of the store's own. */
-enum { INBOXES = USERS, TOPICS = USERS + CHANNELS, ALL_TOPICS = TOPICS + 2 };
+/* Behind the topics that clients see, those of the store's own. */
+enum { INBOXES = USERS, TOPICS = USERS + CHANNELS, ALL_TOPICS = TOPICS + 3, ERASED = USERS - 1 };
 
 extern const char *const users[USERS];
 const char *model_name(unsigned topic);
@@ -32,6 +32,7 @@ struct op {
     uint64_t up_to;    /* mark: how far; UINT64_MAX: it was not said */
     bool again;        /* mark: sent more than once */
     uint64_t answer;   /* mark: a hash of the first; 0: none yet */
+    uint64_t born;     /* the log's head when it began */
     bool refused;
     bool ok;
     bool off;     /* cancelled or retracted: it was said so */
@@ -58,7 +59,7 @@ void model_off(uint64_t op); /* nobody gets it from now on */
 /* A mark was answered: as every time before. */
 void model_marked(uint64_t op, struct bytes answer);
 void model_patched(uint64_t op, uint64_t seq); /* an update was answered with this seq */
-bool model_done(uint64_t op);                  /* it is in the log */
+bool model_lasts(uint64_t op); /* an update that was done, and is not forgotten since */
 
 /* It is asked that this user mutes some, or is done. */
 void model_mute(unsigned user, enum mutes mutes);
@@ -71,6 +72,11 @@ uint64_t model_revoke(unsigned user);                 /* begin one: `before`, in
 void model_revoked(unsigned user, uint64_t before_s); /* it was said that it is done */
 bool model_token_good(unsigned user, uint64_t iat_s,
                       uint64_t done_us); /* or not bad before done_us */
+
+/* It was said that the user is erased; from which seq on nothing older may be shown: 0: any. */
+void model_erased(unsigned user);
+uint64_t model_floor(unsigned user);
+bool model_outlived(const struct op *op, unsigned user); /* the user was erased since it began */
 
 /* channel, user: who must get notifications, from now on. */
 void model_member(unsigned channel, unsigned user, bool sure);

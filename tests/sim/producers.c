@@ -16,11 +16,13 @@ enum job_kind {
     JOB_create,
     JOB_publish,
     JOB_count,
+    JOB_list,
     JOB_patch,
     JOB_batch,
     JOB_member,
     JOB_mute,
     JOB_revoke,
+    JOB_erase,
     JOB_take_back
 };
 enum { BATCH_MOST = 5 };
@@ -35,6 +37,7 @@ struct job {
     unsigned marks;           /* JOB_batch: how many, from `op` on */
     unsigned channel, member; /* JOB_member; JOB_mute, JOB_revoke: the user */
     bool add;
+    uint64_t floor; /* nothing older may be shown */
 };
 
 static struct job jobs[JOBS_MAX];
@@ -87,11 +90,28 @@ static bool batch_sent(const struct job *j, struct bytes body)
     return all && op == j->op + j->marks;
 }
 
+/* A count alone, or with the items. */
+static void read_sent(const struct job *j, struct bytes body)
+{
+    struct page page = {.items = text_member(body, "notifications"),
+                        .now_ms = text_time(body, "server_time"),
+                        .last = bytes_is(text_member(body, "next"), "null")};
+    text_number(body, "seq", &page.seq);
+    text_number(body, "unread_count", &page.unread);
+    if (page.seq != 0 && page.seq < j->floor)
+        wrong("erased, yet shown", "%s at seq %llu, erased at %llu", j->user,
+              (unsigned long long)page.seq, (unsigned long long)j->floor);
+    else if (j->kind == JOB_count)
+        model_count("a back end", user_of(j->user), page.seq, page.unread);
+    else
+        model_page("a back end", user_of(j->user), &page);
+}
+
 /* It leaves the process: what it says is true now. */
 static void sent(void *about, const struct answer *a)
 {
     const struct job *j = about;
-    uint64_t seq = 0, unread = 0;
+    uint64_t seq = 0;
     if ((a->status == 201 || a->status == 202) && j->kind <= JOB_publish) {
         model_ok(j->op, first_seq(j, a->body));
     } else if (a->status == 200 && j->kind == JOB_take_back) {
@@ -101,10 +121,8 @@ static void sent(void *about, const struct answer *a)
     } else if (a->status == 200 && j->kind == JOB_patch) {
         text_number(a->body, "seq", &seq);
         model_patched(j->op, seq);
-    } else if (a->status == 200 && j->kind == JOB_count) {
-        text_number(a->body, "seq", &seq);
-        text_number(a->body, "unread_count", &unread);
-        model_count("a back end", user_of(j->user), seq, unread);
+    } else if (a->status == 200 && (j->kind == JOB_count || j->kind == JOB_list)) {
+        read_sent(j, a->body);
     }
 }
 
@@ -136,7 +154,7 @@ static void answered(void *about, const struct answer *a)
     if (definite && a->status >= 400 && j->kind <= JOB_publish && (over || !repeats(j)))
         model_refused(j->op);
     bool none = a->status == 404 && /* made already, or taken back; gone already */
-                (j->kind == JOB_take_back || (j->kind == JOB_patch && !model_done(j->op)));
+                (j->kind == JOB_take_back || (j->kind == JOB_patch && !model_lasts(j->op)));
     if (a->status >= 400 && a->status < 500 && !over && !none)
         wrong("refused", "a back end asks %s %s and gets %u: %.*s", j->method, j->path, a->status,
               (int)a->body.n, a->body.p);
@@ -154,9 +172,11 @@ static void answered(void *about, const struct answer *a)
         definite = batch_sent(j, a->body);
     if (definite && j->kind == JOB_member && j->add)
         model_member(j->channel, j->member, true);
+    if (definite && j->kind == JOB_erase)
+        model_erased(ERASED);
     if (definite && j->kind == JOB_revoke)
         model_revoked(j->member, j->op);
-    if (definite && j->kind == JOB_mute)
+    if (definite && j->kind == JOB_mute && !model_outlived(model_op_of(j->op), j->member))
         model_mute(j->member, MUTES_some);
     j->done = definite || !repeats(j);
     if (!j->done)
@@ -357,6 +377,7 @@ static void mute(unsigned user)
         return;
     struct job *j = job(JOB_mute, "PUT");
     j->member = user;
+    j->op = model_op((struct op){.kind = OP_update, .user = user});
     model_mute(user, MUTES_perhaps);
     snprintf(j->path, sizeof j->path, "/api/preferences");
     snprintf(j->body, sizeof j->body,
@@ -380,6 +401,20 @@ static void revoke(unsigned user)
              (int)text.n, text.p);
     tell("back end", "revokes the tokens of %s: %s", users[user], j->body);
     ask_for(j);
+}
+
+static void look_at(unsigned user, bool list)
+{
+    struct job *j = job(list ? JOB_list : JOB_count, "GET");
+    snprintf(j->path, sizeof j->path, "/api/notifications%s", list ? "" : "/count");
+    snprintf(j->user, sizeof j->user, "%s", users[user]);
+    j->floor = model_floor(user);
+    ask_for(j);
+}
+
+void producers_look(void)
+{
+    look_at(ERASED, true);
 }
 
 static void take_back(uint64_t a)
@@ -436,10 +471,7 @@ bool producer_step(const struct step *s)
         publish(s->a, s->b);
         return true;
     case STEP_count:
-        j = job(JOB_count, "GET");
-        snprintf(j->path, sizeof j->path, "/api/notifications/count");
-        snprintf(j->user, sizeof j->user, "%s", users[s->a % USERS]);
-        ask_for(j);
+        look_at((unsigned)(s->a % USERS), s->b % 2);
         return true;
     case STEP_patch:
         patch(s->a, s->b, s->c);
@@ -452,6 +484,12 @@ bool producer_step(const struct step *s)
         return true;
     case STEP_revoke:
         revoke((unsigned)(s->a % USERS));
+        return true;
+    case STEP_erase:
+        j = job(JOB_erase, "DELETE");
+        snprintf(j->path, sizeof j->path, "/api/users/%s", users[ERASED]);
+        tell("back end", "erases %s", users[ERASED]);
+        ask_for(j);
         return true;
     case STEP_member:
         member(1, 2, s->a % 2, false);

@@ -93,6 +93,8 @@ static void calm(void)
     world_run(sim.fault_us + RIGHT_S * SECOND);
     if (!verdict.wrong)
         clients_check(false);
+    world_run(sim.fault_us + (BACK_S - RIGHT_S) * SECOND);
+    producers_look();
     world_run(sim.fault_us + BACK_S * SECOND);
     if (!verdict.wrong && !producers_idle())
         wrong("not answered", "a back end still waits for an answer");

@@ -26,7 +26,8 @@
 #define SECOND UINT64_C(1000000)
 #define NEVER UINT64_MAX
 
-enum { SESSIONS = 3, CLIENTS = 6, USERS = 3, CHANNELS = 2, PRODUCERS = 2, TURN_US = 40 };
+/* The last of the users has no client, and is erased now and then. */
+enum { SESSIONS = 3, CLIENTS = 6, USERS = 4, CHANNELS = 2, PRODUCERS = 2, TURN_US = 40 };
 
 /* Where things run. */
 enum place { AT_store, AT_broker, AT_notifier, AT_session, PLACES = AT_session + SESSIONS };
@@ -160,6 +161,8 @@ void clients_check(bool all);
 void producers_open(void);
 uint64_t producers_due_us(void);
 void producers_run(void);
+void producers_look(
+    void); /* at the inbox of who has no client: it is as it should be from then on */
 bool producers_idle(void);
 
 /* ---- plan.c */
@@ -183,11 +186,12 @@ enum { STEPS_MAX = 700 };
     X(broadcast, "a back end broadcasts")                                                          \
     X(take_back, "a back end cancels or retracts")                                                 \
     X(publish, "a back end publishes on a channel")                                                \
-    X(count, "a back end reads a count")                                                           \
+    X(count, "a back end reads a count, or a list")                                                \
     X(patch, "a back end changes what one says")                                                   \
     X(batch, "a page sends its queue by HTTP")                                                     \
     X(mute, "a user mutes some")                                                                   \
     X(revoke, "a back end revokes a user's tokens")                                                \
+    X(erase, "a back end erases a user")                                                           \
     X(member, "a back end changes the members of a channel")                                       \
     X(kill, "kill -9 of a process")                                                                \
     X(freeze, "SIGSTOP of a process, and SIGCONT")                                                 \
@@ -245,3 +249,4 @@ void tell(const char *who, const char *format, ...) __attribute__((format(printf
 bool text_number(struct bytes text, const char *name, uint64_t *out); /* the last "name":123 */
 struct bytes text_member(struct bytes object, const char *name);      /* raw; empty: none */
 bool text_string(struct bytes raw, struct bytes *out);
+uint64_t text_time(struct bytes object, const char *name); /* in ms; 0: none */

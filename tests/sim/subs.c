@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* subs.c -- one joined topic of a client. Every frame is held against the model, and against the
  * frame before it: nothing missing, nothing twice, never back. */
-#include "lib/clock.h"
 #include "lib/json.h"
 #include "proto/items.h"
 #include "tests/sim/client.h"
@@ -86,15 +85,6 @@ static void chain(struct sub *s, struct bytes event, struct bytes payload)
          (unsigned long long)seq, s->topic, (unsigned long long)s->unread);
 }
 
-static uint64_t server_time(struct bytes all)
-{
-    uint64_t ms = 0;
-    struct bytes at;
-    if (text_string(text_member(all, "server_time"), &at))
-        clock_read(at, &ms);
-    return ms;
-}
-
 /* What replaces everything: a join's answer or a sync. */
 static void replaces(struct sub *s, struct bytes all, const char *items, const char *how)
 {
@@ -111,7 +101,7 @@ static void replaces(struct sub *s, struct bytes all, const char *items, const c
                &(struct page){.seq = seq,
                               .unread = unread,
                               .items = text_member(all, items),
-                              .now_ms = server_time(all),
+                              .now_ms = text_time(all, "server_time"),
                               .last = bytes_is(text_member(all, "next"), "null")});
     s->seq = seq;
     s->epoch = epoch;
@@ -140,7 +130,7 @@ static void resumed(struct sub *s, struct bytes all)
               (unsigned long long)s->seq, (unsigned long long)seq);
     if (!verdict.wrong && s->model < USERS) {
         model_count(s->client->name, s->model, seq, unread);
-        model_current(s->client->name, s->model, seq, server_time(all));
+        model_current(s->client->name, s->model, seq, text_time(all, "server_time"));
     }
     s->unread = unread;
     tell(s->client->name, "resumes %s up to seq %llu, unread %llu", s->topic,
@@ -273,7 +263,7 @@ void sub_answer(struct sub *s, const struct pending *p, bool ok, struct bytes re
                    &(struct page){.seq = seq,
                                   .unread = unread,
                                   .items = text_member(response, "notifications"),
-                                  .now_ms = server_time(response),
+                                  .now_ms = text_time(response, "server_time"),
                                   .place = (unsigned)p->op % PLACE_COUNT,
                                   .unread_only = p->op == LIST_UNREAD,
                                   .last = bytes_is(text_member(response, "next"), "null")});

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* text.c -- looking into JSON that the processes wrote. What a client wrote is never looked into. */
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "tests/sim/sim.h"
 
@@ -27,4 +28,13 @@ bool text_string(struct bytes raw, struct bytes *out)
         return false;
     *out = (struct bytes){raw.p + 1, raw.n - 2}; /* nothing of ours is escaped */
     return true;
+}
+
+uint64_t text_time(struct bytes object, const char *name)
+{
+    uint64_t ms = 0;
+    struct bytes at;
+    if (text_string(text_member(object, name), &at))
+        clock_read(at, &ms);
+    return ms;
 }
