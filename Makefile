@@ -139,7 +139,7 @@ BENCH = $(OUT)/bin/bench-load $(OUT)/bin/bench-inboxes $(patsubst bench/floor_%.
 $(OUT)/bin/bench-load: $(OUT)/bench/load/main.o $$(call objs,bench/load bench/common)
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
-$(OUT)/bin/bench-inboxes: $(OUT)/bench/inboxes/main.o $$(call objs,bench/common)
+$(OUT)/bin/bench-inboxes: $(OUT)/bench/inboxes/main.o $$(call objs,bench/inboxes bench/common) $(OUT)/bench/load/server.o
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
 $(OUT)/bin/bench-floor-%: $(OUT)/bench/floor_%.o $$(call objs,bench/common)

@@ -31,7 +31,7 @@ function readOptions(words) {
 async function main(machine) {
     const file = path.resolve(options.bin, '..', 'bench.json');
     const kept = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
-    for (const name of options.only ?? names) {
+    for (const name of options.only ?? names.filter((one) => !sections[one].apart)) {
         const b = bench(machine, name, options);
         await sections[name].run(b);
         await machine.stopAll();

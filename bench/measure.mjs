@@ -36,12 +36,12 @@ export function bench(machine, section, options) {
             .replace(/--count \d+/, '--count $ACKNOWLEDGED').replace(/--pid \d+/, '--pid $FLOOR')
             .replace(/\$DIR\/d\d+/, '$DATA');
         if (!results.commands.includes(shown)) results.commands.push(shown);
-        return JSON.parse(said);
+        return Object.assign(...said.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line)));
     }
 
     function note(figures, under = '') {
         for (const [name, value] of Object.entries(figures)) (results.figures[under + name] ??= []).push(value);
-        const shown = Object.entries(figures).filter(([name]) => /per_s$|_p50|_p99_|ratio|bytes|^cpu_s|all_/.test(name));
+        const shown = Object.entries(figures).filter(([name]) => /per_s$|_p50|_p99_|ratio|bytes|^cpu_s|all_|_us$/.test(name));
         console.log(`${section} ${under} ${shown.map(([name, value]) => `${name}=${value}`).join(' ')}`);
     }
 

@@ -54,13 +54,19 @@ function ratioPlot(kept) {
     return rows.length ? ratios('CPU of Belfry to CPU of the epoll floor (mark: the aim)', rows) : null;
 }
 
-function costPlot(kept) {
-    const figures = kept.cost?.figures;
-    if (!figures) return null;
-    const users = [...new Set(Object.keys(figures).map((name) => parseInt(name)))].sort((a, b) => a - b);
-    const series = [['Belfry', 'cpu_s_per_million'], ['floor', 'floor_cpu']].map(([name, figure]) =>
-        ({ name, points: users.map((n) => [n, median(figures[`${n}_${figure}`])]) }));
-    return curves('CPU of a delivery', 'subscribers', 'us', series);
+// What is drawn of the section `costs`: its figures are N_NAME_us.
+const COSTS = [['subscribers', 'CPU of a delivery', 'subscribers', [['Belfry', 'delivery'], ['floor', 'delivery_floor']]],
+    ['topics', 'CPU of a join', 'topics that there are', [['Belfry', 'join']]],
+    ['items', 'CPU of a create in the store', 'notifications in its inbox', [['Belfry', 'items']]],
+    ['inboxes', 'CPU of a create in the store', 'inboxes', [['Belfry', 'inboxes']]]];
+
+function costPlots(kept) {
+    const figures = kept.costs?.figures;
+    if (!figures) return [];
+    const points = (name) => Object.entries(figures).map(([figure, values]) => [new RegExp(`^(\\d+)_${name}_us$`).exec(figure)?.[1], median(values)])
+        .filter(([n]) => n).map(([n, us]) => [Number(n), us]).sort((a, b) => a[0] - b[0]);
+    return COSTS.map(([name, title, by, series]) =>
+        [`cost-${name}`, `${title} by ${by}`, curves(title, by, 'us', series.map(([who, figure]) => ({ name: who, points: points(figure) })))]);
 }
 
 export function writePage(kept, sections) {
@@ -68,7 +74,7 @@ export function writePage(kept, sections) {
     const old = fs.readFileSync(page, 'utf8'), [from, to] = MARKS.map((mark) => old.indexOf(mark));
     if (from < 0 || to < from) throw new Error(`${page} does not have its two marks`);
     const shown = [];
-    for (const [name, alt, plot] of [['ratios', 'CPU beside the floor', ratioPlot(kept)], ['cost', 'cost by subscribers', costPlot(kept)]]) {
+    for (const [name, alt, plot] of [['ratios', 'CPU beside the floor', ratioPlot(kept)], ...costPlots(kept)]) {
         if (!plot) continue;
         const file = path.join(docs, `performance-${name}.svg`);
         fs.writeFileSync(file, plot);

@@ -118,13 +118,28 @@ async function storm(b) {
     for (const one of [a, c]) b.note({ ...one, p99_ratio: b.ratio(one.others_p99_ms, one.before_p99_ms) });
 }
 
-// CPU of a delivery by how many there are.
-async function cost(b) {
+// What one costs by how many there are. One generator holds no more than 20,000; several do, and send one message.
+async function costs(b) {
     const server = await b.machine.belfry(), floor = await b.machine.floor();
-    for (const users of [1, 10, 100, 1000, 5000, 15000]) {
-        const rate = Math.min(2000, Math.max(2, Math.round(20000 / users)));
-        await b.pair(server, floor, 'fanout', [...flag({ users, rate }), '--seconds', b.seconds(3)], `${users}_`);
+    for (let i = 0; i < b.times(2); i++) {
+        for (const users of [1, 10, 100, 1000, 10000]) {
+            const rate = Math.min(2000, Math.max(2, Math.round(20000 / users)));
+            const args = [...flag({ users, rate, opening: 256 }), '--seconds', b.seconds(3)];
+            const delivery_us = (await b.load(server, 'fanout', args)).cpu_s_per_million;
+            b.note({ delivery_us, delivery_floor_us: (await b.load(floor, 'fanout', args)).cpu_s_per_million }, `${users}_`);
+        }
     }
+    await b.machine.stopAll();
+    const many = await b.machine.belfry({ sessions: 7 });
+    const held = await b.load(many, 'hold', flag({ users: 100000, step: 100000, processes: 6, opening: 32, beat: 20 }));
+    b.note({ delivery_us: held.cpu_of_a_delivery_us }, '100000_');
+    await b.machine.stop(many);
+    const topics = await b.machine.belfry();
+    const joins = await b.load(topics, 'topics', flag({ users: 12000, opening: 256 }));
+    b.note(Object.fromEntries(Object.entries(joins).filter(([name]) => name.endsWith('_join_us'))));
+    await b.machine.stop(topics);
+    const inboxes = await b.machine.belfry();
+    b.note(await b.run('bench-inboxes', ['costs', '--data', inboxes.data, '--users', '1000000']));
 }
 
 async function relay(b) {
@@ -200,5 +215,9 @@ export const sections = {
         ['tokens that nobody signed', 'guesses']].flatMap(([what, name]) => [[what, `${name}_p99_ms`], ['to the quiet run\'s', `${name}_p99_ratio`, '<= 3'], ['peak of RssAnon, MB', `${name}_peak_mb`]]) },
     relay: { what: 'the floor between processes: PUB, relay, SUB over ipc', run: relay, rows: [
         ['messages/s, saturated', 'messages_per_s'], ['CPU of relay and subscriber, s per million', 'cpu_s_per_million'], ['at 2,000/s: p50 ms there and back', 'paced_message_p50_ms'], ['CPU, s per million', 'paced_cpu_s_per_million']] },
-    cost: { what: 'cost of a delivery by the number of subscribers', run: cost, rows: [] },
+    costs: { what: 'what one costs by how many there are: CPU, us', run: costs, apart: true, rows: [
+        ['a delivery: 1 subscriber', '1_delivery_us'], ['10', '10_delivery_us'], ['100', '100_delivery_us'], ['1,000', '1000_delivery_us'], ['10,000', '10000_delivery_us'], ['100,000', '100000_delivery_us'],
+        ['a join: 1 topic', '1_join_us'], ['1,000 topics', '1000_join_us'], ['100,000', '100000_join_us'], ['1,000,000', '1000000_join_us'],
+        ['a create in the store: 1 item in its inbox', '1_items_us'], ['1,000 items', '1000_items_us'], ['100,000', '100000_items_us'], ['1,000,000', '1000000_items_us'],
+        ['a create in the store: 1,000 inboxes', '1000_inboxes_us'], ['10,000', '10000_inboxes_us'], ['100,000', '100000_inboxes_us'], ['1,000,000', '1000000_inboxes_us']] },
 };

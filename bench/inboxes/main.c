@@ -5,157 +5,49 @@
  *
  *     bench-inboxes fill --data DIR --users N --each N     inboxes, a thousand to a create
  *     bench-inboxes measure --data DIR --users N           of those: the figures
+ *     bench-inboxes costs --data DIR --users N             creates: by the size of their inbox, up to N items; by
+ *                                                          how many inboxes there are, up to N
  *
  * Source  issue "The inbox": what must be shown. */
-#include "bench/common/report.h"
-#include "lib/clock.h"
+#include "bench/inboxes/asking.h"
+#include "bench/inboxes/costs.h"
 #include "lib/ensure.h"
-#include "lib/link.h"
 #include "lib/loop.h"
 #include "proto/items.h"
-#include "proto/messages.h"
-#include "proto/settings.h"
 #include "proto/topic.h"
-#include "proto/types.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-enum { ANSWER_MS = 60000, AHEAD = 8, DEEP_ITEMS = 100000, DEEP_INBOXES = 3, CHANGES = 1000 };
+enum { DEEP_ITEMS = 100000, DEEP_INBOXES = 3, CHANGES = 1000 };
 
 static struct options {
     const char *data;
-    uint64_t users, each, json, rounds;
-} opt = {"", 100000, 10, 0, 2000};
+    uint64_t users, each, bytes, json, rounds;
+} opt = {"", 100000, 10, 0, 0, 2000};
 
 static struct bench {
-    struct link link;
-    zmq_pollitem_t on[LINK_POLL];
-    zmq_msg_t part;
-    struct mp_in in;
-    uint64_t req, run;
+    uint64_t run;
     struct report report;
 } b;
 
-/* ---- asking ---- */
-
-static void send_one(struct msg *m)
+static struct bytes deep_name(char room[NAME], unsigned n)
 {
-    m->create.req = ++b.req;
-    m->create.ttl_ms = ANSWER_MS;
-    msg_write(link_out(&b.link), m);
-    ENSURE(!link_out(&b.link)->overflowed);
-    while (link_flush(&b.link) == ERR_LATER)
-        loop_wait(b.on, LINK_POLL, clock_ms() + 1, clock_ms());
-}
-
-/* The next answer; it is borrowed until the one after. */
-static struct msg receive(void)
-{
-    struct msg m;
-    uint64_t until_ms = clock_ms() + ANSWER_MS;
-    while (!(b.in.ok && !mp_end(&b.in) && msg_read(&b.in, &m))) {
-        while (link_change(&b.link) != LINK_same)
-            ;
-        if (link_read(&b.link, &b.part))
-            b.in = mp_over(sock_bytes(&b.part));
-        else if (clock_ms() > until_ms)
-            refuse("the store does not answer");
-        else
-            loop_wait(b.on, LINK_POLL, until_ms, clock_ms());
-    }
-    if (m.created.status != ERR_OK)
-        refuse("%s: %s", msg_name(m.id), err_text((enum err)m.created.status));
-    return m;
-}
-
-static struct msg ask(struct msg *m)
-{
-    send_one(m);
-    return receive();
-}
-
-static struct msg timed(struct msg *m, struct histogram *h)
-{
-    uint64_t from_ns = clock_ns();
-    struct msg answer = ask(m);
-    histogram_add(h, clock_ns() - from_ns);
-    return answer;
-}
-
-static void connect_store(void)
-{
-    struct settings s = settings_load(NULL, opt.data);
-    struct paths paths = paths_of(&s);
-    link_open(&b.link, zmq_ctx_new(), paths.store, FRAME_MAX);
-    link_poll(&b.link, b.on);
-    zmq_msg_init(&b.part);
-    uint64_t until_ms = clock_ms() + 3000;
-    while (!b.link.up) {
-        if (clock_ms() > until_ms)
-            refuse("the store of %s is not there: is it running?", opt.data);
-        loop_wait(b.on, LINK_POLL, until_ms, clock_ms());
-        while (link_change(&b.link) != LINK_same)
-            ;
-    }
-}
-
-/* ---- users ---- */
-
-static struct bytes user_name(char room[32], uint64_t n)
-{
-    return (struct bytes){room, (size_t)snprintf(room, 32, "u%07llu", (unsigned long long)n)};
-}
-
-static struct bytes deep_name(char room[32], unsigned n)
-{
-    int length = snprintf(room, 32, "deep%u-%08x", n, (unsigned)b.run);
+    int length = snprintf(room, NAME, "deep%u-%08x", n, (unsigned)b.run);
     return (struct bytes){room, (size_t)length};
-}
-
-static const char content[] =
-    "{\"type\":\"activity\",\"title\":\"New message in #design\","
-    "\"body\":\"Ann: shall we ring the bell at noon?\",\"data\":{\"n\":7}}";
-
-static struct msg create_for(struct mp_list users)
-{
-    return (struct msg){.id = MSG_create,
-                        .create = {.users = users,
-                                   .type = TYPE_activity,
-                                   .content = {content, sizeof content - 1}}};
 }
 
 /* ---- filling ---- */
 
-static void put_users(struct buf *list, uint64_t from, uint64_t n)
-{
-    char room[32];
-    buf_reset(list);
-    for (uint64_t i = 0; i < n; i++)
-        mp_put_str(list, user_name(room, from + i));
-}
-
 static void fill(void)
 {
-    struct buf users;
-    uint64_t waiting = 0, from_ns = clock_ns();
-    buf_init(&users, FRAME_MAX);
-    for (uint64_t round = 0; round < opt.each; round++)
-        for (uint64_t at = 0; at < opt.users; at += USERS_MAX) {
-            uint64_t n = opt.users - at < USERS_MAX ? opt.users - at : USERS_MAX;
-            put_users(&users, at, n);
-            struct msg m = create_for(list_of(&users, (uint32_t)n));
-            if (waiting++ >= AHEAD)
-                receive();
-            send_one(&m);
-        }
-    for (uint64_t left = waiting < AHEAD ? waiting : AHEAD; left > 0; left--)
-        receive();
+    uint64_t from_ns = clock_ns();
+    create_bytes(opt.bytes);
+    create_all(user_name, opt.users, opt.each);
     double s = (double)(clock_ns() - from_ns) / 1e9;
     report_add(&b.report, s, 1, "fill_s");
     report_add(&b.report, (double)(opt.users * opt.each) / s, 0, "notifications_per_s");
-    buf_fini(&users);
 }
 
 /* Inboxes with very many, all unread; gives the first one's seq with CHANGES behind it. */
@@ -163,7 +55,7 @@ static uint64_t fill_deep(void)
 {
     enum { WAITING = 500 };
     struct buf users;
-    char room[32];
+    char room[NAME];
     uint64_t since = 0;
     buf_init(&users, FRAME_MAX);
     for (unsigned i = 0; i < DEEP_INBOXES; i++)
@@ -196,7 +88,7 @@ static uint64_t any_user(void)
 static void reads(const char *name, uint64_t limit, bool deep)
 {
     static struct histogram h;
-    char room[32];
+    char room[NAME];
     h = (struct histogram){0};
     for (uint64_t i = 0; i < opt.rounds; i++) {
         struct bytes user = deep ? deep_name(room, 0) : user_name(room, any_user());
@@ -210,7 +102,7 @@ static void reads(const char *name, uint64_t limit, bool deep)
 static void resumes(uint64_t since)
 {
     static struct histogram h;
-    char room[32], topic[TOPIC_MAX + 1];
+    char room[NAME], topic[TOPIC_MAX + 1];
     struct bytes name = {topic, topic_of_user(deep_name(room, 0), topic)};
     for (uint64_t i = 0; i < opt.rounds / 10; i++) {
         struct msg m = {.id = MSG_since, .since = {.topic = name, .since = since}};
@@ -224,7 +116,7 @@ static void resumes(uint64_t since)
 static uint64_t mark_all(const char *name, unsigned n, uint64_t up_to)
 {
     static struct histogram h;
-    char room[32];
+    char room[NAME];
     h = (struct histogram){0};
     struct msg m = {.id = MSG_mark_all,
                     .mark_all = {.user = deep_name(room, n),
@@ -238,7 +130,7 @@ static uint64_t mark_all(const char *name, unsigned n, uint64_t up_to)
 
 static void marks(void)
 {
-    char room[32];
+    char room[NAME];
     struct msg m = {.id = MSG_snapshot, .snapshot = {.user = deep_name(room, 1), .limit = 1}};
     struct msg a = ask(&m);
     struct mp_in in = list_in(a.inbox.items);
@@ -254,7 +146,7 @@ static void marks(void)
 static void broadcasts(void)
 {
     static struct histogram accepted, merged;
-    char room[32];
+    char room[NAME];
     for (unsigned i = 0; i < 100; i++) {
         struct msg m = create_for((struct mp_list){0});
         m.create.all = 1;
@@ -273,7 +165,7 @@ static void broadcasts(void)
 static void reads_amid_check(void)
 {
     static struct histogram h;
-    char room[32], topic[TOPIC_MAX + 1];
+    char room[NAME], topic[TOPIC_MAX + 1];
     struct bytes after = {topic, topic_of_user(deep_name(room, 0), topic)};
     uint64_t from_ns = clock_ns();
     struct msg check = {.id = MSG_check, .check = {.after = after, .limit = 1}}; /* the next one */
@@ -314,6 +206,7 @@ static void options_read(int argc, char **argv)
         uint64_t *value;
     } numbers[] = {{"--users", &opt.users},
                    {"--each", &opt.each},
+                   {"--bytes", &opt.bytes},
                    {"--rounds", &opt.rounds},
                    {"--json", &opt.json}};
     for (int i = 2; i < argc; i += 2) {
@@ -326,24 +219,28 @@ static void options_read(int argc, char **argv)
                 known = true;
             }
         if (!known)
-            refuse("%s: allowed: --data DIR --users N --each N --rounds N --json 0|1", argv[i]);
+            refuse("%s: allowed: --data DIR --users N --each N --bytes N --rounds N --json 0|1",
+                   argv[i]);
     }
-    if (!opt.data[0] || !opt.users || opt.rounds < 200)
-        refuse("--data DIR must be said; users above 0, rounds from 200 on");
+    if (!opt.data[0] || !opt.users || opt.rounds < 200 || opt.bytes > BYTES_MOST)
+        refuse("--data DIR must be said; users above 0, rounds from 200 on, bytes up to %d",
+               BYTES_MOST);
 }
 
 int main(int argc, char **argv)
 {
-    bool filling = argc > 1 && strcmp(argv[1], "fill") == 0;
-    if (!filling && (argc < 2 || strcmp(argv[1], "measure") != 0))
-        refuse("bench-inboxes fill|measure --data DIR ...");
+    const char *what = argc > 1 ? argv[1] : "";
     options_read(argc, argv);
     ENSURE(getrandom(&b.run, sizeof b.run, 0) == sizeof b.run);
-    connect_store();
-    if (filling)
+    asking_open(opt.data);
+    if (strcmp(what, "fill") == 0)
         fill();
-    else
+    else if (strcmp(what, "measure") == 0)
         measure();
+    else if (strcmp(what, "costs") == 0)
+        costs_run(&b.report, opt.data, opt.users);
+    else
+        refuse("bench-inboxes fill|measure|costs --data DIR ...");
     report_print(&b.report, opt.json != 0);
     return 0;
 }

@@ -26,6 +26,7 @@
     O(processes, "processes", 1, "hold: generators that share the users")                          \
     O(step, "step", 50000, "hold: users of the first stop; each other has twice as many")          \
     O(spare_mb, "spare_mb", 2048, "hold: open no more when the machine has less memory left")      \
+    O(topics, "topics", 1000000, "topics: so many at the end, at most 90 for each user")           \
     O(json, "json", 0, "print one JSON object instead of a table (0 or 1)")
 
 struct options {
@@ -58,6 +59,7 @@ void idle_run(struct bench *b);
 void hold_run(struct bench *b);
 void fanout_run(struct bench *b);
 void pairs_run(struct bench *b);
+void topics_run(struct bench *b);
 void churn_run(struct bench *b);
 void presence_run(struct bench *b);
 void storm_run(struct bench *b);

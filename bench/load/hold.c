@@ -100,15 +100,6 @@ static double generators_pss(const struct holders *h)
     return all;
 }
 
-/* Seconds of the server's processes between the two. */
-static double cpu_s(const struct usage *before, const struct usage *after)
-{
-    double all = 0;
-    for (size_t i = 0; i < after->count; i++)
-        all += after->of[i].cpu_s - before->of[i].cpu_s;
-    return all;
-}
-
 static void report_memory(struct hold *y, struct report *r, const struct usage *now, uint64_t users)
 {
     double per = 1 / (double)users, sessions = 0;
@@ -150,7 +141,7 @@ static void say(struct hold *y, struct report *r, uint64_t users)
     report_add(r, (double)times.count, 0, "heard_it");
     report_add(r, took, 2, "all_heard_it_s");
     report_add(r, (double)histogram_at(&times, 0.5) / 1e6, 0, "heard_it_p50_ms");
-    report_add(r, cpu_s(&before, &after) * 1e6 / (double)users, 1, "cpu_of_a_delivery_us");
+    report_add(r, usage_cpu_s(&before, &after) * 1e6 / (double)users, 1, "cpu_of_a_delivery_us");
 }
 
 static void heard(struct member *m, const struct phoenix *event, void *of)
@@ -192,7 +183,7 @@ static void stop_at(struct hold *y, uint64_t users)
     if (users == 0)
         return;
     report_add(&r, (double)(users - had) / took, 0, "joins_per_s");
-    report_add(&r, cpu_s(&from, &now) * 1e6 / (double)(users - had), 1, "cpu_of_a_join_us");
+    report_add(&r, usage_cpu_s(&from, &now) * 1e6 / (double)(users - had), 1, "cpu_of_a_join_us");
     report_memory(y, &r, &now, users);
     uint64_t failures = b->failures;
     b->failures = 0; /* what is there is measured */
@@ -220,7 +211,7 @@ static void beat(struct hold *y)
         histogram_join(&times, &y->holders->of[i].beat_times);
     report_add(&b->report, (double)times.count, 0, "heartbeats_answered");
     report_times(&b->report, "heartbeat", &times);
-    report_add(&b->report, cpu_s(&before, &after) * 1e6 / (double)users, 1,
+    report_add(&b->report, usage_cpu_s(&before, &after) * 1e6 / (double)users, 1,
                "cpu_of_a_heartbeat_us");
 }
 

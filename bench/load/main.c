@@ -25,6 +25,7 @@ static const struct mode {
     {"hold", hold_run, "as many idle users as the machine holds, from many processes"},
     {"fanout", fanout_run, "messages to everybody on one topic"},
     {"pairs", pairs_run, "messages on many topics with one subscriber each"},
+    {"topics", topics_run, "joins, by how many topics there are: up to a million"},
     {"churn", churn_run, "clients that connect, join and go"},
     {"presence", presence_run, "many join a topic with presence at once"},
     {"members", members_run, "a message to many members, while others are notified"},

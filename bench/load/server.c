@@ -134,6 +134,14 @@ void usage_same(const struct usage *before, const struct usage *after)
         try_again("a process of the server came or went during the run: nothing was measured");
 }
 
+double usage_cpu_s(const struct usage *before, const struct usage *after)
+{
+    double all = 0;
+    for (size_t i = 0; i < after->count; i++)
+        all += after->of[i].cpu_s - before->of[i].cpu_s;
+    return all;
+}
+
 void usage_report_cpu(struct report *r, const struct usage *before, const struct usage *after,
                       uint64_t operations)
 {

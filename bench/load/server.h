@@ -43,6 +43,9 @@ void usage_read(struct usage *u, const struct server *s);
  * the run is then worth nothing. */
 void usage_same(const struct usage *before, const struct usage *after);
 
+/* CPU seconds of all processes between the two. */
+double usage_cpu_s(const struct usage *before, const struct usage *after);
+
 /* CPU seconds between the two for each million of `operations`: all, and by role. */
 void usage_report_cpu(struct report *r, const struct usage *before, const struct usage *after,
                       uint64_t operations);

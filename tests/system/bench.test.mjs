@@ -34,6 +34,7 @@ for (const [words, figure, least] of [
   [['fanout', ...short, 'rate=0', 'longpoll=1', 'window=2'], 'deliveries', 40],
   [['fanout', ...short, 'rate=0', 'slow=1'], 'deliveries', 40],
   [['pairs', ...short, 'writers=4', 'rate=200'], 'deliveries', 4],
+  [['topics', ...short, 'topics=1000'], 'joins', 1000],
   [['churn', ...short], 'joins', 40],
   [['churn', ...short, 'inbox=1'], 'joins', 40],
   [['presence', ...short], 'joined', 40],
