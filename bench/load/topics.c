@@ -70,13 +70,13 @@ void topics_run(struct bench *b)
 {
     struct topics y = {.crowd = crowd_open(b, &(struct crowd_plan){.count = (uint32_t)b->opt.users,
                                                                    .topic = "bench-room"})};
-    uint64_t there = 0, round = 0, users = b->opt.users;
+    uint64_t there = 0, round = 0, topics = 1, users = b->opt.users;
     buf_init(&y.text, 4096);
-    for (uint64_t topics = 1; topics < users; topics *= 10) {
+    for (; topics < users; topics *= 10) {
         measure(&y, ++round, topics, topics);
         there += topics;
     }
-    for (uint64_t topics = 10000; topics <= b->opt.topics; topics *= 10) {
+    for (; topics <= b->opt.topics; topics *= 10) {
         if (topics <= there + users)
             continue;
         join_all(&y, ++round, topics - users - there, UINT64_MAX);
