@@ -340,7 +340,7 @@ void channel_join_allowed(struct session *s, struct conn *c, const struct phx_in
                         .since_ms = since_ms,
                         .publishes = publishes};
     if (join_read(s, c, in, &join))
-        let_in(s, c, &join, member_find(c, in->topic));
+        let_in(s, c, &join, roster_find(live_roster(s), c, in->topic));
 }
 
 void channel_join_refused(struct session *s, struct conn *c, const struct phx_in *in,
@@ -348,7 +348,7 @@ void channel_join_refused(struct session *s, struct conn *c, const struct phx_in
 {
     char room[8 * HOOK_REASON_MAX];
     struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
-    struct member *old = member_find(c, in->topic);
+    struct member *old = roster_find(live_roster(s), c, in->topic);
     buf_text(&out, "{\"reason\":");
     json_write_string(&out, reason);
     buf_byte(&out, '}');
@@ -399,7 +399,7 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
 {
     if (bytes_is(in->topic, "phoenix") && phoenix_event(s, c, in))
         return;
-    struct member *m = member_find(c, in->topic);
+    struct member *m = roster_find(live_roster(s), c, in->topic);
     if (bytes_is(in->event, "phx_join")) {
         join(s, c, in, m);
         return;

@@ -38,6 +38,24 @@ struct topic *roster_topic(const struct roster *r, struct bytes name)
     return map_get(&r->topics, name);
 }
 
+/* On the shorter list: many topics are one client's, and few clients are on many topics. */
+struct member *roster_find(const struct roster *r, const struct conn *c, struct bytes topic)
+{
+    struct topic *t = c->joined > 0 ? roster_topic(r, topic) : NULL;
+    if (!t)
+        return NULL;
+    struct member *m = c->members;
+    if (t->n < c->joined) {
+        for (uint32_t i = 0; i < t->n; i++)
+            if (t->members[i]->conn == c)
+                return t->members[i];
+        return NULL;
+    }
+    while (m && m->topic != t)
+        m = m->next;
+    return m;
+}
+
 static struct topic *topic_new(struct roster *r, struct bytes name)
 {
     struct topic *t = calloc(1, sizeof *t + name.n);
@@ -179,14 +197,6 @@ void roster_wait_over(struct roster *r, struct member *m)
     else
         r->waiting_last = m->wait_prev;
     m->wait_next = m->wait_prev = NULL;
-}
-
-struct member *member_find(const struct conn *c, struct bytes topic)
-{
-    for (struct member *m = c->members; m; m = m->next)
-        if (bytes_equal(topic_name(m->topic), topic))
-            return m;
-    return NULL;
 }
 
 struct bytes member_topic(const struct member *m)

@@ -56,6 +56,9 @@ void roster_init(struct roster *r, uint64_t seed);
 void roster_fini(struct roster *r);
 
 struct topic *roster_topic(const struct roster *r, struct bytes name); /* NULL: nobody is on it */
+
+/* The connection's member on this topic; NULL: it has not joined it. */
+struct member *roster_find(const struct roster *r, const struct conn *c, struct bytes topic);
 struct bytes topic_name(const struct topic *t);
 
 /* A new member of a topic, which is made when it is the first; *made says so. */
@@ -76,7 +79,6 @@ void roster_merge_over(struct roster *r, struct topic *t);
 void roster_wait(struct roster *r, struct member *m);
 void roster_wait_over(struct roster *r, struct member *m);
 
-struct member *member_find(const struct conn *c, struct bytes topic);
 struct bytes member_topic(const struct member *m);
 struct bytes member_join_ref(const struct member *m);
 struct bytes member_ref(const struct member *m);

@@ -70,6 +70,7 @@ void user_disconnect(struct session *s, struct bytes name, struct bytes topic, b
 {
     struct user *u = map_get(&s->users, name);
     struct conn *next;
+    struct member *m;
     if (u)
         u->forget = forget;
     if (forget)
@@ -78,7 +79,7 @@ void user_disconnect(struct session *s, struct bytes name, struct bytes topic, b
         next = c->user_next;
         if (topic.n == 0)
             conn_close(s, c, CLOSE_kicked);
-        else if (member_find(c, topic))
-            live_kick(s, member_find(c, topic));
+        else if ((m = roster_find(live_roster(s), c, topic)))
+            live_kick(s, m);
     }
 }

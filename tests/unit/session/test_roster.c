@@ -126,7 +126,7 @@ static void walk_begins_or_ends(unsigned t)
 static void check_pair(unsigned c, unsigned t)
 {
     const struct pair *p = &m.pairs[c][t];
-    struct member *found = member_find(&m.conns[c], name(t));
+    struct member *found = roster_find(&m.roster, &m.conns[c], name(t));
     assert_ptr_equal(found, p->member);
     if (!found)
         return;
