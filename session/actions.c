@@ -280,7 +280,9 @@ bool action_update(struct msg *m, struct bytes json, const struct msg_item *old,
                    struct buf *content, struct arena *scratch, struct problem *why)
 {
     struct draft d = {0}, changes = {0};
-    struct msg_create c = {.type = old->type, .expires_ms = old->expires_ms};
+    struct msg_create c = {.type = old->type,
+                           .expires_ms = old->expires_ms,
+                           .key = BYTES("an end that has passed the store refuses")};
     *m = (struct msg){.id = MSG_update, .update = {.rev = old->rev}};
     if (!field_object(json, why) || !read_changes(&changes, json, why) ||
         !draft_read(&d, old->content, why))
@@ -299,6 +301,5 @@ bool action_update(struct msg *m, struct bytes json, const struct msg_item *old,
     m->update.expires_ms = c.expires_ms;
     m->update.category = c.category;
     m->update.content = buf_all(content);
-    m->update.body_hash = fingerprint(json, scratch);
     return !scratch->overflowed || problem_set(why, "", "is too large");
 }

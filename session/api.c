@@ -255,6 +255,12 @@ bool api_key_of(struct session *s, struct request *r, struct bytes *key)
     return false;
 }
 
+/* A topic without a class has no members, ever. */
+static bool audience_known(const struct session *s, const struct msg_create *m)
+{
+    return m->topic.n == 0 || class_of(s->settings->classes, s->settings->classes_n, m->topic);
+}
+
 void api_create(struct session *s, struct request *r)
 {
     struct who who;
@@ -277,6 +283,8 @@ void api_create(struct session *s, struct request *r)
     buf_init(&content, 2 * CONTENT_MAX);
     if (!action_create(&m, request_body(r), key, s->wall_ms, &users, &content, &s->scratch, &why))
         http_problem(s, r, 400, why.field, why.detail);
+    else if (!audience_known(s, &m.create))
+        http_problem(s, r, 400, "to.topic", "no class of topics in the configuration matches it");
     else if (dry)
         assess_dry(s, r, &m.create);
     else if (type_row(m.create.type)->stored)

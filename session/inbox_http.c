@@ -207,6 +207,17 @@ static void marked(struct ask_waiter w, const struct msg *answer, enum err e)
     buf_fini(&out);
 }
 
+/* A back end says it in the header, as for a create. */
+static bool read_key(struct session *s, struct request *r, struct msg *m)
+{
+    struct bytes key, *op_id = m->id == MSG_mark ? &m->mark.op_id : &m->mark_all.op_id;
+    if (!api_key_of(s, r, &key))
+        return false;
+    if (op_id->n == 0)
+        *op_id = key;
+    return true;
+}
+
 void inbox_post_mark(struct session *s, struct request *r)
 {
     struct who who;
@@ -220,8 +231,8 @@ void inbox_post_mark(struct session *s, struct request *r)
     }
     if (!api_body_about(s, r, &by.user, &who))
         return;
-    if (marking_read(&m, &marking, &by, request_body(r), &s->scratch, &why))
+    if (marking_read(&m, &marking, &by, request_body(r), &s->scratch, &why) && read_key(s, r, &m))
         ask_for(s, &m, (struct ask_waiter){marked, s, r, m.id});
-    else
+    else if (why.detail[0])
         http_problem(s, r, 400, why.field, why.detail);
 }

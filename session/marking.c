@@ -226,7 +226,7 @@ bool marking_refused(enum err e, struct problem *why)
         problem_set(why, "until", "must be in the future");
     else if (e == ERR_FULL)
         problem_set(why, "ids",
-                    "are too many: an inbox has at most 1000 snoozed items, and 10000 "
+                    "are too many: an inbox has at most 1000 snoozed items, and 1000 "
                     "that were marked as unread");
     return e == ERR_TOO_OLD || e == ERR_FULL;
 }

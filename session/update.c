@@ -2,6 +2,7 @@
 #include "session/update.h"
 
 #include "lib/ensure.h"
+#include "lib/hash.h"
 #include "proto/id.h"
 #include "session/actions.h"
 #include "session/api.h"
@@ -19,6 +20,7 @@ struct updating {
     char user[USER_MAX];
     uint8_t id[ID_SIZE];
     struct bytes op_id; /* of the request's header */
+    uint8_t hash[16];   /* the same key must bring the same body for the same notification */
 };
 
 static void read_it(struct session *s, struct updating *u);
@@ -56,6 +58,17 @@ static void written(struct ask_waiter w, const struct msg *answer, enum err e)
     free(u);
 }
 
+static void ask_for(struct session *s, struct updating *u, struct msg_update update)
+{
+    struct msg m = {.id = MSG_update, .update = update};
+    m.update.user = (struct bytes){u->user, u->user_n};
+    m.update.id = (struct bytes){(char *)u->id, ID_SIZE};
+    m.update.op_id = u->op_id;
+    m.update.body_hash = (struct bytes){(char *)u->hash, sizeof u->hash};
+    ask(s->store, &m, s->now_ms, s->settings->request_ms, u->op_id.n > 0,
+        (struct ask_waiter){written, s, u, 0});
+}
+
 static void write_it(struct session *s, struct updating *u, const struct msg_item *old)
 {
     struct problem why = {0};
@@ -64,11 +77,7 @@ static void write_it(struct session *s, struct updating *u, const struct msg_ite
     buf_init(&content, 2 * CONTENT_MAX);
     arena_reset(&s->scratch);
     if (action_update(&m, request_body(u->r), old, s->wall_ms, &content, &s->scratch, &why)) {
-        m.update.user = (struct bytes){u->user, u->user_n};
-        m.update.id = (struct bytes){(char *)u->id, ID_SIZE};
-        m.update.op_id = u->op_id;
-        ask(s->store, &m, s->now_ms, s->settings->request_ms, u->op_id.n > 0,
-            (struct ask_waiter){written, s, u, 0});
+        ask_for(s, u, m.update);
     } else {
         http_problem(s, u->r, 400, why.field, why.detail);
         free(u);
@@ -80,6 +89,10 @@ static void was_read(struct ask_waiter w, const struct msg *answer, enum err e)
 {
     struct updating *u = w.about;
     struct msg item;
+    if (e == ERR_NOT_FOUND && u->op_id.n > 0) {
+        ask_for(w.s, u, (struct msg_update){0}); /* it may be a repetition, whose answer stands */
+        return;
+    }
     if (e != ERR_OK || answer->id != MSG_inbox) {
         refuse(w.s, u, e);
         return;
@@ -87,6 +100,16 @@ static void was_read(struct ask_waiter w, const struct msg *answer, enum err e)
     struct mp_in in = list_in(answer->inbox.items);
     ENSURE(msg_read(&in, &item));
     write_it(w.s, u, &item.item);
+}
+
+static void fingerprint_it(struct updating *u, struct arena *scratch)
+{
+    char both[16 + ID_SIZE];
+    struct bytes body = fingerprint(request_body(u->r), scratch);
+    ENSURE(body.n == 16);
+    memcpy(both, body.p, 16);
+    memcpy(both + 16, u->id, ID_SIZE);
+    hash128((struct bytes){both, sizeof both}, u->hash);
 }
 
 static void read_it(struct session *s, struct updating *u)
@@ -119,5 +142,6 @@ void update_patch(struct session *s, struct request *r)
     *u = (struct updating){.r = r, .user_n = user.n, .op_id = key};
     memcpy(u->user, user.p, user.n);
     memcpy(u->id, id, ID_SIZE);
+    fingerprint_it(u, &s->scratch);
     read_it(s, u);
 }

@@ -140,8 +140,15 @@ check('a query that is wrong names its field', async () => {
   const token = belfry.token(someone());
   for (const query of ['limit=x', 'limit=-1', 'limit=0', 'limit=101', 'before=x', 'before=-3', 'limit=1.5'])
     problem(await belfry.get(`/api/notifications?${query}`, token), 400, query.split('=')[0]);
+  const limit = await belfry.get('/api/notifications?limit=101', token);
+  assert.equal(limit.json.detail, 'must be a whole number from 1 to 100');
   problem(await belfry.get('/api/notifications', key), 400, 'user');
   problem(await belfry.get('/api/notifications?user=a:b', key), 400, 'user');
+});
+
+check('a broadcast to a topic of no class is refused, as every other call about it', async () => {
+  for (const query of ['', '?dry_run=1'])
+    problem(await belfry.post(`/api/notifications${query}`, { to: { topic: 'undeclared:7' }, title: 't' }, key), 400, 'to.topic');
 });
 
 check('pages: newest first, each once, to the end', async () => {

@@ -275,6 +275,41 @@ check('PATCH: bad input names its field; a key repeats; at once each is done', a
   assert.deepEqual([notification.title, notification.body, notification.data], ['two', 'b', { d: 1 }]);
 });
 
+check('PATCH: a key is of one notification, and repeats when that is gone or its new end has passed', async () => {
+  const user = someone();
+  const ids = [(await belfry.create(user, 'one')).id, (await belfry.create(user, 'two')).id];
+  const patch = (i, body, key) => belfry.request('PATCH', `/api/notifications/${ids[i]}`, { body: { user, ...body }, headers: { ...bearer(belfry.apiKey), 'idempotency-key': `${user} ${key}` } });
+  const first = await patch(0, { title: 'new' }, 'a');
+  assert.equal((await patch(1, { title: 'new' }, 'a')).status, 422);
+  await belfry.post('/api/notifications/delete', { ids: [ids[0]] }, belfry.token(user));
+  assert.deepEqual((await patch(0, { title: 'new' }, 'a')).json, first.json);
+  assert.equal((await patch(0, { title: 'new' }, 'b')).status, 404);
+  const ends = { expires_at: new Date(Date.now() + 800).toISOString() };
+  const second = await patch(1, ends, 'c');
+  await patch(1, { expires_at: null }, 'd');
+  await until('the end has passed', () => Date.now() > Date.parse(ends.expires_at));
+  assert.deepEqual((await patch(1, ends, 'c')).json, second.json);
+  const late = await patch(1, ends, 'e');
+  assert.deepEqual([late.status, late.json.field], [400, 'expires_at']);
+});
+
+check('R7: an Idempotency-Key is the op_id of a marking that has none', async () => {
+  const user = someone();
+  const headers = { 'idempotency-key': `${user} all` };
+  const all = () => belfry.post('/api/notifications/mark-all-read', { user }, belfry.apiKey, { headers });
+  await belfry.create(user, 'before');
+  const first = await all();
+  const { id } = await belfry.create(user, 'after');
+  assert.deepEqual((await all()).json, first.json);
+  assert.equal((await belfry.count(user)).unread_count, 1);
+  const read = (body, key) => belfry.post('/api/notifications/mark-read', { user, ...body }, belfry.apiKey, { headers: { 'idempotency-key': key } });
+  assert.deepEqual((await read({ ids: [id] }, `${user} one`)).json.changed, [id]);
+  assert.deepEqual((await read({ ids: [id] }, `${user} one`)).json.changed, [id]);
+  assert.equal((await read({ ids: ['01M84HBW0X0000000000000001'] }, `${user} one`)).status, 422);
+  assert.deepEqual((await read({ ids: [id], op_id: 'its own' }, `${user} one`)).json.changed, []);
+  assert.equal((await read({ ids: [id] }, 'x'.repeat(256))).json.field, 'Idempotency-Key');
+});
+
 check('a batch: one after the other, each with its result; one that is wrong stops no other', async () => {
   const user = someone();
   const ids = [];
