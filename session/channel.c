@@ -293,18 +293,18 @@ static bool join_read(struct session *s, struct conn *c, const struct phx_in *in
     return false;
 }
 
-static void let_in(struct session *s, struct conn *c, struct join *join, struct member *old)
+static void let_in(struct session *s, struct conn *c, struct join join, struct member *old)
 {
     char room[REF_MAX];
     if (old) {
         struct bytes ref = member_join_ref(old);
         memcpy(room, ref.p, ref.n);
-        join->replaces = (struct bytes){room, ref.n};
+        join.replaces = (struct bytes){room, ref.n};
         live_leave(s, old);
     }
-    if (join->class && join->class->history == 0)
-        join->resume.since = VIEW_NOTHING; /* nothing is numbered that could have been missed */
-    live_join(s, c, join);
+    if (join.class && join.class->history == 0)
+        join.resume.since = VIEW_NOTHING; /* nothing is numbered that could have been missed */
+    live_join(s, c, &join);
 }
 
 static void join(struct session *s, struct conn *c, const struct phx_in *in, struct member *old)
@@ -328,7 +328,7 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
         if (asks)
             joins_ask(s, c, in);
         else
-            let_in(s, c, &join, old);
+            let_in(s, c, join, old);
     }
 }
 
@@ -340,7 +340,7 @@ void channel_join_allowed(struct session *s, struct conn *c, const struct phx_in
                         .since_ms = since_ms,
                         .publishes = publishes};
     if (join_read(s, c, in, &join))
-        let_in(s, c, &join, roster_find(live_roster(s), c, in->topic));
+        let_in(s, c, join, roster_find(live_roster(s), c, in->topic));
 }
 
 void channel_join_refused(struct session *s, struct conn *c, const struct phx_in *in,
