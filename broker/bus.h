@@ -22,7 +22,8 @@
     X(message_bytes, total, "their bytes")                                                         \
     X(subscribes, total, "subscriptions that arrived, repeated ones too")                          \
     X(unsubscribes, total, "subscriptions that nobody holds any more")                             \
-    X(confirmed, total, "confirmations sent")
+    X(confirmed, total, "confirmations sent")                                                      \
+    X(strangers, total, "connections over tcp:// refused for their key")
 enum { BUS_COUNTERS(COUNTER_INDEX) BUS_COUNT };
 
 struct bus {

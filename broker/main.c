@@ -4,6 +4,7 @@
  * it. Its peers reconnect by themselves, within 250 ms of its return (lib/sock.h). */
 #include "broker/bus.h"
 #include "lib/clock.h"
+#include "lib/curve.h"
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -23,13 +24,17 @@ int main(int argc, char **argv)
     paths_make(&start.settings);
     role_log(&start.settings, "broker");
     struct paths paths = paths_of(&start.settings);
+    bool tcp = bus_key_load(&start.settings);
     if (start.settings.sandbox)
-        sandbox_enter(&(struct sandbox){.write = {paths.run}});
+        sandbox_enter(&(struct sandbox){.write = {paths.run}, .internet = tcp, .interfaces = tcp});
 
     void *ctx = zmq_ctx_new();
     ENSURE(ctx != NULL);
+    curve_open(ctx);
     struct counters counters;
     struct bus bus;
+    bus_lock(&start.settings, paths.broker_out, "broker.out");
+    bus_lock(&start.settings, paths.broker_in, "broker.in");
     bus_open(&bus, ctx, paths.broker_in, paths.broker_out, (int)start.settings.broker_queue);
     /* Only who holds the sockets writes the counters' file. */
     char file[PATH_SIZE];
@@ -49,6 +54,7 @@ int main(int argc, char **argv)
         uint64_t now_ms = clock_ms();
         if (now_ms >= beat_ms) {
             counters.head->beat_wall_ms = clock_wall_ms();
+            counters.rows[COUNT_strangers].value = curve_refused();
             beat_ms = now_ms + BEAT_MS;
         }
         loop_wait(on, ON, more ? now_ms : beat_ms, now_ms);

@@ -115,6 +115,7 @@ int check_command(const struct args *a)
 {
     struct settings s = args_settings(a);
     struct paths paths = paths_of(&s);
+    bus_key_load(&s);
     static struct check c;
     void *ctx = zmq_ctx_new();
     ENSURE(ctx != NULL);

@@ -14,6 +14,7 @@ const struct command commands[] = {
      serve_command,
      {{"--listen", "HOST:PORT", "where HTTP and WebSocket are; port 0: any free one"},
       {"--sessions", "N", "session processes"},
+      {"--only", "ROLES", "of store,broker,notifier,sessions: the others are on another machine"},
       {"--dev", NULL, "development: no keys asked; listens on loopback only"}}},
     {"init",
      "",

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "lib/counters.h"
+#include "lib/curve.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -92,6 +93,11 @@ void doctor_network(struct patient *p)
              "address counts");
     else
         told(p, FOUND_ok, "tls", "behind the proxies %s", s->proxies);
+    if (bus_tcp(s)) {
+        const char *why = curve_load(p->paths.bus_key);
+        told(p, why ? FOUND_bad : FOUND_ok, "bus", "%s: %s", p->paths.bus_key,
+             why ? why : "encrypts what goes over tcp://; keep those ports to your own machines");
+    }
     if (strcmp(s->origins, "*") == 0)
         told(p, FOUND_warn, "origins", "any page may connect and use the API: list yours");
 }

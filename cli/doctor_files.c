@@ -43,6 +43,8 @@ void doctor_permissions(struct patient *p)
     shut(p, p->paths.api_key, 077);
     if (access(p->paths.api_keys, F_OK) == 0)
         shut(p, p->paths.api_keys, 077);
+    if (access(p->paths.bus_key, F_OK) == 0 || bus_tcp(&p->settings))
+        shut(p, p->paths.bus_key, 077);
     if (p->config)
         shut(p, p->config, 022);
     if (p->settings.jwks[0])

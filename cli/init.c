@@ -3,6 +3,7 @@
  * their owner reads, and nothing open without a key. What is there already is kept; where others may
  * read it that is mended; each of it is said. */
 #include "cli/commands.h"
+#include "lib/curve.h"
 #include "lib/ensure.h"
 #include "lib/loop.h"
 #include "lib/secret.h"
@@ -48,6 +49,21 @@ static void secret(const char *path, const char *is)
         refuse("belfry init: %s: %s", path, strerror(errno));
     explicit_bzero(text, sizeof text);
     say(fresh ? "made" : tighten(path, 0600) ? "shut" : "kept", path, is);
+}
+
+/* One for all machines of the installation: to be copied, not made again. */
+static void bus_key(const char *path)
+{
+    bool fresh = curve_make(path);
+    if (!fresh && errno != EEXIST)
+        refuse("belfry init: %s: %s", path, strerror(errno));
+    const char *why = curve_load(path);
+    if (why)
+        refuse("belfry init: %s: %s", path, why);
+    say(fresh                 ? "made"
+        : tighten(path, 0600) ? "shut"
+                              : "kept",
+        path, "between processes on tcp://; the same on each machine");
 }
 
 /* So that a program that is started elsewhere finds it. */
@@ -111,6 +127,7 @@ int init_command(const struct args *a)
     folder(paths.run, "sockets and counters");
     secret(paths.token_key, "signs users' tokens");
     secret(paths.api_key, "the first API key, with all scopes");
+    bus_key(paths.bus_key);
     config(file, &s);
     next(file);
     return 0;

@@ -29,6 +29,7 @@ enum { SIGNALS, CHILDREN };
 static struct serve {
     struct settings settings;
     const char *config;
+    const char *only;  /* the roles that run on this machine, comma between; NULL: all */
     char folder[1024]; /* of the programs */
     struct listen_at at;
     int sockets[SESSIONS_MAX];
@@ -50,13 +51,42 @@ static void option_set(const char *path, const char *option, const char *value)
     buf_fini(&why);
 }
 
+/* The entry at *list, which goes on to the next one. */
+static struct bytes entry(const char **list)
+{
+    struct bytes e = {*list, strcspn(*list, ",")};
+    *list += e.n + ((*list)[e.n] == ',');
+    return e;
+}
+
+static bool runs_here(const char *role)
+{
+    for (const char *list = serve.only; list && *list;)
+        if (bytes_is(entry(&list), role))
+            return true;
+    return !serve.only;
+}
+
+static void only_check(void)
+{
+    for (const char *list = serve.only; list && *list;) {
+        struct bytes e = entry(&list);
+        if (!bytes_is(e, "store") && !bytes_is(e, "broker") && !bytes_is(e, "notifier") &&
+            !bytes_is(e, "sessions"))
+            refuse(
+                "--only: \"%.*s\" is not allowed: store, broker, notifier, sessions, comma between",
+                (int)e.n, e.p);
+    }
+}
+
 /* The processes read the same file and environment; what the command line changed, and the port
  * that the kernel chose, they get as environment. */
 static void settings_pass_on(void)
 {
     char sessions[16];
     snprintf(sessions, sizeof sessions, "%u", (unsigned)serve.settings.sessions);
-    setenv("BELFRY_LISTEN", serve.at.text, 1);
+    if (serve.at.text[0])
+        setenv("BELFRY_LISTEN", serve.at.text, 1);
     setenv("BELFRY_SESSIONS", sessions, 1);
     setenv("BELFRY_DEV", serve.settings.dev ? "1" : "0", 1);
 }
@@ -124,14 +154,17 @@ static void counters_drop(const char *role)
 static void children_list(void)
 {
     keep_init(&serve.keep, serve.settings.drain_ms + GRACE_MS);
-    child_add("store", "belfry-store", 3, 0, -1);
-    child_add("broker", "belfry-broker", 2, 0, -1);
-    child_add("notifier", "belfry-notifier", 1, 0, -1);
-    if (hooks_wanted(&serve.settings))
+    if (runs_here("store"))
+        child_add("store", "belfry-store", 3, 0, -1);
+    if (runs_here("broker"))
+        child_add("broker", "belfry-broker", 2, 0, -1);
+    if (runs_here("notifier"))
+        child_add("notifier", "belfry-notifier", 1, 0, -1);
+    if (runs_here("sessions") && hooks_wanted(&serve.settings))
         child_add("hook", "belfry-hook", 1, 0, -1);
     else
         counters_drop("hook"); /* of a time with one */
-    for (unsigned i = 0; i < serve.settings.sessions; i++) {
+    for (unsigned i = 0; i < serve.settings.sessions && runs_here("sessions"); i++) {
         char role[CHILD_ROLE];
         snprintf(role, sizeof role, "session.%u", i);
         child_add(role, "belfry-session", 0, i, serve.sockets[i]);
@@ -170,6 +203,11 @@ static void counters_make(void)
 static void say_ready(void)
 {
     const char *address = serve.at.address;
+    if (!address[0]) {
+        printf("belfry ready %s\n", serve.only);
+        fflush(stdout);
+        return;
+    }
     printf("belfry ready http://%s\n", address);
     fflush(stdout);
     log_line("serve.ready address=http://%s data=%s dev=%u", address, serve.settings.data,
@@ -268,6 +306,15 @@ static void turn(zmq_pollitem_t on[CHILDREN + 2 * KEEP_MAX])
     step(KEEP_EV_tick, 0, 0);
 }
 
+/* Where clients come to. */
+static void front_open(const struct paths *paths)
+{
+    serve.at = listen_open(serve.settings.listen, (unsigned)serve.settings.sessions,
+                           serve.settings.dev, serve.sockets);
+    secrets_make(paths);
+    address_write();
+}
+
 int serve_command(const struct args *a)
 {
     serve.settings = args_settings(a);
@@ -275,16 +322,17 @@ int serve_command(const struct args *a)
     option_set("listen", "--listen", args_get(a, "--listen"));
     option_set("sessions", "--sessions", args_get(a, "--sessions"));
     option_set("dev", "--dev", args_get(a, "--dev") ? "1" : NULL);
+    serve.only = args_get(a, "--only");
+    only_check();
     struct paths paths = paths_of(&serve.settings);
     zmq_pollitem_t on[CHILDREN + 2 * KEEP_MAX] = {{.fd = signals_take()}};
     paths_make(&serve.settings);
     lock_take(paths.run);
     role_log(&serve.settings, "serve");
-    serve.at = listen_open(serve.settings.listen, (unsigned)serve.settings.sessions,
-                           serve.settings.dev, serve.sockets);
+    bus_key_load(&serve.settings);
+    if (runs_here("sessions"))
+        front_open(&paths);
     settings_pass_on();
-    secrets_make(&paths);
-    address_write();
     folder_find();
     children_list();
     counters_make();

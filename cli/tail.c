@@ -348,6 +348,7 @@ int tail_command(const struct args *a)
     if (code != 0)
         return code;
     zmq_pollitem_t on[ON] = {[SIGNALS] = {.fd = signals_take(), .events = ZMQ_POLLIN}};
+    bus_key_load(&s);
     void *ctx = zmq_ctx_new();
     ENSURE(ctx != NULL);
     buf_init(&t.payload, TEXT_MAX);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/netlink.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,6 +72,16 @@ static int allow_sockets(scmp_filter_ctx filter, int family)
     return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is);
 }
 
+/* Of netlink no more than what getifaddrs(3) asks. */
+static int allow_interfaces(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp is[] = {
+        {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = AF_NETLINK},
+        {.arg = 2, .op = SCMP_CMP_EQ, .datum_a = NETLINK_ROUTE},
+    };
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, is);
+}
+
 /* 0, or an errno, negative. */
 static int keep_calls(const struct sandbox *s)
 {
@@ -84,6 +95,8 @@ static int keep_calls(const struct sandbox *s)
         rc = allow_sockets(filter, AF_INET);
     if (rc == 0 && s->internet)
         rc = allow_sockets(filter, AF_INET6);
+    if (rc == 0 && s->interfaces)
+        rc = allow_interfaces(filter);
     if (rc == 0 && s->kill)
         rc = allow(filter, "kill");
     if (rc == 0)

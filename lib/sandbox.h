@@ -18,6 +18,7 @@ struct sandbox {
     const char *read[SANDBOX_PATHS];  /* files and folders that it may read, beside */
     const char *list;                 /* folder whose names it may see, and no more */
     bool internet;                    /* sockets of IP, not only those of this machine */
+    bool interfaces;                  /* it may ask which addresses this machine has: libzmq does */
     bool kill;                        /* it may end other processes */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/sock.h"
 
+#include "lib/curve.h"
 #include "lib/ensure.h"
 #include "lib/loop.h"
 
@@ -33,11 +34,13 @@ void *sock_new(void *ctx, int type, int high_water)
 
 void sock_connect(void *sock, const char *endpoint)
 {
+    if (curve_needed(endpoint))
+        curve_call(sock);
     if (zmq_connect(sock, endpoint) != 0)
         refuse("sock.connect endpoint=%s error=\"%s\"", endpoint, zmq_strerror(errno));
 }
 
-static void lock(const char *path)
+void sock_lock(const char *path)
 {
     char name[SOCK_PATH_MAX + 8];
     int n = snprintf(name, sizeof name, "%s.lock", path);
@@ -59,9 +62,14 @@ void sock_bind(void *sock, const char *endpoint)
             refuse("sock.bind endpoint=%s error=\"the path is over %d bytes: choose a shorter data "
                    "folder\"",
                    endpoint, SOCK_PATH_MAX);
-        lock(path);
+        sock_lock(path);
     }
-    if (zmq_bind(sock, endpoint) != 0)
+    if (curve_needed(endpoint))
+        curve_serve(sock);
+    int rc = zmq_bind(sock, endpoint);
+    if (rc != 0 && errno == EADDRINUSE)
+        try_again("sock.bind endpoint=%s error=\"another process holds it\"", endpoint);
+    if (rc != 0)
         refuse("sock.bind endpoint=%s error=\"%s\"", endpoint, zmq_strerror(errno));
 }
 

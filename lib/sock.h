@@ -3,6 +3,7 @@
  *
  * Rules   linger 0; reconnects from 10 to 250 ms; a high-water mark said by the caller.
  *         An ipc path is locked before it is bound: libzmq would silently steal it.
+ *         What is tcp:// is encrypted, and its peers are known (curve.h).
  * Limits  an ipc path of at most SOCK_PATH_MAX bytes (sockaddr_un).
  * Errors  ours end the process; an endpoint that another process holds leaves with 111. */
 #pragma once
@@ -17,8 +18,11 @@ void *sock_new(void *ctx, int type, int high_water);
 void sock_set(void *sock, int option, int value);
 void sock_connect(void *sock, const char *endpoint);
 
-/* Bind `ipc://PATH`, holding PATH.lock until the process ends. */
+/* Bind `ipc://PATH`, holding PATH.lock until the process ends, or `tcp://ADDRESS:PORT`. */
 void sock_bind(void *sock, const char *endpoint);
+
+/* Hold PATH.lock until the process ends. */
+void sock_lock(const char *path);
 
 /* The bytes of a received part, borrowed from it. */
 static inline struct bytes sock_bytes(zmq_msg_t *part)

@@ -23,16 +23,13 @@ int main(int argc, char **argv)
     static const struct counter list[] = {NOTIFIER_COUNTERS(COUNTER_ROW)};
     struct start start = settings_start(argc, argv);
     const struct settings *s = &start.settings;
-    if (s->publish_to[0] && strncmp(s->publish_to, "ipc://", 6) != 0)
-        refuse("notifier/publish_to = \"%s\": must be ipc://...: what is between processes is not "
-               "encrypted, and stays on this machine",
-               s->publish_to);
     int signals = signals_take();
     paths_make(s);
     role_log(s, "notifier");
     struct paths paths = paths_of(s);
+    bool tcp = bus_key_load(s);
     if (s->sandbox)
-        sandbox_enter(&(struct sandbox){.write = {paths.run}});
+        sandbox_enter(&(struct sandbox){.write = {paths.run}, .internet = tcp});
     char file[PATH_SIZE];
     path_counters(s, "notifier", file);
     if (!counters_open(&counters, file, "notifier", list, COUNT_notifier))

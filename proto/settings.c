@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/settings.h"
 
+#include "lib/curve.h"
 #include "lib/ensure.h"
 #include "lib/hash.h"
 #include "lib/log.h"
@@ -135,6 +136,14 @@ struct start settings_start(int argc, char **argv)
         ENSURE(n_ > 0 && (size_t)n_ < sizeof(out));                                                \
     } while (0)
 
+static void endpoint_put(char out[ENDPOINT_SIZE], const char *set, const char *data,
+                         const char *name)
+{
+    int n = *set ? snprintf(out, ENDPOINT_SIZE, "%s", set)
+                 : snprintf(out, ENDPOINT_SIZE, "ipc://%s/run/%s", data, name);
+    ENSURE(n > 0 && n < ENDPOINT_SIZE);
+}
+
 struct paths paths_of(const struct settings *s)
 {
     struct paths p;
@@ -143,9 +152,10 @@ struct paths paths_of(const struct settings *s)
     PUT(p.token_key, "%s/secrets/token.key", s->data);
     PUT(p.api_key, "%s/secrets/api.key", s->data);
     PUT(p.api_keys, "%s/secrets/api.keys", s->data);
-    PUT(p.store, "ipc://%s/run/store", s->data);
-    PUT(p.broker_in, "ipc://%s/run/broker.in", s->data);
-    PUT(p.broker_out, "ipc://%s/run/broker.out", s->data);
+    PUT(p.bus_key, "%s/secrets/bus.key", s->data);
+    endpoint_put(p.store, s->store_endpoint, s->data, "store");
+    endpoint_put(p.broker_in, s->broker_in, s->data, "broker.in");
+    endpoint_put(p.broker_out, s->broker_out, s->data, "broker.out");
     PUT(p.hook, "ipc://%s/run/hook", s->data);
     PUT(p.hook_key, "%s/secrets/hook.key", s->data);
     PUT(p.jwks, "%s/run/jwks.%016llx", s->data, (unsigned long long)hash64(bytes_of(s->jwks), 0));
@@ -169,10 +179,90 @@ void paths_make(const struct settings *s)
     make_folder(p.db);
 }
 
+/* The entry `index` of a list with commas between; false: there is none. */
+static bool entry_of(const char *list, unsigned index, char out[ENDPOINT_SIZE])
+{
+    const char *p = list + strspn(list, ", ");
+    while (*p && index-- > 0) {
+        p += strcspn(p, ", ");
+        p += strspn(p, ", ");
+    }
+    size_t n = strcspn(p, ", ");
+    if (n >= ENDPOINT_SIZE)
+        refuse("session/endpoints: \"%.*s\" is longer than %d bytes", (int)n, p, ENDPOINT_SIZE - 1);
+    memcpy(out, p, n);
+    out[n] = '\0';
+    return n > 0;
+}
+
 void path_session(const struct settings *s, unsigned index, char out[ENDPOINT_SIZE])
 {
-    int n = snprintf(out, ENDPOINT_SIZE, "ipc://%s/run/session.%u", s->data, index);
-    ENSURE(n > 0 && n < ENDPOINT_SIZE);
+    char name[16], set[ENDPOINT_SIZE] = "";
+    bool given = entry_of(s->session_endpoints, index, set);
+    if (*s->session_endpoints && !given)
+        refuse("session/endpoints = \"%s\": there is none for session process %u",
+               s->session_endpoints, index);
+    snprintf(name, sizeof name, "session.%u", index);
+    endpoint_put(out, set, s->data, name);
+}
+
+/* tcp://ADDRESS:PORT or ipc://PATH. */
+static bool endpoint_valid(const char *endpoint)
+{
+    if (strncmp(endpoint, "ipc://", 6) == 0)
+        return endpoint[6] != '\0';
+    const char *port = strrchr(endpoint, ':');
+    if (!curve_needed(endpoint) || port <= endpoint + 6 || endpoint[6] == '*')
+        return false;
+    port++;
+    return *port && strspn(port, "0123456789") == strlen(port) && strtoul(port, NULL, 10) < 65536 &&
+           strtoul(port, NULL, 10) > 0;
+}
+
+/* Whether it is tcp://. */
+static bool endpoint_check(const char *path, const char *endpoint)
+{
+    if (*endpoint && !endpoint_valid(endpoint))
+        refuse("%s = \"%s\" is not allowed: tcp://ADDRESS:PORT, ipc://PATH, or empty", path,
+               endpoint);
+    return curve_needed(endpoint);
+}
+
+bool bus_tcp(const struct settings *s)
+{
+    char one[ENDPOINT_SIZE];
+    bool tcp = endpoint_check("store/endpoint", s->store_endpoint);
+    tcp |= endpoint_check("broker/in", s->broker_in);
+    tcp |= endpoint_check("broker/out", s->broker_out);
+    tcp |= endpoint_check("notifier/publish_to", s->publish_to);
+    unsigned sessions = 0;
+    for (; entry_of(s->session_endpoints, sessions, one); sessions++)
+        tcp |= endpoint_check("session/endpoints", one);
+    if (sessions > 0 && sessions < s->sessions)
+        refuse("session/endpoints = \"%s\": one for each of %llu session processes",
+               s->session_endpoints, (unsigned long long)s->sessions);
+    return tcp;
+}
+
+bool bus_key_load(const struct settings *s)
+{
+    struct paths p = paths_of(s);
+    bool tcp = bus_tcp(s);
+    const char *why = tcp ? curve_load(p.bus_key) : NULL;
+    if (why)
+        refuse("%s: %s; it is needed for tcp:// endpoints: `belfry init` makes it, and it is the "
+               "same on each machine",
+               p.bus_key, why);
+    return tcp;
+}
+
+void bus_lock(const struct settings *s, const char *endpoint, const char *name)
+{
+    char path[PATH_SIZE];
+    int n = snprintf(path, sizeof path, "%s/run/%s", s->data, name);
+    ENSURE(n > 0 && (size_t)n < sizeof path);
+    if (strncmp(endpoint, "ipc://", 6) != 0)
+        sock_lock(path);
 }
 
 void path_counters(const struct settings *s, const char *role, char out[PATH_SIZE])

@@ -69,6 +69,9 @@
       "a request must have arrived whole in so long")                                              \
     S(u64, drain_ms, "session/drain_ms", 0, 60000, "1000",                                         \
       "spread of goodbyes when a process stops")                                                   \
+    S(str, session_endpoints, "session/endpoints", 0, 2000, "",                                    \
+      "where the session processes meet each other, in their order, comma between: "               \
+      "tcp://ADDRESS:PORT, encrypted by secrets/bus.key; empty: in the data folder")               \
     S(str, jwks, "auth/jwks", 0, 200, "",                                                          \
       "file or https:// URL of a JSON Web Key Set: keys that tokens may be signed with, beside "   \
       "secrets/token.key")                                                                         \
@@ -103,12 +106,17 @@
       "what a user muted is not kept; 0: it is kept, in no count and not shown live")              \
     S(u64, revocations, "store/revocations", 100, 1000000, "100000",                               \
       "tokens and users that are revoked at a time")                                               \
+    S(str, store_endpoint, "store/endpoint", 0, 100, "",                                           \
+      "where the store is met: tcp://ADDRESS:PORT, as session/endpoints; empty: in the data "      \
+      "folder")                                                                                    \
     S(u64, broker_queue, "broker/queue", 1000, 1000000, "50000",                                   \
       "messages that wait for a slow session; what is over is dropped and healed from the log")    \
+    S(str, broker_in, "broker/in", 0, 100, "", "where the broker takes messages, likewise")        \
+    S(str, broker_out, "broker/out", 0, 100, "", "where the broker hands them on, likewise")       \
     S(u64, head_ms, "notifier/head_ms", 50, 1000, "500", "repeat the heads this often")            \
     S(u64, window, "notifier/window", 16, 100000, "5000", "entries under way from the store")      \
     S(str, publish_to, "notifier/publish_to", 0, 120, "",                                          \
-      "broker endpoint to publish to, ipc://PATH; empty: the one of this data folder")             \
+      "broker endpoint to publish to; empty: broker/in")                                           \
     S(str, hook_connect, "hook/connect", 0, 200, "",                                               \
       "URL of the application that is asked whether somebody may connect; empty: it is not asked") \
     S(str, hook_join, "hook/join", 0, 200, "",                                                     \
@@ -161,13 +169,14 @@ struct start settings_start(int argc, char **argv);
 /* `data` of 85 bytes and what stands behind it; sockets have a shorter limit of their own. */
 enum { PATH_SIZE = 128, ENDPOINT_SIZE = 6 + SOCK_PATH_MAX + 1 };
 
-/* Where things are in the data folder. Endpoints are ipc://PATH. */
+/* Where things are in the data folder. Endpoints are ipc://PATH, or what the settings say. */
 struct paths {
     char run[PATH_SIZE];            /* DATA/run: sockets, counters; 0700 */
     char db[PATH_SIZE];             /* DATA/store */
     char token_key[PATH_SIZE];      /* DATA/secrets/token.key */
     char api_key[PATH_SIZE];        /* DATA/secrets/api.key */
     char api_keys[PATH_SIZE];       /* DATA/secrets/api.keys */
+    char bus_key[PATH_SIZE];        /* DATA/secrets/bus.key */
     char store[ENDPOINT_SIZE];      /* ROUTER, bound by store */
     char broker_in[ENDPOINT_SIZE];  /* XSUB, bound by broker: publishers connect */
     char broker_out[ENDPOINT_SIZE]; /* XPUB, bound by broker: subscribers connect */
@@ -176,6 +185,16 @@ struct paths {
     char jwks[PATH_SIZE];           /* what the URL auth/jwks said last; each URL has its own */
 };
 struct paths paths_of(const struct settings *s);
+
+/* Whether some endpoint is tcp://. Leaves with 100 when one is no endpoint. */
+bool bus_tcp(const struct settings *s);
+
+/* The same; then the installation's key has been read (curve.h). Leaves with 100 when it cannot be. Before
+ * the sandbox. */
+bool bus_key_load(const struct settings *s);
+
+/* Whoever binds `endpoint` is alone in its data folder: what is no ipc path has run/NAME.lock for it. */
+void bus_lock(const struct settings *s, const char *endpoint, const char *name);
 
 /* DATA, DATA/run, DATA/secrets, DATA/store made where missing (0700); leaves with 100 if it cannot.
  */

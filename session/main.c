@@ -2,6 +2,7 @@
 /* belfry-session: the process that browsers and back ends talk to. Table of contents: what is opened,
  * one turn of the loop, what is closed in reverse. */
 #include "lib/clock.h"
+#include "lib/curve.h"
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -46,7 +47,7 @@ enum {
 enum { ON_MAX = ON_peers + PEERS_POLL };
 
 /* The keys and the pages may be others later: their folders. */
-static void confine(const struct settings *set, const struct paths *paths)
+static void confine(const struct settings *set, const struct paths *paths, bool tcp)
 {
     char secrets[PATH_SIZE], keys[PATH_SIZE + 128], pages[PATH_MAX];
     snprintf(secrets, sizeof secrets, "%s", paths->api_keys);
@@ -55,6 +56,7 @@ static void confine(const struct settings *set, const struct paths *paths)
     struct sandbox box = {.write = {paths->run},
                           .read = {dirname(secrets), keys[0] ? dirname(keys) : NULL, pages},
                           .internet = true,
+                          .interfaces = tcp,
                           .kill = set->dev};
     sandbox_enter(&box);
 }
@@ -78,14 +80,16 @@ static void open_all(struct process *p, int argc, char **argv)
         refuse("session.secrets folder=%s/secrets error=\"%s\"", p->settings.data, strerror(errno));
     snprintf(role, sizeof role, "session.%u", s->index);
     role_log(&p->settings, role);
+    bool tcp = bus_key_load(&p->settings);
     if (p->settings.sandbox)
-        confine(&p->settings, &p->paths);
+        confine(&p->settings, &p->paths, tcp);
     path_counters(&p->settings, role, file);
     if (!counters_open(&p->counters, file, role, counters_list, COUNT_COUNT))
         refuse("session.counters file=%s error=\"%s\"", file, strerror(errno));
     s->counts = p->counters.rows;
     p->zmq = zmq_ctx_new();
     ENSURE(p->zmq != NULL);
+    curve_open(p->zmq);
     turn_open(s, p->zmq, &p->paths);
 }
 
@@ -123,6 +127,7 @@ static void run(struct process *p)
         s->now_ms = clock_ms();
         s->wall_ms = clock_wall_ms();
         p->counters.head->beat_wall_ms = s->wall_ms;
+        s->counts[COUNT_strangers].value = curve_refused();
         if (on[ON_signals].revents)
             drain_begin(s);
         turn_run(s, on[ON_epoll].revents != 0, any(on, ON_bus, n));

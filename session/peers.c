@@ -11,6 +11,7 @@
 #include "session/presence_live.h"
 #include "session/subscribers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { PEERS_BUDGET = 256 };
@@ -25,8 +26,10 @@ struct peers *peers_new(struct session *s, void *zmq)
 {
     struct peers *p = calloc(1, sizeof *p);
     ENSURE(p != NULL);
-    char endpoint[ENDPOINT_SIZE];
+    char endpoint[ENDPOINT_SIZE], name[16];
     path_session(s->settings, s->index, endpoint);
+    snprintf(name, sizeof name, "session.%u", s->index);
+    bus_lock(s->settings, endpoint, name);
     hub_open(&p->hub, zmq, endpoint, TEXT_MAX + FRAME_MAX); /* a body and what is around it */
     p->zmq = zmq;
     s->peers = p;

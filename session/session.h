@@ -65,6 +65,7 @@
     X(asks, total, "requests to the store")                                                        \
     X(peer_asks, total, "requests to other session processes, polls among them")                   \
     X(asks_failed, total, "requests to the store or a process without an answer in time")          \
+    X(strangers, total, "connections over tcp:// refused for their key")                           \
     X(close_gone, total, "connections that the client ended")                                      \
     X(close_drain, total, "closed because the process leaves")                                     \
     X(close_idle, total, "closed because nothing came for too long")                               \

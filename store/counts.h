@@ -28,6 +28,7 @@
     X(malformed, total, "messages that were not ours")                                             \
     X(damaged, total, "records met whose checksum was wrong")                                      \
     X(dropped, total, "answers that a peer did not take")                                          \
+    X(strangers, total, "connections over tcp:// refused for their key")                           \
     X(map_bytes, gauge, "address space set aside for the tables")                                  \
     X(sync_us, total, "microseconds spent in commits")
 

@@ -3,6 +3,7 @@
  *
  * Opens   ROUTER DATA/run/store; LMDB in DATA/store; DATA/run/store.count. */
 #include "lib/clock.h"
+#include "lib/curve.h"
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -105,11 +106,17 @@ static void open_all(struct process *p)
     secret_random(&seed, sizeof seed);
     paths_make(&p->settings);
     role_log(&p->settings, "store");
+    bool tcp = bus_key_load(&p->settings);
     if (p->settings.sandbox)
-        sandbox_enter(&(struct sandbox){.write = {paths.db, paths.run}, .list = p->settings.data});
+        sandbox_enter(&(struct sandbox){.write = {paths.db, paths.run},
+                                        .list = p->settings.data,
+                                        .internet = tcp,
+                                        .interfaces = tcp});
     s->settings = &p->settings;
     s->ctx = zmq_ctx_new();
     ENSURE(s->ctx != NULL);
+    curve_open(s->ctx);
+    bus_lock(&p->settings, paths.store, "store");
     hub_open(&s->hub, s->ctx, paths.store, FRAME_MAX); /* first: it keeps a second store out */
     path_counters(&p->settings, "store", count_path);
     s->engine = open_engine(&p->settings, &paths, &state);
@@ -136,6 +143,7 @@ static void beat(struct process *p, struct instant now)
     p->counters.rows[COUNT_map_bytes].value = stats.map_bytes;
     p->counters.rows[COUNT_sync_us].value = stats.sync_us_total;
     p->counters.rows[COUNT_dropped].value = s->hub.dropped;
+    p->counters.rows[COUNT_strangers].value = curve_refused();
     if (now.wall_ms - p->counters.head->beat_wall_ms < BEAT_MS)
         return; /* a clock that steps back beats at once */
     p->counters.head->beat_wall_ms = now.wall_ms;

@@ -27,8 +27,9 @@ export class Belfry {
   log = []; // the last lines of all its processes
 
   /** env: settings as BELFRY_...; conf: the text of a configuration, for what they cannot say. The address is the
-   *  same after a second start() if `listen` says so; files: descriptors that each process may have. */
-  static async start({ dev = true, sessions = 2, env = {}, conf, listen = '127.0.0.1:0', data, files } = {}) {
+   *  same after a second start() if `listen` says so; files: descriptors that each process may have; only: the roles
+   *  that run here. */
+  static async start({ dev = true, sessions = 2, env = {}, conf, listen = '127.0.0.1:0', data, files, only } = {}) {
     const one = new Belfry();
     one.dir = data && !conf ? null : fs.mkdtempSync('/tmp/b-');
     one.data = data ?? path.join(one.dir, 'd');
@@ -39,6 +40,7 @@ export class Belfry {
       args.push('--config', file);
     }
     if (dev) args.push('--dev');
+    if (only) args.push('--only', only);
     const [program, ...first] = files ? ['prlimit', `--nofile=${files}`, path.join(bin, 'belfry')] : [path.join(bin, 'belfry')];
     one.process = spawn(program, [...first, ...args], {
       env: { ...process.env, BELFRY_AUTH_LEEWAY_S: '0', ...env },

@@ -81,6 +81,28 @@ void __wrap_sock_bind(void *sock, const char *endpoint)
     zmq_bind(sock, endpoint);
 }
 
+/* lib/curve.c: nothing here is on another machine. */
+bool curve_needed(const char *endpoint)
+{
+    (void)endpoint;
+    return false;
+}
+
+const char *curve_load(const char *file)
+{
+    return file;
+}
+
+void curve_serve(void *sock)
+{
+    (void)sock;
+}
+
+void curve_call(void *sock)
+{
+    (void)sock;
+}
+
 static int connect_watcher(struct sock *s, const char *name)
 {
     for (struct sock *o = net.socks; o; o = o->next)

@@ -99,8 +99,8 @@ static void wrong_settings_stop_every_program(void **state)
         EXPECT(programs[i], "--data /tmp/none", 100, "\"BELFRY_SESION_IDLE_MS\" is not a setting",
                "BELFRY_SESSION_IDLE_MS");
     unsetenv("BELFRY_SESION_IDLE_MS");
-    setenv("BELFRY_NOTIFIER_PUBLISH_TO", "tcp://127.0.0.1:5555", 1);
-    EXPECT("belfry-notifier", "--data /tmp/none", 100, "notifier/publish_to", "must be ipc://");
+    setenv("BELFRY_NOTIFIER_PUBLISH_TO", "udp://127.0.0.1:5555", 1);
+    EXPECT("belfry-notifier", "--data /tmp/none", 100, "notifier/publish_to", "tcp://ADDRESS:PORT");
     unsetenv("BELFRY_NOTIFIER_PUBLISH_TO");
     folder_remove(folder);
 }

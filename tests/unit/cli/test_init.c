@@ -50,12 +50,13 @@ static mode_t mode(const char *name)
 static void all_is_made_and_only_the_owners(void **state)
 {
     (void)state;
-    static const char *const files[] = {"d/secrets/token.key", "d/secrets/api.key", "belfry.conf"};
+    static const char *const files[] = {"d/secrets/token.key", "d/secrets/api.key",
+                                        "d/secrets/bus.key", "belfry.conf"};
     static const char *const folders[] = {"d", "d/secrets", "d/store", "d/run"};
     assert_int_equal(belfry("init --data d --listen 127.0.0.1:4444"), 0);
     assert_null(strstr(said, "kept     "));
     assert_non_null(strstr(said, "belfry serve --config belfry.conf"));
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         assert_int_equal(mode(files[i]), 0600);
     for (int i = 0; i < 4; i++)
         assert_int_equal(mode(folders[i]), 0700);
@@ -67,7 +68,7 @@ static void all_is_made_and_only_the_owners(void **state)
 static void what_is_there_is_kept_and_shut(void **state)
 {
     (void)state;
-    char first[4096], path[256];
+    char first[4096], path[256], file[256];
     assert_int_equal(belfry("init --data d"), 0);
     snprintf(path, sizeof path, "%s/d/secrets/api.key", dir);
     FILE *f = fopen(path, "r");
@@ -77,6 +78,13 @@ static void what_is_there_is_kept_and_shut(void **state)
     assert_int_equal(chmod(path, 0644), 0);
     assert_int_equal(belfry("init --listen 127.0.0.1:5555"), 100);
     assert_non_null(strstr(said, "is not changed"));
+    snprintf(file, sizeof file, "%s/d/secrets/bus.key", dir);
+    assert_int_equal(truncate(file, 10), 0);
+    assert_int_equal(belfry("init"), 100);
+    assert_non_null(strstr(said, "bus.key: it is no key"));
+    unlink(file);
+    assert_int_equal(belfry("init"), 0);
+    assert_int_equal(chmod(path, 0644), 0);
     assert_int_equal(belfry("init"), 0); /* the folder that the file names */
     assert_null(strstr(said, "made     "));
     assert_non_null(strstr(said, "shut"));

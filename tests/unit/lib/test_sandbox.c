@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/netlink.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -95,10 +96,13 @@ static bool executes(void)
 }
 
 /* Which of the questions goes wrong; 0: none. The child's exit code. */
-static int ask(bool internet)
+static int ask(bool internet, bool interfaces)
 {
-    struct sandbox box = {
-        .write = {in("mine")}, .read = {in("read")}, .list = in("other"), .internet = internet};
+    struct sandbox box = {.write = {in("mine")},
+                          .read = {in("read")},
+                          .list = in("other"),
+                          .internet = internet,
+                          .interfaces = interfaces};
     sandbox_enter(&box);
     bool no_landlock = opens(in("other/file"), O_RDONLY); /* the kernel has none: said in the log */
     int n = 1;
@@ -122,7 +126,8 @@ static int ask(bool internet)
     MUST(no_landlock || !opens("/root", O_RDONLY | O_DIRECTORY));
     MUST(socket_of(AF_INET) == internet); /* 13 */
     MUST(socket_of(AF_INET6) == internet || errno == EAFNOSUPPORT);
-    MUST(!socket_of(AF_NETLINK));
+    MUST((socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) >= 0) == interfaces);
+    MUST(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT) < 0);
     MUST(kill(getppid(), 0) != 0 && errno == ENOSYS);
     MUST(ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 && errno == ENOSYS);
     MUST(setuid(getuid()) != 0);
@@ -131,12 +136,12 @@ static int ask(bool internet)
     return 0;
 }
 
-static int child(bool internet)
+static int child(bool internet, bool interfaces)
 {
     int status;
     pid_t pid = fork();
     if (pid == 0)
-        _exit(ask(internet));
+        _exit(ask(internet, interfaces));
     assert_true(pid > 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
@@ -146,13 +151,19 @@ static int child(bool internet)
 static void without_the_internet(void **state)
 {
     (void)state;
-    assert_int_equal(child(false), 0);
+    assert_int_equal(child(false, false), 0);
 }
 
 static void with_the_internet(void **state)
 {
     (void)state;
-    assert_int_equal(child(true), 0);
+    assert_int_equal(child(true, false), 0);
+}
+
+static void with_the_interfaces(void **state)
+{
+    (void)state;
+    assert_int_equal(child(true, true), 0);
 }
 
 int main(void)
@@ -164,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_the_internet, setup, teardown),
         cmocka_unit_test_setup_teardown(with_the_internet, setup, teardown),
+        cmocka_unit_test_setup_teardown(with_the_interfaces, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
