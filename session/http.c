@@ -155,6 +155,13 @@ void request_ip(const struct request *r, uint8_t out[IP_SIZE])
         address_ip(r->s, peer, forwarded_for(r, &f), out);
 }
 
+void request_place_leave(struct request *r)
+{
+    struct http_peer *p = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+                              ->socket_context;
+    address_leave(r->s, &p->address);
+}
+
 bool request_loopback(const struct request *r)
 {
     const struct sockaddr *a = peer_of(r->mhd);

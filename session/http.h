@@ -99,7 +99,10 @@ bool request_query_each(const struct request *r, bool (*look)(void *about, struc
                         void *about);
 struct bytes request_cookie(const struct request *r, const char *name);
 struct address *request_address(const struct request *r, bool *full); /* addresses.h */
-void request_ip(const struct request *r, uint8_t out[16]);            /* the same */
+
+/* Its connection gives up its place among those of its address: what it becomes takes one. */
+void request_place_leave(struct request *r);
+void request_ip(const struct request *r, uint8_t out[16]); /* the same */
 bool request_loopback(const struct request *r);
 
 static inline struct bytes request_body(const struct request *r)

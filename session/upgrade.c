@@ -142,6 +142,7 @@ static void let_websocket_in(struct session *s, struct request *r)
 {
     struct entrance *e = r->entrance;
     struct offer offer = offer_of(r);
+    request_place_leave(r);
     enum limit full = admit_connection(s, r, &e->who, &e->from);
     if (full == LIMIT_COUNT) {
         say_101(r, request_header(r, "Sec-WebSocket-Key"), &offer);

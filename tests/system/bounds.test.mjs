@@ -268,6 +268,7 @@ bound('sizes: a message, a body, the headers', { message_bytes: 1024, body_bytes
   split.ws.send(sized(1025).slice(0, 600), { fin: false });
   split.ws.send(sized(1025).slice(600), { fin: true });
   assert.equal((await within('closed', split.closed)).code, 1009, 'in pieces');
+  await b.counts('close_protocol', 2);
   const poll = await b.poll('sizes');
   assert.deepEqual((await poll.post(sized(1024))).json, { status: 200 });
   assert.deepEqual((await poll.post(sized(1025))).json, { status: 410 }, 'a line of a POST');
@@ -282,6 +283,7 @@ bound('sizes: a message, a body, the headers', { message_bytes: 1024, body_bytes
   assert.equal(tooLarge.status, 413);
   assert.equal(tooLarge.json.status, 413);
   assert.equal(tooLarge.headers['content-type'], 'application/problem+json');
+  assert.equal(await b.counter('refused_bad'), 1);
 
   const headers = { 'x-padding': 'x'.repeat(5000) };
   assert.equal((await belfry.get('/healthz', null, { headers })).status, 200);
@@ -405,6 +407,7 @@ bound('poll_reap_ms: a long-poll session that is left is forgotten, with what it
   await b.counts('longpolls', 1, 5000);
   assert.equal(await b.counter('views'), 1);
   assert.equal(await b.counter('topics'), 1);
+  assert.equal(await b.counter('close_idle'), 1);
   assert.deepEqual((await left.get()).json, { status: 500 });
   assert.deepEqual((await left.post([HEARTBEAT])).json, { status: 410 });
   kept.done = true;

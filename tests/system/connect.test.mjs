@@ -180,8 +180,10 @@ check('a message in more than a thousand fragments closes the connection, one of
   const frame = JSON.stringify([null, '7', 'phoenix', 'heartbeat', { x: 'x'.repeat(900) }]);
   for (const [i, letter] of [...frame].entries()) raw.ws.send(letter, { fin: i + 1 === frame.length });
   assert.equal((await raw.reply('7'))[4].status, 'ok');
+  const before_ = await belfry.counter('close_protocol');
   for (let i = 0; i < 1100; i++) raw.ws.send('[', { fin: false });
   assert.equal((await raw.closed).code, 1008);
+  assert.equal((await belfry.counter('close_protocol')) - before_, 1);
 });
 
 check('row 45: frames are compact JSON, the refs strings', async () => {

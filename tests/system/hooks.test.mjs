@@ -147,8 +147,10 @@ check('joins: allowed, refused with its words, and what it allowed to publish', 
   assert.deepEqual((await socket.reply('6'))[4], { status: 'error', response: { reason: 'unauthorized' } });
   assert.equal((await joins(socket, 'open:1', '7')).status, 'ok');
   assert.equal(app.about('open:1').length, 0, 'other classes are not asked about');
+  const refused = await belfry.counter('joins_refused');
   const big = await joins(socket, 'room:yes', '8', { k: 'x'.repeat(16384) });
   assert.deepEqual(big, { status: 'error', response: { reason: 'the payload is too large' } });
+  assert.equal(await belfry.counter('joins_refused'), refused + 1);
   for (const rest of ['history', 'presence']) assert.equal((await belfry.get(topicPath('kept:1', rest), token('ann'))).status, rest === 'history' ? 403 : 404);
   assert.equal((await belfry.get(topicPath('kept:1', 'history'), belfry.apiKey)).status, 200);
   await socket.close();
@@ -335,6 +337,7 @@ check('by TLS, by name, to certificates that lead to hook/ca; and no more wait t
     await until('they wait', async () => (await other.counter('hook_waiting', 'hook')) === QUEUE);
     assert.deepEqual(await joins(socket, 'room:over', '2'), { status: 'error', response: { reason: 'unavailable' } });
     assert.equal(await other.counter('hook_full', 'hook'), 1);
+    assert.equal(await other.counter('hook_failed'), 1);
     for (let i = 0; i < QUEUE; i++) {
       await until('one is asked at a time', () => secure.about(`room:w${i}`).length === 1);
       assert.equal(secure.asked.length, i + 2);

@@ -11,11 +11,12 @@ import { handshake } from '../lib/http.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { until, within } from '../lib/until.mjs';
 
-/** name -> [file, a part of the title of the test that reaches it]. */
+/** name -> [file, a part of the title of the test that reaches it, and by what that sees the counter where it is not
+ *  by name]. */
 const reached = {
   connections: ['bounds', 'connections: one too many is refused'],
   user_connections: ['limits', 'connections of a user'],
-  address_connections: ['limits', 'connections of an address'],
+  address_connections: ['limits', 'connections of an address'], // and addresses.test.mjs
   memory: ['limits', 'memory: nobody new'],
   sockets: ['limits', 'sockets of a process'],
   accepts: ['limits', 'accepts in a second'],
@@ -27,32 +28,36 @@ const reached = {
   hook_queue: ['hooks', 'no more wait than hook/queue says'],
   hook_time: ['hooks', 'an application that ${name}'],
   params: ['hooks', 'what it allowed to publish'],
-  topics: ['bounds', 'topics: '],
-  pushes: ['bounds', 'pushes'],
+  topics: ['rows', 'row 14: one topic too many'],
+  pushes: ['limits', 'pushes of a connection'],
   message: ['bounds', 'sizes: a message'],
   fragments: ['connect', 'more than a thousand fragments'],
   headers: ['bounds', 'sizes: a message, a body, the headers'],
   body: ['bounds', 'sizes: a message, a body'],
   slow: ['limits', 'a request that does not arrive'],
-  idle: ['bounds', 'idle_ms'],
+  idle: ['bounds', 'idle_ms: who says nothing'],
   polls: ['longpoll', 'row 58'],
-  reap: ['bounds', 'poll_reap_ms'],
+  reap: ['bounds', 'poll_reap_ms: a long-poll'],
   output: ['bounds', 'a WebSocket that stops reading'],
   output_hard: ['bounds', 'reads no reply is closed at the hard limit'],
   stall: ['bounds', 'never reads is closed after stall_ms'],
-  asks: ['../unit/session/test_asks.c', 'ASKS_MAX'],
+  asks: ['../unit/session/test_asks.c', 'void more_than_the_most_is_told_at_once', 'w.failed'],
   key_requests: ['limits', 'requests of a key'],
 };
 
-test('every limit has a test that reaches it', () => {
+test('every limit has a test that reaches it, and looks at its counter', () => {
   const table = fs.readFileSync(path.join(root, 'session/limits.h'), 'utf8');
-  const names = [...table.matchAll(/^ {4}X\((\w+),/gm)].map((found) => found[1]);
-  assert.ok(names.length > 20);
-  assert.deepEqual(Object.keys(reached).sort(), names.sort());
-  for (const [name, [file, title]] of Object.entries(reached)) {
+  const rows = [...table.matchAll(/^ {4}X\((\w+),[^]*?(\w+)\)[ \\]*$/gm)];
+  assert.ok(rows.length > 20);
+  assert.deepEqual(Object.keys(reached).sort(), rows.map(([, name]) => name).sort());
+  for (const [, name, counter] of rows) {
+    const [file, title, looks = counter] = reached[name];
     const at = file.endsWith('.c') ? file : `${file}.test.mjs`;
     const text = fs.readFileSync(path.join(root, 'tests/system', at), 'utf8');
-    assert.ok(text.includes(title), `${name}: ${at} has no "${title}"`);
+    const from = text.lastIndexOf(title);
+    assert.ok(from > 0, `${name}: ${at} has no "${title}"`);
+    const [body] = text.slice(from).split(/^(?:bound|limit|check|test|static|for)\b/m, 1);
+    assert.ok(counter === 'none' || body.includes(looks), `${name}: "${title}" of ${at} does not look at ${looks}`);
   }
 });
 
@@ -205,6 +210,29 @@ for (const settings of [{ user_messages_per_s: 20 }, { user_bytes_per_s: 2000 }]
     heartbeats(other, 10);
     await other.rest();
     await other.close();
+  });
+
+limit('pushes of a connection that wait for the store: one too many is told so; those before it are answered',
+  { messages_per_s: 0, user_messages_per_s: 0, request_ms: 60000 }, async (b) => {
+    const MOST = 1000, MORE = 5;
+    const socket = await RawSocket.open(b.base, b.token('ann'));
+    await socket.join('user:ann:notifications');
+    const store = await b.signal('store', 'SIGSTOP');
+    const answers = { ok: 0, error: 0 };
+    try {
+      for (let i = 0; i < MOST + MORE; i++) socket.send(['1', `p${i}`, 'user:ann:notifications', 'mark_all_read', {}]);
+      for (; answers.error < MORE; answers.error++) {
+        const [, ref, , , { status, response }] = await socket.frame('a refusal', (frame) => frame[3] === 'phx_reply');
+        assert.deepEqual([ref, status], [`p${MOST + answers.error}`, 'error']);
+        assert.match(response.reason, /too many pushes wait/);
+      }
+      assert.equal(await counted(b, 'refused_full'), MORE);
+    } finally {
+      process.kill(store, 'SIGCONT');
+    }
+    for (; answers.ok < MOST; answers.ok++)
+      assert.equal((await socket.frame('an answer', (frame) => frame[3] === 'phx_reply', 20000))[4].status, 'ok');
+    await socket.close();
   });
 
 limit('a request that does not arrive in header_ms is cut, and counted', { header_ms: 500 }, async (b) => {
