@@ -109,7 +109,8 @@ static void wrong_uses_are_refused(void **state)
 {
     (void)state;
     EXPECT("belfry", "sevre", 100, "\"sevre\" is not a command",
-           "serve init status doctor token key revoke notify publish tail who members bench check");
+           "serve init status doctor token key revoke notify publish tail who members import "
+           "bench check");
     EXPECT("belfry", "serve --lisen x", 100, "--lisen is not an option", "--listen HOST:PORT");
     EXPECT("belfry", "serve now", 100, "now is too much");
     EXPECT("belfry", "serve --sessions 0 --data /tmp/none", 100, "--sessions", "from 1 to 64");
