@@ -346,7 +346,14 @@ static int open_env(struct lmdb *db, const char *folder, uint64_t map_bytes)
     return rc;
 }
 
-struct engine *engine_lmdb_open(const char *folder, uint64_t map_bytes)
+/* Whether it may go better a moment later, with nothing changed by anybody. */
+static bool passes(int rc)
+{
+    return rc == EIO || rc == ENOSPC || rc == EDQUOT || rc == ENOMEM || rc == EAGAIN ||
+           rc == EINTR || rc == EMFILE || rc == ENFILE || rc == MDB_PANIC || rc == MDB_MAP_FULL;
+}
+
+struct engine *engine_lmdb_open(const char *folder, uint64_t map_bytes, enum err *why)
 {
     struct lmdb *db = calloc(1, sizeof *db);
     ENSURE(db != NULL);
@@ -363,6 +370,7 @@ struct engine *engine_lmdb_open(const char *folder, uint64_t map_bytes)
     if (rc == 0)
         return &db->base;
     log_line("engine.open folder=%s error=\"%s\"", folder, mdb_strerror(rc));
+    *why = passes(rc) ? ERR_WORLD : ERR_INVALID;
     lmdb_close(&db->base);
     return NULL;
 }

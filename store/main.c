@@ -44,10 +44,13 @@ static void go_on(enum err e)
 static struct engine *open_engine(const struct settings *set, const struct paths *paths,
                                   struct state *state)
 {
-    struct engine *engine = engine_lmdb_open(paths->db, set->map_mb << 20);
+    enum err e = ERR_OK;
+    struct engine *engine = engine_lmdb_open(paths->db, set->map_mb << 20, &e);
+    if (e == ERR_WORLD)
+        try_again("store.open folder=%s error=\"the disk failed\"", paths->db);
     if (!engine)
         refuse("store.open folder=%s error=\"it cannot be opened\"", paths->db);
-    enum err e = meta_open(engine, clock_wall_ms(), state);
+    e = meta_open(engine, clock_wall_ms(), state);
     if (e == ERR_NO_SPACE)
         try_again("store.open folder=%s error=\"%s\"", paths->db, err_text(e));
     if (e == ERR_INVALID)

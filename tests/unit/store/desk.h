@@ -91,7 +91,8 @@ static inline struct desk *desk_open(bool lmdb)
     if (lmdb) {
         strcpy(d->folder, "/tmp/belfry-store.XXXXXX");
         assert_non_null(mkdtemp(d->folder));
-        d->engine = engine_lmdb_open(d->folder, 1 << 20);
+        enum err why;
+        d->engine = engine_lmdb_open(d->folder, 1 << 20, &why);
     } else {
         d->engine = engine_mem_new();
     }

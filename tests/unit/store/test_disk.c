@@ -174,7 +174,8 @@ static void a_commit_that_does_not_fit_says_so(void **state)
     static char value[100000];
     snprintf(folder, sizeof folder, "%s/e", disk);
     assert_int_equal(mkdir(folder, 0700), 0);
-    struct engine *e = engine_lmdb_open(folder, UINT64_C(1) << 30);
+    enum err why;
+    struct engine *e = engine_lmdb_open(folder, UINT64_C(1) << 30, &why);
     assert_non_null(e);
     ballast(2 << 20);
     enum err err = ERR_OK;

@@ -357,7 +357,8 @@ static void without_its_first_record_it_stays_down(void **state)
     asker_ask(&a, create_for("ann", ""));
     asker_free(&a);
     process_end(p, SIGTERM, said, sizeof said);
-    struct engine *e = engine_lmdb_open(paths_of(&p->settings).db, 1 << 20);
+    enum err why;
+    struct engine *e = engine_lmdb_open(paths_of(&p->settings).db, 1 << 20, &why);
     struct txn *t = NULL;
     assert_int_equal(engine_write(e, &t), ERR_OK);
     txn_put(t, TABLE_meta, BYTES("store"), BYTES("\1\2\3\4\5\6\7\10"));

@@ -30,7 +30,8 @@ static char folder[] = "/tmp/bs.XXXXXX";
 
 static struct engine *open_engine(void)
 {
-    struct engine *e = engine_lmdb_open(folder, 1 << 20);
+    enum err why;
+    struct engine *e = engine_lmdb_open(folder, 1 << 20, &why);
     assert_non_null(e);
     syncs = 0;
     return e;
@@ -73,6 +74,34 @@ static void a_sync_that_fails_is_a_commit_that_failed(void **state)
     engine_close(&e);
 }
 
+/* What the process before left is synced first: a disk that fails then may be well a moment later. Found by
+ * the soak: the store stayed down. */
+static void an_open_that_fails_for_the_disk_may_be_tried_again(void **state)
+{
+    (void)state;
+    static const int disks[] = {EIO, ENOSPC, EDQUOT};
+    enum err why = ERR_OK;
+    struct engine *e = open_engine();
+    engine_close(&e);
+    for (size_t i = 0; i < sizeof disks / sizeof *disks; i++) {
+        fails = disks[i];
+        assert_null(engine_lmdb_open(folder, 1 << 20, &why));
+        assert_int_equal(why, ERR_WORLD);
+    }
+    fails = 0;
+    e = open_engine();
+    engine_close(&e);
+    char path[64];
+    snprintf(path, sizeof path, "%s/data.mdb", folder);
+    FILE *f = fopen(path, "w"); /* and this is no database */
+    assert_non_null(f);
+    for (int i = 0; i < 10000; i++)
+        fputs("nonsense", f);
+    fclose(f);
+    assert_null(engine_lmdb_open(folder, 1 << 20, &why));
+    assert_int_equal(why, ERR_INVALID);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -98,6 +127,8 @@ int main(void)
          setup, teardown, NULL},
         {"R22: a sync that fails is a commit that failed",
          a_sync_that_fails_is_a_commit_that_failed, setup, teardown, NULL},
+        cmocka_unit_test_setup_teardown(an_open_that_fails_for_the_disk_may_be_tried_again, setup,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
