@@ -8,7 +8,7 @@ enum { MP_DEPTH = 8 };
 struct mp_in mp_over(struct bytes bytes)
 {
     const uint8_t *p = (const uint8_t *)bytes.p;
-    return (struct mp_in){p, p + bytes.n, true};
+    return (struct mp_in){p, bytes.n > 0 ? p + bytes.n : p, true}; /* an empty one may be NULL */
 }
 
 static void fail(struct mp_in *in)
