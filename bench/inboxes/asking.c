@@ -71,6 +71,7 @@ void asking_open(const char *data)
 {
     struct settings s = settings_load(NULL, data);
     struct paths paths = paths_of(&s);
+    bus_key_load(&s);
     link_open(&b.link, zmq_ctx_new(), paths.store, FRAME_MAX);
     link_poll(&b.link, b.on);
     zmq_msg_init(&b.part);
