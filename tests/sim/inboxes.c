@@ -349,7 +349,7 @@ static void collapsed(unsigned user, struct item *it, struct stage *s, const str
     it->op = number;
 }
 
-static void patched(unsigned user, const struct item *it, const struct stage *s,
+static void patched(unsigned user, const struct item *it, struct stage *s,
                     const struct msg_entry *e)
 {
     const char *u = strchr(s->title, 'u');
@@ -363,6 +363,7 @@ static void patched(unsigned user, const struct item *it, const struct stage *s,
         return;
     op->committed = 1;
     op->seq = e->seq;
+    s->expires_ms = op->expires_ms ? op->expires_ms : s->expires_ms;
 }
 
 static void woken(struct stage *s, const struct msg_entry *e)

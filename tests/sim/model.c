@@ -532,7 +532,8 @@ static void source_right(uint64_t seq, const struct entry *e, unsigned u)
     const struct op *op = model_op_of(e->op);
     bool gone = false, has = inboxes_has_source(u, seq, &gone);
     bool broadcast = e->kind == ENTRY_broadcast;
-    bool sure = (e->must & 1u << u) &&
+    bool looked = u != ERASED || e->committed_us + 3 * SECOND < sim.now_us; /* run.c */
+    bool sure = (e->must & 1u << u) && (looked || !broadcast) &&
                 (op->channel == CHANNELS || !model.touched[op->channel][u]) &&
                 !(broadcast && (op->off || op->expires_ms));
     if (sure && !has)

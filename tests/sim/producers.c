@@ -150,7 +150,8 @@ static void answered(void *about, const struct answer *a)
     j->under_way = false;
     bool definite = (a->status >= 200 && a->status < 300) || a->status == 507 ||
                     (a->status >= 400 && a->status < 500);
-    bool over = a->status == 400 && j->kind == JOB_create && model_op_of(j->op)->expires_ms != 0;
+    bool ends = j->kind == JOB_create || (j->kind == JOB_patch && !model_lasts(j->op));
+    bool over = a->status == 400 && ends && model_op_of(j->op)->expires_ms != 0;
     if (definite && a->status >= 400 && j->kind <= JOB_publish && (over || !repeats(j)))
         model_refused(j->op);
     bool none = a->status == 404 && /* made already, or taken back; gone already */
@@ -334,12 +335,17 @@ static void patch(uint64_t a, uint64_t b, uint64_t c)
     if (!birth)
         return;
     struct job *j = job(JOB_patch, "PATCH");
-    j->op = model_op((struct op){.kind = OP_update, .user = user, .birth = birth});
+    struct buf out = {.p = j->body, .cap = sizeof j->body - 1, .max = sizeof j->body - 1};
+    uint64_t ends_ms = c / 4 % 3 ? 0 : wall_ms() + 200 + c / 12 % 3000;
+    j->op = model_op(
+        (struct op){.kind = OP_update, .user = user, .birth = birth, .expires_ms = ends_ms});
     snprintf(j->path, sizeof j->path, "/api/notifications/%s", id);
     if (c % 4)
         snprintf(j->key, sizeof j->key, "key-%llu", (unsigned long long)j->op);
-    snprintf(j->body, sizeof j->body, "{\"user\":\"%s\",\"title\":\"n.u%llu\"}", users[user],
-             (unsigned long long)j->op);
+    buf_format(&out, "{\"user\":\"%s\",\"title\":\"n.u%llu\"", users[user],
+               (unsigned long long)j->op);
+    write_time(&out, "expires_at", ends_ms);
+    buf_text(&out, "}");
     tell("back end", "changes %s of %s to u%llu", id, users[user], (unsigned long long)j->op);
     ask_for(j);
 }
