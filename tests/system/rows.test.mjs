@@ -123,12 +123,11 @@ for (const version of both)
       });
 
 for (const version of both)
-  check(`row 32: a heartbeat without an answer: the client closes and returns, and its old session is freed, ${version}`, async (t) => {
-    const proxy = await mutingProxy(belfry.base);
+  checkWith(`row 32: a heartbeat without an answer: the client closes and returns, and its old session is freed, ${version}`, {}, async (t, own) => {
+    const proxy = await mutingProxy(own.base);
     t.after(() => proxy.close());
     const topic = fresh('channel');
-    await until('those of the tests before are gone', async () => (await belfry.counter('connections')) === 0);
-    const feed = await joined(t, topic, { base: proxy.base, Kind: Feed, version, heartbeatIntervalMs: 300, reconnectAfterMs: () => 50 });
+    const feed = await joined(t, topic, { at: own, base: proxy.base, Kind: Feed, version, heartbeatIntervalMs: 300, reconnectAfterMs: () => 50 });
     const { conn } = feed.socket;
     const closes = [];
     const close = conn.close.bind(conn);
@@ -138,7 +137,7 @@ for (const version of both)
     };
     const from = Date.now();
     proxy.mute = true;
-    const { seq } = await belfry.publish(topic, 'said', { n: 1 }); // lost on the way
+    const { seq } = await own.publish(topic, 'said', { n: 1 }); // lost on the way
     await until('closed by the client', () => closes.length > 0);
     proxy.mute = false;
     assert.deepEqual(closes[0], [1000, 'heartbeat timeout']);
@@ -146,7 +145,7 @@ for (const version of both)
     await feed.reached(seq, 8000);
     assert.deepEqual(feed.broken, []);
     assert.ok(feed.joins.length >= 2);
-    await until('one connection is left', async () => (await belfry.counter('connections')) === 1);
+    await until('one connection is left', async () => (await own.counter('connections')) === 1);
   });
 
 for (const version of both)
