@@ -23,7 +23,7 @@ static void join(struct topics *y, struct member *m, uint64_t round, uint64_t to
     char name[CROWD_TOPIC], ref[24];
     int n = snprintf(name, sizeof name, "bench-pair:%s-%llu-%llu", y->crowd->bench->run,
                      (unsigned long long)round, (unsigned long long)topic);
-    int r = snprintf(ref, sizeof ref, "%llu", (unsigned long long)(y->asked + 2));
+    int r = snprintf(ref, sizeof ref, "%llu", (unsigned long long)y->asked + 2);
     ENSURE(n > 0 && n < CROWD_TOPIC);
     buf_reset(&y->text);
     phoenix_write(&y->text, &(struct phoenix){.join_ref = {ref, (size_t)r},

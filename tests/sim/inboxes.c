@@ -359,7 +359,7 @@ static void patched(unsigned user, const struct item *it, struct stage *s,
         wrong("out of nothing", "seq %llu is of nobody's PATCH", (unsigned long long)e->seq);
     else if (op->committed)
         wrong("done twice", "u%llu", (unsigned long long)number);
-    if (verdict.wrong)
+    if (!op || verdict.wrong)
         return;
     op->committed = 1;
     op->seq = e->seq;
