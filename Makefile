@@ -59,8 +59,9 @@ $(TESTS): $(OUT)/%: $(OUT)/%.o $$(call objs,$$(call part_of,$$@))
 # The simulator: the objects of all processes as they are, but for main.c and the hands that it takes
 # the place of (tests/sim/sim.h); libzmq is its own.
 SIM      = $(OUT)/tests/sim/seeds/test_seeds
-SIM_HANDS = session/http session/stream session/door session/guard session/upgrade session/pages \
-            session/entrance store/engine_lmdb store/committer store/checker lib/curve
+SIM_HANDS = session/http session/request session/answer session/stream session/door session/guard \
+            session/upgrade session/pages session/entrance store/engine_lmdb store/committer \
+            store/checker lib/curve
 SIM_WRAPS = clock_ms clock_wall_ms secret_random log_line try_again refuse ensure_failed sock_bind \
             epoll_create1 epoll_ctl epoll_wait recv sendmsg shutdown close
 sim_objs  = $(filter-out $(SIM_HANDS:%=$(OUT)/%.o),$(call objs,session store notifier broker))

@@ -2,7 +2,6 @@
 #include "session/http.h"
 
 #include "lib/ensure.h"
-#include "lib/json.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "proto/hooks.h"
@@ -13,18 +12,16 @@
 #include "session/origin.h"
 #include "session/routes.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { HEADER_BYTES = 8192, KEEP_ALIVE_S = 60, RUNS_PER_TURN = 16 };
+enum { KEEP_ALIVE_S = 60, RUNS_PER_TURN = 16 };
 
 /* One HTTP connection. */
 struct http_peer {
@@ -58,119 +55,13 @@ static uint64_t bytes_received(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 ? info.tcpi_bytes_received : 0;
 }
 
-/* ---- requests ---- */
-
-const char *request_header(const struct request *r, const char *name)
-{
-    return MHD_lookup_connection_value(r->mhd, MHD_HEADER_KIND, name);
-}
-
-struct bytes request_query(const struct request *r, const char *name)
-{
-    const char *value = NULL;
-    size_t n = 0;
-    if (MHD_lookup_connection_value_n(r->mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value,
-                                      &n) != MHD_YES ||
-        !value)
-        return (struct bytes){0};
-    return (struct bytes){value, n};
-}
-
-struct query_walk {
-    bool (*look)(void *about, struct bytes name);
-    void *about;
-    bool all;
-};
-
-static enum MHD_Result query_next(void *cls, enum MHD_ValueKind kind, const char *name, size_t n,
-                                  const char *value, size_t value_n)
-{
-    struct query_walk *w = cls;
-    (void)kind, (void)value, (void)value_n;
-    w->all = w->look(w->about, (struct bytes){name, n});
-    return w->all ? MHD_YES : MHD_NO;
-}
-
-bool request_query_each(const struct request *r, bool (*look)(void *about, struct bytes name),
-                        void *about)
-{
-    struct query_walk w = {look, about, true};
-    MHD_get_connection_values_n(r->mhd, MHD_GET_ARGUMENT_KIND, query_next, &w);
-    return w.all;
-}
-
-struct bytes request_cookie(const struct request *r, const char *name)
-{
-    const char *value = MHD_lookup_connection_value(r->mhd, MHD_COOKIE_KIND, name);
-    return value ? bytes_of(value) : (struct bytes){0};
-}
-
-static const struct sockaddr *peer_of(struct MHD_Connection *mhd)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-        mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return info ? info->client_addr : NULL;
-}
-
-/* All of X-Forwarded-For as one list: a proxy may add a line of its own behind a client's. */
-struct forwarded {
-    struct buf list;
-    char room[HEADER_BYTES];
-};
-
-static enum MHD_Result add_forwarded(void *cls, enum MHD_ValueKind kind, const char *name,
-                                     const char *value)
-{
-    struct buf *list = cls;
-    (void)kind;
-    if (value && strcasecmp(name, "X-Forwarded-For") == 0) {
-        buf_text(list, list->n > 0 ? "," : "");
-        buf_text(list, value);
-    }
-    return MHD_YES;
-}
-
-static const char *forwarded_for(const struct request *r, struct forwarded *f)
-{
-    f->list = (struct buf){.p = f->room, .cap = sizeof f->room, .max = sizeof f->room};
-    MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, add_forwarded, &f->list);
-    buf_byte(&f->list, '\0');
-    return f->list.overflowed ? "" : f->room;
-}
-
-struct address *request_address(const struct request *r, bool *full)
-{
-    struct forwarded f;
-    const struct sockaddr *peer = peer_of(r->mhd);
-    *full = false;
-    return peer ? address_enter(r->s, peer, forwarded_for(r, &f), full) : NULL;
-}
-
-void request_ip(const struct request *r, uint8_t out[IP_SIZE])
-{
-    struct forwarded f;
-    const struct sockaddr *peer = peer_of(r->mhd);
-    memset(out, 0, IP_SIZE);
-    if (peer)
-        address_ip(r->s, peer, forwarded_for(r, &f), out);
-}
+/* ---- a request waits ---- */
 
 void request_place_leave(struct request *r)
 {
     struct http_peer *p = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
                               ->socket_context;
     address_leave(r->s, &p->address);
-}
-
-bool request_loopback(const struct request *r)
-{
-    const struct sockaddr *a = peer_of(r->mhd);
-    if (!a)
-        return false;
-    if (a->sa_family == AF_INET)
-        return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
-    const struct sockaddr_in6 *six = (const void *)a;
-    return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
 }
 
 /* While a request is suspended libmicrohttpd does not see its client leave: we do. */
@@ -229,100 +120,6 @@ void http_go_on(struct session *s, struct request *r)
     unwatch(s->http, r);
     MHD_resume_connection(r->mhd);
     s->http->dirty = true;
-}
-
-static void answered(struct session *s, struct request *r, unsigned status,
-                     struct MHD_Response *response)
-{
-    ENSURE(r->response == NULL);
-    r->response = response;
-    r->status = status;
-    if (r->suspended)
-        http_go_on(s, r);
-}
-
-/* A page of another host may read what the API answers, if session/origins lists it. */
-static void open_to_page(const struct session *s, const struct request *r,
-                         struct MHD_Response *response)
-{
-    const char *origin = request_header(r, "Origin");
-    if (s->settings->origins[0] == '\0' || strncmp(r->path, "/api/", 5) != 0)
-        return;
-    MHD_add_response_header(response, "Vary", "Origin");
-    if (!origin || !origin_listed(s->settings->origins, origin))
-        return;
-    MHD_add_response_header(response, "Access-Control-Allow-Origin", origin);
-    MHD_add_response_header(response, "Access-Control-Expose-Headers", "Retry-After");
-    if (s->settings->cookie[0])
-        MHD_add_response_header(response, "Access-Control-Allow-Credentials", "true");
-}
-
-void http_answer(struct session *s, struct request *r, unsigned status, const char *type,
-                 struct bytes body, const char *const *headers)
-{
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
-    ENSURE(response != NULL);
-    if (type)
-        MHD_add_response_header(response, "Content-Type", type);
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    for (; headers && headers[0]; headers += 2)
-        MHD_add_response_header(response, headers[0], headers[1]);
-    open_to_page(s, r, response);
-    if (s->draining) /* the next request is for the process after us */
-        MHD_add_response_header(response, "Connection", "close");
-    answered(s, r, status, response);
-}
-
-void http_answer_with(struct session *s, struct request *r, unsigned status,
-                      struct MHD_Response *response)
-{
-    r->shared = true;
-    answered(s, r, status, response);
-}
-
-void http_answer_own(struct session *s, struct request *r, unsigned status,
-                     struct MHD_Response *response)
-{
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    answered(s, r, status, response);
-}
-
-void http_answer_poll(struct session *s, struct request *r, struct bytes json)
-{
-    static const char *const open[] = {"Access-Control-Allow-Origin", "*", NULL};
-    http_answer(s, r, MHD_HTTP_OK, "application/json; charset=utf-8", json, open);
-}
-
-static const char *title_of(unsigned status)
-{
-    const char *title = MHD_get_reason_phrase_for(status);
-    return title ? title : "Error";
-}
-
-void http_problem(struct session *s, struct request *r, unsigned status, const char *field,
-                  const char *detail)
-{
-    char room[1200];
-    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
-    buf_format(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
-               title_of(status), status);
-    json_write_string(&out, bytes_of(detail));
-    if (field[0]) {
-        buf_text(&out, ",\"field\":");
-        json_write_string(&out, bytes_of(field));
-    }
-    buf_byte(&out, '}');
-    static const char *const later[] = {"Retry-After", "1", NULL};
-    static const char *const who[] = {"WWW-Authenticate", "Bearer", NULL};
-    static const char *const version[] = {"Sec-WebSocket-Version", "13", NULL};
-    const char *const *extra = status == 503 || status == 507 || status == 429 ? later
-                               : status == 401                                 ? who
-                               : status == 426                                 ? version
-                                                                               : NULL;
-    if (status < 500)
-        count_one(s, COUNT_refused_bad);
-    http_answer(s, r, status, "application/problem+json", buf_all(&out), extra);
 }
 
 /* ---- libmicrohttpd calls us ---- */
