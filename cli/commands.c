@@ -121,6 +121,13 @@ const struct command commands[] = {
      bench_command,
      {{0}}},
     {"check", "", 0, 0, "recount every inbox against its counts", check_command, {{0}}},
+    {"backup",
+     "DIR",
+     1,
+     1,
+     "copy the store and the secrets to DIR, while it runs or not; serve --data DIR restores",
+     backup_command,
+     {{0}}},
     {"conf", "", 0, 0, "print every setting with its default", conf_command, {{0}}},
     {"help", "", 0, 0, "this", help_command, {{0}}},
 };

@@ -24,6 +24,7 @@ int members_command(const struct args *a);
 int import_command(const struct args *a);
 int bench_command(const struct args *a);
 int check_command(const struct args *a);
+int backup_command(const struct args *a);
 int conf_command(const struct args *a);
 int help_command(const struct args *a);
 
