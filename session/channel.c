@@ -51,6 +51,20 @@ static void reply_problem(struct session *s, struct conn *c, const struct phx_in
     reply(s, c, in, in->join_ref, "error", buf_all(&out));
 }
 
+static void refuse_push(struct session *s, struct conn *c, const struct phx_in *in,
+                        struct bytes join_ref, const char *reason)
+{
+    count_one(s, COUNT_pushes_refused);
+    reply_error(s, c, in, join_ref, reason);
+}
+
+static void refuse_wrong_push(struct session *s, struct conn *c, const struct phx_in *in,
+                              const struct problem *why)
+{
+    count_one(s, COUNT_pushes_refused);
+    reply_problem(s, c, in, why);
+}
+
 /* So many pushes of a connection may wait for the store: one client must not fill its queue. */
 enum { PUSHES_MAX = 1000 };
 
@@ -63,6 +77,7 @@ struct push {
 
 static struct push *push_new(struct conn *c, const struct phx_in *in)
 {
+    ENSURE(in->topic_raw.n <= UINT8_MAX); /* of a topic that was joined */
     c->pushes++;
     struct push *p = malloc(sizeof *p + in->join_ref.n + in->ref.n + in->topic_raw.n);
     ENSURE(p != NULL);
@@ -143,7 +158,7 @@ static bool may_reconnect(struct session *s, struct conn *c, const struct member
 {
     bool may = member_joined(m) && !m->view.reconnecting;
     if (!may)
-        reply_error(s, c, in, in->join_ref, "a join or a reconnect is under way");
+        refuse_push(s, c, in, in->join_ref, "a join or a reconnect is under way");
     return may;
 }
 
@@ -157,7 +172,7 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
     struct bytes user = user_name(c->user);
     struct resume resume;
     if (in->binary) {
-        reply_error(s, c, in, in->join_ref, "an inbox takes no binary payload");
+        refuse_push(s, c, in, in->join_ref, "an inbox takes no binary payload");
     } else if (marking_pushed(in->event, &marking)) {
         struct marker by = {.user = user, .shown = c->shown, .wall_ms = s->wall_ms};
         if (marking_read(&request, &marking, &by, in->payload, &s->scratch, &why))
@@ -170,10 +185,10 @@ static void inbox_event(struct session *s, struct conn *c, struct member *m,
         if (may_reconnect(s, c, m, in) && action_resume(in->payload, &resume, &why))
             live_reconnect(s, m, in->ref, &resume);
     } else if (!bytes_is(in->event, "ack")) { /* which has no answer */
-        reply_error(s, c, in, in->join_ref, "unknown event");
+        refuse_push(s, c, in, in->join_ref, "unknown event");
     }
     if (why.detail[0] && conn_open(c))
-        reply_problem(s, c, in, &why);
+        refuse_wrong_push(s, c, in, &why);
 }
 
 /* `claim`: of its token; NULL: none. */
@@ -201,11 +216,11 @@ static void presence_event(struct session *s, struct conn *c, struct member *m,
     struct problem why = {0};
     struct bytes meta;
     if (!presence_meta(in->payload, &meta, &why))
-        reply_problem(s, c, in, &why);
+        refuse_wrong_push(s, c, in, &why);
     else if (presence_change(s, m, meta))
         reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
     else
-        reply_error(s, c, in, in->join_ref, "not listed here");
+        refuse_push(s, c, in, in->join_ref, "not listed here");
 }
 
 /* handle_event of a topic: publishing, or coming back. */
@@ -221,7 +236,7 @@ static void topic_event(struct session *s, struct conn *c, struct member *m,
         if (may_reconnect(s, c, m, in) && action_resume(in->payload, &resume, &why))
             live_reconnect(s, m, in->ref, &resume);
         else if (why.detail[0])
-            reply_problem(s, c, in, &why);
+            refuse_wrong_push(s, c, in, &why);
         return;
     }
     if (class->presence && bytes_is(in->event, "presence:update") && !in->binary) {
@@ -421,7 +436,7 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
     } else if (m && may_push(m)) {
         inbox_event(s, c, m, in);
     } else { /* not joined, or not yet */
-        reply_error(s, c, in, PHX_NULL, "unmatched topic");
+        refuse_push(s, c, in, PHX_NULL, "unmatched topic");
     }
 }
 
@@ -440,10 +455,7 @@ void channel_receive(struct session *s, struct conn *c, struct bytes message, bo
         log_line("session.message id=%u user=%s error=\"%s\"", c->id, log_safe(user_name(c->user)),
                  wrong);
         conn_close(s, c, CLOSE_protocol);
-    } else if (in.topic_raw.n <= UINT8_MAX) {
-        dispatch(s, c, &in);
     } else {
-        in.topic_raw = BYTES("?");
-        reply_error(s, c, &in, PHX_NULL, "unmatched topic");
+        dispatch(s, c, &in);
     }
 }

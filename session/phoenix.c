@@ -15,7 +15,7 @@ static bool names(struct phx_in *in, struct bytes topic, struct bytes event, str
 {
     if (!json_string(topic, scratch, &in->topic) || !json_string(event, scratch, &in->event))
         return false;
-    in->topic_raw = (struct bytes){topic.p + 1, topic.n - 2};
+    in->topic_raw = topic_valid(in->topic) ? in->topic : (struct bytes){topic.p + 1, topic.n - 2};
     return true;
 }
 

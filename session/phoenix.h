@@ -21,8 +21,8 @@ enum phx_vsn { PHX_V1 = 1, PHX_V2 = 2 };
 struct phx_in {
     struct bytes join_ref, ref; /* raw JSON: "6" with its quotes, a number, or null */
     struct bytes topic, event;  /* plain text */
-    struct bytes topic_raw;     /* the topic as it may be written into a frame again */
-    struct bytes payload;       /* checked JSON; of a binary push its bytes */
+    struct bytes topic_raw; /* as it may be written into a frame again: of a valid topic its name */
+    struct bytes payload;   /* checked JSON; of a binary push its bytes */
     bool binary;
 };
 

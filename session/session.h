@@ -48,6 +48,7 @@
     X(flushes, total, "writes to WebSockets")                                                      \
     X(publishes, total, "events published by clients and back ends")                               \
     X(publishes_refused, total, "events that a client may not publish")                            \
+    X(pushes_refused, total, "other pushes that are answered with an error")                       \
     X(joins, total, "joins answered ok")                                                           \
     X(joins_refused, total, "joins answered with an error")                                        \
     X(broadcasts, total, "broadcasts received that someone here wanted")                           \

@@ -402,6 +402,47 @@ check('a push that is refused says why, and is told to nobody', async () => {
   await witness.close();
 });
 
+const NO_NAMES = [`channel:${'x'.repeat(193)}`, `channel:${'x'.repeat(250)}`, `channel:${'é'.repeat(3000)}`, 'channel:a\nb', 'channel:\u0000', 'channel:a\u007fb',
+  'channel:a b', 'channel:a"b', 'channel:a\\b', ''];
+
+for (const transport of transports)
+  check(`a topic whose name is too long or has characters that no name has: refused with the reason, and counted, ${transport}`, async (t) => {
+    const witness = await rawOn(fresh('channel'), 'bob');
+    const joins = await belfry.counter('joins_refused');
+    for (const topic of NO_NAMES) {
+      const one = new Listener(belfry.base, topic, { transport, token: () => belfry.token('ann') });
+      closing(t, one);
+      assert.deepEqual(await one.join(), { status: 'error', response: { reason: 'unmatched topic' } }, topic.slice(0, 20));
+      await one.close(); // so that it does not ask again
+    }
+    assert.equal((await belfry.counter('joins_refused')) - joins, NO_NAMES.length);
+    const pushes = await belfry.counter('pushes_refused');
+    const raw = await RawSocket.open(belfry.base, belfry.token('ann'));
+    for (const topic of NO_NAMES) {
+      raw.send(['1', '2', topic, 'said', {}]);
+      assert.deepEqual(await raw.next(), [null, '2', topic, 'phx_reply', { status: 'error', response: { reason: 'unmatched topic' } }]);
+    }
+    assert.equal((await belfry.counter('pushes_refused')) - pushes, NO_NAMES.length);
+    assert.deepEqual(await witness.rest(), []);
+    await Promise.all([raw.close(), witness.close()]);
+  });
+
+check('a client that escapes its letters has the same topics, however long that makes them', async () => {
+  const topic = `channel:${'日'.repeat(60)}`;
+  const raw = await RawSocket.open(belfry.base, belfry.token('ann'));
+  const escaped = (frame) => JSON.stringify(frame).replace(/[^\x00-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16)}`);
+  assert.ok(escaped(topic).length > 255);
+  raw.send(escaped(['1', '1', topic, 'phx_join', {}]));
+  assert.deepEqual((await raw.next()).slice(0, 4), ['1', '1', topic, 'phx_reply']);
+  raw.send(escaped(['1', '2', topic, 'said', { n: 1 }]));
+  const [, , told, , { status }] = await raw.reply('2');
+  assert.deepEqual([told, status], [topic, 'ok']);
+  raw.send(escaped(['1', '3', topic, 'phx_leave', {}]));
+  assert.equal((await raw.reply('3'))[2], topic);
+  assert.deepEqual((await raw.next()).slice(0, 4), ['1', '1', topic, 'phx_close']);
+  await raw.close();
+});
+
 check('JSON that is nested too deep ends that connection only', async () => {
   const topic = fresh('room');
   const [raw, witness] = [await rawOn(topic), await rawOn(topic, 'bob')];
@@ -409,9 +450,11 @@ check('JSON that is nested too deep ends that connection only', async () => {
   raw.send(deep(50));
   assert.equal((await raw.reply('d'))[4].status, 'ok');
   await witness.frame('it', (frame) => frame[3] === 'said');
+  const closed = await belfry.counter('close_protocol');
   raw.send(deep(5000));
   const { code } = await raw.closed;
   assert.ok([1008, 1011].includes(code), String(code));
+  assert.equal((await belfry.counter('close_protocol')) - closed, 1);
   assert.deepEqual(await witness.rest(), []);
   await witness.close();
 });

@@ -9,8 +9,6 @@
 
 static void answer(const struct phx_in *in, enum phx_vsn vsn)
 {
-    if (in->topic_raw.n > UINT8_MAX)
-        return; /* as channel_receive() does not */
     struct frame *f = phx_reply(vsn, in->join_ref, in->ref, in->topic_raw, "ok", BYTES("{}"));
     ENSURE(json_valid(phx_text(f)));
     frame_unref(&f);
