@@ -68,7 +68,8 @@ struct mp_list {
     F(u64, body, 0, "created: seq of the broadcast that has its content; 0: itself")               \
     F(u64, flags, 0, "created: enum item_flag")                                                    \
     F(u64, born_ms, 0, "created: wall clock of its insertion, if not `at_ms`; 0: `at_ms`")         \
-    F(u64, nth, 0, "created: how many of the same create stand before it")
+    F(u64, nth, 0,                                                                                 \
+      "created, and updated by a create's collapse_key: how many of that create stand before it")
 
 #define ITEM_FIELDS(F)                                                                             \
     F(u64, pos, 0, "position in the feed")                                                         \

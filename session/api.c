@@ -189,6 +189,7 @@ static void write_all_created(struct buf *out, const struct creation *c,
 {
     struct mp_in in = mp_over((struct bytes){c->users, c->n});
     uint64_t seq = done->first_seq;
+    uint8_t publish[ID_SIZE];
     buf_text(out, "{\"notifications\":[");
     for (uint32_t i = 0; i < c->count; i++) {
         struct outcome o = outcome_of(done, i);
@@ -196,7 +197,14 @@ static void write_all_created(struct buf *out, const struct creation *c,
         json_write_string(out, mp_str(&in));
         write_created(out, done->at_ms, &seq, &o, done->muted_kept);
     }
-    buf_text(out, "]}");
+    if (seq == done->first_seq) { /* nothing was made of it that could be taken back */
+        buf_text(out, "],\"publish\":null}");
+        return;
+    }
+    id_make(done->at_ms, done->first_seq, publish);
+    buf_text(out, "],\"publish\":\"");
+    id_write(out, publish);
+    buf_text(out, "\"}");
 }
 
 static void created(struct ask_waiter w, const struct msg *answer, enum err e)

@@ -197,7 +197,8 @@ static void take_place(struct work *w, struct topic *in, const struct arrival *a
 {
     uint64_t category = item->row.category, flags = item->row.flags, seq = w->state.head + 1;
     bool was_read = item_is_read(in, old);
-    struct msg_entry e = {.kind = ENTRY_updated, .content = a->content};
+    struct msg_entry e = {
+        .kind = ENTRY_updated, .content = a->content, .nth = w->first ? seq - w->first : 0};
     e.what = 1 << FIELD_NO_title | 1 << FIELD_NO_body | 1 << FIELD_NO_data | 1 << FIELD_NO_pos;
     e.what |= (uint64_t)(old->row.type != a->type) << FIELD_NO_type;
     e.what |= (uint64_t)(old->row.category != category) << FIELD_NO_category;
@@ -205,6 +206,7 @@ static void take_place(struct work *w, struct topic *in, const struct arrival *a
     e.what |= (uint64_t)was_read << FIELD_NO_read_at;
     *item = *old;
     item->pos = item->row.rev = item->row.content = item->row.unread_seq = seq;
+    item->row.taken = seq;
     item->row.birth = item_birth(old);
     item->row.type = a->type;
     item->row.expires_ms = a->expires_ms;

@@ -188,7 +188,8 @@ enum err item_has_body(struct txn *t, const struct topic_row *row, const struct 
         return ERR_NOT_FOUND;
     enum err err = item_born(t, row, birth, &item);
     bool first = e->kind == ENTRY_created && e->body == 0; /* tells which create it came from */
-    return err || first || item_content(&item) == e->seq ? err : ERR_NOT_FOUND;
+    bool its = first || item_content(&item) == e->seq || item.row.taken == e->seq;
+    return err || its ? err : ERR_NOT_FOUND;
 }
 
 /* -- their changes ---------------------------------------------------------------------------- */
@@ -336,6 +337,8 @@ void item_rewrite(struct work *w, struct topic *in, const struct item *before,
     moved(w, in, before, after);
     if (before && (!after || item_content(before) != item_content(after)))
         log_let_go(w, &in->row, item_content(before));
+    if (before && (!after || before->row.taken != after->row.taken))
+        log_let_go(w, &in->row, before->row.taken);
     if (before && !after)
         collapse_let_go(w, in, before);
     if (before && !after && item_content(before) != item_birth(before))

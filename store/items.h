@@ -30,6 +30,7 @@ struct item_row {
     uint64_t until_ms;   /* snoozed: its end */
     uint64_t collapse;   /* hash of its collapse_key; 0: it has none */
     uint64_t broadcast;  /* that it came from, which has its body if content is 0; 0: none */
+    uint64_t taken;      /* seq of the last create that took its place, by collapse_key; 0: none */
 };
 
 struct item {

@@ -17,7 +17,8 @@ const users = Array.from({ length: 12 }, (_, i) => `u${i}`);
 const publish = async (body) => {
   const { json, status } = await belfry.post('/api/notifications', body, belfry.apiKey);
   assert.ok([201, 202].includes(status));
-  return json.publish ?? json.notifications[0].id;
+  assert.match(json.publish, /^[0-9A-Z]{26}$/);
+  return json.publish;
 };
 const retract = (id) => belfry.request('DELETE', `/api/publishes/${id}`, { headers: bearer(belfry.apiKey) });
 const removed = (tab) => tab.events('notification:removed').filter((one) => one.payload.reason === 'retracted').length;
@@ -47,6 +48,22 @@ check('R19: when DELETE has answered, every holder has been told', async (t) => 
   assert.equal(late.badge, 0);
   for (const tab of tabs) assert.deepEqual(tab.broken(), []);
   await belfry.check();
+});
+
+check('R15, R19: by its publish, though its first took the place of another', async (t) => {
+  const create = (to, title, more) => belfry.post('/api/notifications', { to, title, collapse_key: 'k', ...more }, belfry.apiKey);
+  const older = (await create('c1', 'older')).json;
+  const { json } = await create(['c1', 'c2'], 'newer');
+  assert.equal(json.notifications[0].collapsed, true);
+  assert.equal(json.notifications[0].id, older.notifications[0].id);
+  const [tab] = await tabsOf(t, ['c2']);
+  assert.equal((await retract(older.publish)).status, 404); // the newer one stands there
+  assert.equal((await retract(json.publish)).json.retracted, 2);
+  await Promise.all([pinged(tab)]);
+  assert.deepEqual([removed(tab), tab.badge, (await belfry.count('c1')).unread_count], [1, 0, 0]);
+  await create('c1', 'first', { dedupe_key: 'd' });
+  const again = (await create('c1', 'again', { dedupe_key: 'd' })).json;
+  assert.deepEqual([again.notifications[0].deduped, again.publish], [true, null]);
 });
 
 check('R19: it says when not everybody may have been told', async (t) => {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* R19: a publish is retracted from all who have it, by the id of its first notification. */
+/* R19: a publish is retracted from all who have it. */
 #include "tests/unit/store/items.h"
 #include "tests/unit/store/topics.h"
 
@@ -91,6 +91,80 @@ static void what_is_left_of_it(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+static struct msg_created create_keyed(struct desk *d, const char *const *names, uint32_t n)
+{
+    struct buf users;
+    buf_init(&users, 1000);
+    for (uint32_t i = 0; i < n; i++)
+        mp_put_str(&users, bytes_of(names[i]));
+    struct msg m = create_of(&users, n);
+    m.create.collapse_key = BYTES("room");
+    struct msg a = ask(d, m);
+    buf_fini(&users);
+    assert_int_equal(a.created.status, ERR_OK);
+    return a.created;
+}
+
+/* ann's and bob's take the place of an older one, ann's as the first of it. */
+static void what_took_a_place_goes_whole(void **state)
+{
+    struct desk *d = *state;
+    struct msg_created older = create_keyed(d, trio, 2);
+    struct msg_created newer = create_keyed(d, trio, 3);
+    char id[ID_SIZE];
+    struct msg_item item;
+    assert_int_equal(has(d, "ann") + has(d, "bob") + has(d, "cleo"), 3);
+    assert_int_equal(retract(d, older.at_ms, older.first_seq).status,
+                     ERR_NOT_FOUND); /* they are the newer one's */
+    id_at(older.at_ms, older.first_seq + 1, id);
+    struct msg_mark snooze = mark_of("bob", MARK_snooze, (struct bytes){id, ID_SIZE});
+    snooze.until_ms = d->now.wall_ms + 1000;
+    assert_int_equal(mark_ask(d, snooze).status, ERR_OK);
+    assert_int_equal(get_item(d, "bob", id, &item), ERR_OK);
+    d->now.wall_ms += 1000;
+    assert_int_equal(has(d, "bob"), 1); /* it has woken, and its body with it */
+    assert_int_equal(retract(d, newer.at_ms, newer.first_seq).count, 3);
+    assert_int_equal(has(d, "ann") + has(d, "bob") + has(d, "cleo"), 0);
+    assert_int_equal(retract(d, newer.at_ms, newer.first_seq).status, ERR_NOT_FOUND);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* The older one keeps what nobody took; and a log that is trimmed forgets neither. */
+static void what_was_taken_is_the_newer_ones(void **state)
+{
+    struct desk *d = *state;
+    d->limits.log_bytes = 1;
+    desk_stop(d);
+    desk_start(d);
+    struct msg_created first = create_keyed(d, trio, 3);
+    struct msg_created second = create_keyed(d, trio, 2);
+    struct msg_created third = create_keyed(d, trio, 1);
+    char id[ID_SIZE];
+    id_at(first.at_ms, first.first_seq, id);
+    struct msg_mark snooze = mark_of("ann", MARK_snooze, (struct bytes){id, ID_SIZE});
+    snooze.until_ms = d->now.wall_ms + 1000;
+    assert_int_equal(mark_ask(d, snooze).status, ERR_OK);
+    d->now.wall_ms += 1000;
+    assert_int_equal(has(d, "ann"), 1); /* awake: its body is in another entry than the third's */
+    for (int i = 0; i < 600; i++)
+        create_one(d, "zoe", TYPE_activity, 0);
+    notifier_keeps(d);
+    create_one(d, "zoe", TYPE_activity, 0);
+    create_one(d, "zoe", TYPE_activity, 0);
+    assert_true(d->requests.state.meta.trimmed > third.first_seq + 10);
+    assert_int_equal(retract(d, second.at_ms, second.first_seq).count, 1);
+    assert_int_equal(has(d, "ann"), 1);
+    assert_int_equal(has(d, "bob"), 0);
+    assert_int_equal(retract(d, first.at_ms, first.first_seq).count, 1);
+    assert_int_equal(has(d, "cleo"), 0);
+    uint64_t entries = rows_of(d, TABLE_log);
+    assert_int_equal(retract(d, third.at_ms, third.first_seq).count, 1);
+    assert_int_equal(has(d, "ann"), 0);
+    assert_int_equal(rows_of(d, TABLE_log),
+                     entries - 2); /* its removal is one more, and three are gone */
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 static void a_damaged_inbox_keeps_nobody_from_it(void **state)
 {
     struct desk *d = *state;
@@ -106,6 +180,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         RULE("R19: all of a publish goes, and nothing else", all_of_it_and_nothing_else),
         RULE("R19: what is left of it goes, wherever it is", what_is_left_of_it),
+        RULE("R15, R19: what took a place goes whole", what_took_a_place_goes_whole),
+        RULE("R15, R19: what was taken is the newer one's", what_was_taken_is_the_newer_ones),
         RULE("R19: a damaged inbox keeps nobody from it", a_damaged_inbox_keeps_nobody_from_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
