@@ -91,13 +91,9 @@ export class InboxState {
     return this.#items.get(id);
   }
 
-  /** The answer to a join: a snapshot, or the changes after since(). 'joined', 'old' or 'gap'. */
+  /** The snapshot that answers a join: 'joined' or 'old'. */
   join(answer) {
-    if (!answer.resumed) return this.#replace(answer.notifications, answer) ? 'joined' : 'old';
-    for (const { event, payload } of answer.changes)
-      if (this.receive(event, payload) === 'gap') return 'gap';
-    this.count(answer);
-    return this.seq === answer.seq ? 'joined' : 'gap';
+    return this.#replace(answer.notifications, answer) ? 'joined' : 'old';
   }
 
   /** A frame: 'applied', 'sync', 'old' (dropped), 'gap' (ask the server) or 'passing'. */
