@@ -95,28 +95,34 @@ check('reads made offline, the browser closed, the server restarted: done at the
   assert.deepEqual(notifications.map((n) => n.read_at !== null), [false, false, false, true, true, false, false, false]);
 });
 
-check('the service worker sends what waits with no page of ours open', async (t) => {
-  const one = await device(t);
-  const page = await one.page();
-  assert.match(await worker(page), /activat/);
-  await page.reload(); // controlled from its first byte on
-  await page.locator('.connection[data-state=live]').waitFor();
-  await badgeIs(page, 5);
-  await page.locator('.switch').click(); // our connection is down; the network is there
-  await readTwo(page);
-  const session = await one.context.newCDPSession(page);
-  const registered = new Promise((resolve) => session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
-    if (registrations.length) resolve(registrations[0].registrationId);
-  }));
-  await session.send('ServiceWorker.enable');
-  const registrationId = await registered;
-  const elsewhere = await one.context.newPage();
-  const control = await one.context.newCDPSession(elsewhere);
-  await control.send('ServiceWorker.enable');
-  await page.close();
-  await control.send('ServiceWorker.dispatchSyncEvent', { origin: belfry.base, registrationId, tag: 'belfry', lastChance: false });
-  await unreadIs(one.user, 3);
-});
+for (const [what, command, more] of [
+  ['a sync', 'dispatchSyncEvent', { lastChance: false }],
+  ['the browser\'s own time, where there is no Background Sync', 'dispatchPeriodicSyncEvent', {}],
+])
+  check(`the service worker sends what waits with no page of ours open: at ${what}`, async (t) => {
+    const one = await device(t);
+    if (/Periodic/.test(command))
+      await one.context.addInitScript(() => Object.defineProperty(ServiceWorkerRegistration.prototype, 'sync', { value: undefined }));
+    const page = await one.page();
+    assert.match(await worker(page), /activat/);
+    await page.reload(); // controlled from its first byte on
+    await page.locator('.connection[data-state=live]').waitFor();
+    await badgeIs(page, 5);
+    await page.locator('.switch').click(); // our connection is down; the network is there
+    await readTwo(page);
+    const session = await one.context.newCDPSession(page);
+    const registered = new Promise((resolve) => session.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      if (registrations.length) resolve(registrations[0].registrationId);
+    }));
+    await session.send('ServiceWorker.enable');
+    const registrationId = await registered;
+    const elsewhere = await one.context.newPage();
+    const control = await one.context.newCDPSession(elsewhere);
+    await control.send('ServiceWorker.enable');
+    await page.close();
+    await control.send(`ServiceWorker.${command}`, { origin: belfry.base, registrationId, tag: 'belfry', ...more });
+    await unreadIs(one.user, 3);
+  });
 
 check('opened again without a network: what was there is shown, with what was done; and nothing of it is taken for news', async (t) => {
   const one = await device(t);

@@ -10,6 +10,9 @@ import { chromium } from 'playwright-core';
 
 import { Belfry, checked } from '../lib/belfry.mjs';
 import { launch } from '../lib/browser.mjs';
+import { fixture, openFixture } from '../lib/fixture.mjs';
+import { unread as shownUnread } from '../lib/live.mjs';
+import { until } from '../lib/until.mjs';
 
 const COOKIE = 'belfry_token';
 let belfry;
@@ -43,11 +46,17 @@ after(async () => {
   tap?.close();
 });
 
-/** A page of this host in a browser that has the user's cookie for Belfry's host. */
-async function open(t, host, user) {
+/** A browser that has the user's cookie for Belfry's host. */
+async function withCookie(t, user) {
   const context = await browser.newContext();
   t.after(() => context.close());
   await context.addCookies([{ name: COOKIE, value: belfry.token(user), domain: 'api.site.example', path: '/', httpOnly: true, sameSite: 'Lax' }]);
+  return context;
+}
+
+/** A page of this host there. */
+async function open(t, host, user) {
+  const context = await withCookie(t, user);
   const page = await context.newPage();
   await page.goto(origin(host));
   await page.evaluate((base) => {
@@ -82,6 +91,19 @@ check('the listed page: its socket joins, its API is read, and what writes needs
   assert.equal((await ask(page, 'POST', MARK, csrf, '{}')).status, 200);
   assert.equal(await unread('ann'), 0);
   assert.equal((await ask(page, 'GET', COUNT, {}, undefined, { credentials: 'omit' })).status, 401, 'it was the cookie');
+});
+
+check('the client with the cookie alone: it joins, and what was done without a connection is sent by HTTP', async (t) => {
+  for (let i = 0; i < 3; i++) await belfry.create('carl');
+  const page = await openFixture(await withCookie(t, 'carl'), `http://api.site.example:${port}`, await fixture('kept'), { user: 'carl' });
+  await shownUnread(page, 3);
+  await page.evaluate(() => window.live.disconnect());
+  await page.evaluate(() => { window.inbox.markRead(window.inbox.getSnapshot().items[0].id); });
+  await until('it waits on the disk', () => page.evaluate(async () => (await window.queue.load('carl')).length === 1));
+  assert.equal(await page.evaluate(() => window.flush()), true);
+  assert.equal(await unread('carl'), 2);
+  await page.evaluate(() => window.live.connect());
+  await shownUnread(page, 2);
 });
 
 /** Whether the browser sent the cookie with what of this page came to Belfry. */

@@ -48,6 +48,14 @@ check('inbox, topic and presence follow; a component that goes leaves its topics
   await until('all are read', async () => (await belfry.count('ann')).unread_count === 0);
   assert.deepEqual(await page.locator('li').allTextContents(), ['live', 'n2', 'n1', 'n0']);
   await shows('users', 'ann');
+  const still = async () => {
+    const before = await page.evaluate(() => window.renders);
+    await page.waitForTimeout(300);
+    assert.equal(await page.evaluate(() => window.renders), before, 'it does not render for nothing');
+  };
+  await still();
+  await page.locator('#type').click();
+  await shows('users', 'ann types');
   await page.locator('#say').click();
   await shows('texts', 'channel:a');
   await page.locator('#next').click();
@@ -58,8 +66,6 @@ check('inbox, topic and presence follow; a component that goes leaves its topics
   assert.deepEqual(await there(), ['ann']);
   await page.locator('#leave').click();
   await until('nobody is there', async () => (await there()).length === 0);
-  const before = await page.evaluate(() => window.renders);
-  await page.waitForTimeout(300);
-  assert.equal(await page.evaluate(() => window.renders), before, 'it does not render for nothing');
+  await still();
   assert.deepEqual(page.troubles, []);
 });

@@ -6,7 +6,7 @@
  *
  * Beside it what the inbox showed last, with what was under way: a page that opens without a network shows
  * that. It is of no epoch: with a network everything is asked for anew, and nothing in it is taken for news. */
-import { batchOf, callOf } from './ops.js';
+import { asUser, batchOf, callOf } from './ops.js';
 import { overlay } from './overlay.js';
 
 const KEPT_MS = 7 * 24 * 3600 * 1000;
@@ -14,6 +14,7 @@ const MOST = 1000;
 const BATCH = 100; // of one call
 const SHOWN = 50; // notifications
 const NO_EPOCH = 1; // the server's are times in milliseconds
+const OFTEN_MS = 3600 * 1000; // between two of the browser's own occasions, at least
 const SHOWN_MS = 300; // after a change it is kept
 export const SYNC_TAG = 'belfry';
 
@@ -82,7 +83,7 @@ async function ask({ token, base }, ops, fetch_) {
   const { path, body } = ops.length === 1 ? callOf(ops[0]) : batchOf(ops);
   const answer = await fetch_(base + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) },
+    ...asUser(token, { 'content-type': 'application/json' }),
     body: JSON.stringify(body),
   });
   return ops.length > 1 && answer.ok ? (await answer.json()).results : [{ status: answer.status }];
@@ -163,7 +164,8 @@ export function offlineQueue() {
       adding.set(op.op_id, added);
       await added;
       const worker = await globalThis.navigator?.serviceWorker?.getRegistration();
-      await worker?.sync?.register(SYNC_TAG).catch(() => {}); // refused: the other occasions remain
+      for (const how of [worker?.sync, worker?.periodicSync]) // refused: the other occasions remain
+        await how?.register(SYNC_TAG, { minInterval: OFTEN_MS }).catch(() => {});
     },
     /** It may be done before it is there. */
     async done(user, op_id) {

@@ -21,6 +21,12 @@ export const batchOf = (ops) => ({
   body: { ops: ops.map(pushOf).map(({ event, payload }) => ({ op: event, ...payload })) },
 });
 
+/** How a call of the API says who asks: by the token, or else by this browser's cookie. */
+export const asUser = (token, headers) => ({
+  credentials: token ? 'same-origin' : 'include',
+  headers: { ...headers, ...(token ? { authorization: `Bearer ${token}` } : { 'x-belfry-csrf': '1' }) },
+});
+
 /** A name for an operation that no other has: by it the server does it once, however often it is told. */
 export const newId = () =>
   globalThis.crypto?.randomUUID?.() ?? `${Math.random()}${Math.random()}`; // no crypto where there is no https

@@ -3,6 +3,7 @@
  * tab cannot lead one that does (live.js). */
 import { followed } from './inbox.js';
 import { Live } from './live.js';
+import { asUser } from './ops.js';
 import { TopicState } from './topic-state.js';
 
 Live.Topic = TopicState;
@@ -28,7 +29,7 @@ export function createTopic(live, topic) {
       if (!entry.state.more) return;
       const token = await live.token();
       const path = `/api/topics/${encodeURIComponent(topic)}/history?before=${entry.state.more}`;
-      const answer = await fetch(live.base + path, { headers: token ? { authorization: `Bearer ${token}` } : {} });
+      const answer = await fetch(live.base + path, asUser(token));
       if (!answer.ok) throw new Error(`history: ${answer.status}`);
       entry.state.merge(await answer.json());
       await one.show();
@@ -40,7 +41,8 @@ export function createTopic(live, topic) {
  * Who is on a topic; `meta` is what the others see of us.
  *   getSnapshot()  {users: [{user, metas}], count, ready, refused}; count alone where very many are there
  */
-export function createPresence(live, topic, meta = {}) {
+export function createPresence(live, topic, given) {
+  const meta = { ...given };
   const one = followed(live, topic, { meta }, new TopicState(), ({ state, refused }) => ({
     users: Object.entries(state.present ?? {}).map(([user, { metas }]) => ({ user, metas })),
     count: state.count,

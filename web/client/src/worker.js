@@ -40,10 +40,12 @@ export function belfryWorker({ version, shell, page = (path) => path, live = /^\
     else if (shell.includes(url.pathname)) event.respondWith(cached(url.pathname).then((found) => found ?? fetch(event.request)));
   });
 
-  self.addEventListener('sync', (event) => {
+  const send = (event) => {
     if (event.tag !== SYNC_TAG) return;
     event.waitUntil(flush().then((done) => {
       if (!done) throw new Error('something is left to send'); // the browser tries again
     }));
-  });
+  };
+  self.addEventListener('sync', send);
+  self.addEventListener('periodicsync', send);
 }

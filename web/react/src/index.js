@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* @belfry/client for React: the snapshots are never changed, so useSyncExternalStore takes them as they are. */
 import { createInbox, createPresence, createTopic } from '@belfry/client';
-import { useEffect, useMemo, useSyncExternalStore } from 'react';
+import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 
 export { connect } from '@belfry/client';
 
 /** A view of `live`, made anew when what it depends on changes, closed when the component goes. */
-function useView(make, live, ...depends) {
-  const view = useMemo(() => make(live, ...depends), [make, live, ...depends]);
+function useView(make, depends) {
+  const view = useMemo(make, depends);
   const watch = useMemo(() => (fn) => view.subscribe(fn), [view]);
   const snapshot = useSyncExternalStore(watch, view.getSnapshot, view.getSnapshot);
   useEffect(() => {
@@ -18,10 +18,19 @@ function useView(make, live, ...depends) {
 }
 
 /** {items, unread, ..., markRead, markAllRead, ...} */
-export const useInbox = (live) => useView(createInbox, live);
+export const useInbox = (live) => useView(() => createInbox(live), [live]);
 /** {messages, ready, ..., publish} */
-export const useTopic = (live, topic) => useView(createTopic, live, topic);
-/** {users, count, ..., update} */
-export const usePresence = (live, topic, meta) => useView(createPresence, live, topic, meta);
+export const useTopic = (live, topic) => useView(() => createTopic(live, topic), [live, topic]);
+/** {users, count, ..., update}; `meta` may be another object with every render: the others hear of what is in it. */
+export function usePresence(live, topic, meta) {
+  const presence = useView(() => createPresence(live, topic, meta), [live, topic]);
+  const text = JSON.stringify(meta);
+  const told = useRef(text);
+  useEffect(() => {
+    if (told.current !== text) presence.update(meta).catch(() => {}); // away: the next join has it
+    told.current = text;
+  }, [text]);
+  return presence;
+}
 /** {status, transport, ...} */
 export const useConnection = (live) => useSyncExternalStore(live.connection.subscribe, live.connection.get, live.connection.get);
