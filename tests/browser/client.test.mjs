@@ -239,6 +239,7 @@ check('a read whose leader dies before it is answered is done by the next one', 
   const done = tab.evaluate(() => window.inbox.markRead(window.inbox.getSnapshot().items[0].id));
   await unread(leader, 1);
   await unread(tab, 1);
+  await unread(await one.tab(user), 1); // a tab that opens meanwhile shows it, too
   lose = false;
   const crash = await context.newCDPSession(leader);
   crash.send('Page.crash').catch(() => {});

@@ -163,19 +163,23 @@ check('the curl line on the page rings ann', async (t) => {
   assert.equal(await tab.evaluate(() => navigator.clipboard.readText()), line);
 });
 
-check('offline by the switch: reads wait, arrivals come with the return', async (t) => {
-  const tab = await openTab(await context(t));
+check('offline by the switch, in all tabs: reads wait, arrivals come with the return', async (t) => {
+  const both = await context(t);
+  const tab = await openTab(both);
+  const other = await openTab(both);
   await readAll(tab, 'ann');
   await belfry.create('ann', 'before');
   await badgeShows(tab, 'ann', '1');
   await part(tab, 'ann', '.switch').click();
-  await part(tab, 'ann', '.connection[data-state=off]').waitFor();
+  for (const each of [tab, other]) await part(each, 'ann', '.connection[data-state=off]').waitFor();
   await bell(tab, 'ann').click();
   await part(tab, 'ann', 'article:not(.read)').click();
   await badgeShows(tab, 'ann', '');
   await belfry.create('ann', 'meanwhile');
-  await until('what was seen and read waits', async () => /2 waiting/.test(await part(tab, 'ann', '.connection').textContent()));
-  await part(tab, 'ann', '.switch').click();
+  await until('the read waits', async () => / 1 waiting$/.test(await part(tab, 'ann', '.connection').textContent()));
+  assert.equal(await part(other, 'ann', '.switch').getAttribute('aria-checked'), 'true');
+  await part(other, 'ann', '.switch').click();
+  await live(tab, 'ann');
   await badgeShows(tab, 'ann', '1');
   await until('the read is done', async () => (await belfry.inbox('ann')).notifications[1].read_at !== null);
 });
@@ -231,7 +235,15 @@ check('the pages: hashed names kept for ever, compressed, typed, a strict policy
   assert.deepEqual(page.troubles, []);
 });
 
-check('pictures: light, dark, 320 px and right to left', async (t) => {
+/** Placeholders that are cut off. */
+const cut = (page) => page.locator('input[placeholder]').evaluateAll((all) => all.filter((one) => {
+  one.value = one.placeholder;
+  const wider = one.scrollWidth > one.clientWidth;
+  one.value = '';
+  return wider;
+}).map((one) => one.placeholder));
+
+check('pictures: light, dark, 320 px, right to left and forced colours', async (t) => {
   const fresh = await Belfry.start({ conf });
   t.after(() => fresh.stop());
   const open = async (name, options, act = async () => {}) => {
@@ -239,6 +251,7 @@ check('pictures: light, dark, 320 px and right to left', async (t) => {
     await act(page);
     await picture(page, `page-${name}`);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, `${name} does not scroll sideways`);
+    assert.deepEqual(await cut(page), [], `${name}: nothing is cut off`);
     return page;
   };
   const first = await openTab(await context(t), fresh.base);
@@ -259,8 +272,17 @@ check('pictures: light, dark, 320 px and right to left', async (t) => {
   await open('light', {}, openBell);
   await open('dark', { colorScheme: 'dark' }, openBell);
   await open('narrow', { viewport: { width: 320, height: 700 } }, openBell);
-  await open('rtl', {}, async (page) => {
+  const rtl = await open('rtl', {}, async (page) => {
     await page.evaluate(() => (document.documentElement.dir = 'rtl'));
     await openBell(page);
   });
+  const right = (selector) => part(rtl, 'ann', `article ${selector}`).first().evaluate((one) => one.getBoundingClientRect().right);
+  assert.equal(await right('h3'), await right('.belfry-when'), 'words of another direction stand on the same side');
+  const forced = await open('forced', { forcedColors: 'active' });
+  const looks = (selector) => part(forced, 'ann', selector).evaluate((one) => getComputedStyle(one, '::before').backgroundImage + getComputedStyle(one, '::before').backgroundColor);
+  const before = [await looks('.switch'), await looks('.connection')];
+  await part(forced, 'ann', '.switch').click();
+  await part(forced, 'ann', '.connection[data-state=off]').waitFor();
+  const after = [await looks('.switch'), await looks('.connection')];
+  assert.ok(before.every((one, i) => one !== after[i]), `on and off look different without our colours: ${before} ${after}`);
 });

@@ -47,7 +47,7 @@ export function createInbox(live) {
     return {
       ...overlay(state, live.ops),
       categories: state.categories,
-      pending: live.ops.length,
+      pending: live.ops.filter((op) => op.what !== 'seen').length,
       ready: state.seq !== null,
       hasMore: state.more > 0,
       loading,

@@ -117,7 +117,7 @@ export interface InboxSnapshot {
   unseen: number;
   /** As the server has them; those without notifications may be missing. */
   categories: Record<string, { unread: number; unseen: number }>;
-  /** Operations under way. */
+  /** Operations under way; that something was seen is none that anybody waits for. */
   pending: number;
   ready: boolean;
   hasMore: boolean;
