@@ -158,4 +158,7 @@ test('nothing of somebody who logs out stays, and others keep theirs', async () 
   const seen = [];
   await flush(answering(200, seen));
   assert.deepEqual(seen.map((one) => one.op_id), ['o']);
+  await queue.put(user, read('after', 'n1'));
+  await flush(answering(200, seen));
+  assert.deepEqual(await ids(), ['after'], 'their token is gone, too');
 });

@@ -54,7 +54,12 @@ export function createNotificationStore() {
     /** The same one twice is one. */
     add: (one) => local((list) => (list.some((other) => other.id === one.id) ? list : [one, ...list])),
     markRead: (id) => (inbox ? inbox.markRead(id) : local((list) => list.map((one) => (one.id === id ? read(one) : one)))),
-    markAllRead: () => (inbox ? inbox.markAllRead() : local((list) => list.map(read))),
+    /** What is counted and not held is older than what is: it is read, too. */
+    markAllRead() {
+      if (inbox) return inbox.markAllRead();
+      notifications.set(notifications.get().map(read));
+      unreadCount.set(0);
+    },
   };
 }
 
