@@ -23,7 +23,7 @@ LIBS_all      = -lzmq -lcrypto -lseccomp
 LIBS_store    = -llmdb
 LIBS_session  = -lmicrohttpd -lwslay
 LIBS_hook     = -lcurl
-LIBS_cli      = -lcurl -llmdb
+LIBS_cli      = -lcurl
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)

@@ -5,8 +5,7 @@
  *
  * Errors  the copy is made beside its place as DIR.part and moved there when it is on disk whole; what
  *         fails leaves nothing. A store that does not fit, or a disk that fails: 111.
- * Source  LMDB's mdb_env_copyfd2(): one read transaction, so pages that are freed meanwhile are not used
- *         again before it ends. */
+ * Source  store/engine_lmdb.h: belfry-store --copy writes the tables to its standard output. */
 #include "cli/commands.h"
 #include "lib/ensure.h"
 #include "lib/loop.h"
@@ -16,10 +15,11 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
-#include <lmdb.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { WALK_FILES = 8 };
@@ -70,16 +70,21 @@ static int fresh_file(const char *path)
     return open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 }
 
-static const char *copy_pages(const char *from, int fd)
+/* belfry-store knows how; what it has to say goes to standard error. True: it is all there. */
+static bool copy_tables(const char *from, int fd)
 {
-    MDB_env *env = NULL;
-    int rc = mdb_env_create(&env);
-    if (rc == 0)
-        rc = mdb_env_open(env, from, MDB_RDONLY, 0600);
-    if (rc == 0)
-        rc = mdb_env_copyfd2(env, fd, MDB_CP_COMPACT);
-    mdb_env_close(env);
-    return rc ? mdb_strerror(rc) : NULL;
+    char folder[PROGRAM_PATH], program[PROGRAM_PATH + 16];
+    programs_folder(folder);
+    snprintf(program, sizeof program, "%s/belfry-store", folder);
+    char *argv[] = {program, "--copy", (char *)(uintptr_t)from, NULL};
+    posix_spawn_file_actions_t files;
+    pid_t pid;
+    int status = -1;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, fd, STDOUT_FILENO);
+    int rc = posix_spawn(&pid, program, &files, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&files);
+    return rc == 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 /* Its size in bytes. */
@@ -90,9 +95,8 @@ static uint64_t copy_store(const struct paths *paths, const char *part)
     must(mkdir(folder.path, 0700), part, folder.path);
     int fd = fresh_file(file.path);
     must(fd < 0, part, file.path);
-    const char *why = copy_pages(paths->db, fd);
-    if (why)
-        give_up(part, paths->db, why);
+    if (!copy_tables(paths->db, fd))
+        give_up(part, paths->db, "belfry-store could not copy it");
     struct stat is;
     must(fsync(fd) != 0 || fstat(fd, &is) != 0, part, file.path);
     close(fd);

@@ -6,20 +6,9 @@
 #include "lib/loop.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static void program_path(char out[PATH_SIZE])
-{
-    char self[PATH_SIZE];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    ENSURE(n > 0);
-    self[n] = '\0';
-    int length = snprintf(out, PATH_SIZE, "%s/bench-load", dirname(self));
-    ENSURE(length > 0 && length < PATH_SIZE);
-}
 
 /* NAME=N becomes --NAME N. */
 static void add_option(char **to, const char *word)
@@ -33,11 +22,12 @@ static void add_option(char **to, const char *word)
 
 int bench_command(const struct args *a)
 {
-    char program[PATH_SIZE], url[ADDRESS_SIZE];
+    char folder[PROGRAM_PATH], program[PROGRAM_PATH + 16], url[ADDRESS_SIZE];
     struct settings s = args_settings(a);
     char **argv = calloc(7 + 2 * (size_t)a->count, sizeof *argv);
     ENSURE(argv != NULL);
-    program_path(program);
+    programs_folder(folder);
+    snprintf(program, sizeof program, "%s/bench-load", folder);
     address_of(&s, url);
     unsigned n = 0;
     argv[n++] = program;

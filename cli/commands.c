@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include "lib/ensure.h"
 #include "proto/settings.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 const struct command commands[] = {
     {"serve",
@@ -188,4 +190,12 @@ void address_of(const struct settings *s, char out[ADDRESS_SIZE])
     if (fgets(line, sizeof line, f) && strncmp(line, "http://", 7) == 0)
         snprintf(out, ADDRESS_SIZE, "%.*s", (int)strcspn(line, "\n"), line);
     fclose(f);
+}
+
+void programs_folder(char out[PROGRAM_PATH])
+{
+    ssize_t n = readlink("/proc/self/exe", out, PROGRAM_PATH - 1);
+    ENSURE(n > 0);
+    out[n] = '\0';
+    *strrchr(out, '/') = '\0';
 }

@@ -39,3 +39,7 @@ void conf_text(struct buf *out);
 enum { ADDRESS_SIZE = 128 };
 void address_path(const struct settings *s, char out[PATH_SIZE]);
 void address_of(const struct settings *s, char out[ADDRESS_SIZE]);
+
+/* Where the programs are: beside this one. */
+enum { PROGRAM_PATH = 1024 };
+void programs_folder(char out[PROGRAM_PATH]);

@@ -29,8 +29,8 @@ enum { SIGNALS, CHILDREN };
 static struct serve {
     struct settings settings;
     const char *config;
-    const char *only;  /* the roles that run on this machine, comma between; NULL: all */
-    char folder[1024]; /* of the programs */
+    const char *only; /* the roles that run on this machine, comma between; NULL: all */
+    char folder[PROGRAM_PATH];
     struct listen_at at;
     int sockets[SESSIONS_MAX];
     struct child children[KEEP_MAX];
@@ -124,14 +124,6 @@ static void address_write(void)
     good = f && fclose(f) == 0 && good;
     if (!good || rename(fresh, file) != 0)
         refuse("serve.address file=%s error=\"%s\"", file, strerror(errno));
-}
-
-static void folder_find(void)
-{
-    ssize_t n = readlink("/proc/self/exe", serve.folder, sizeof serve.folder - 1);
-    ENSURE(n > 0);
-    serve.folder[n] = '\0';
-    *strrchr(serve.folder, '/') = '\0';
 }
 
 static void child_add(const char *role, const char *program, unsigned stage, unsigned index,
@@ -333,7 +325,7 @@ int serve_command(const struct args *a)
     if (runs_here("sessions"))
         front_open(&paths);
     settings_pass_on();
-    folder_find();
+    programs_folder(serve.folder);
     children_list();
     counters_make();
 

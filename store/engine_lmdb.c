@@ -320,6 +320,18 @@ static int make_file(const char *folder)
     return rc == 0 && rename(fresh, path) != 0 ? errno : rc;
 }
 
+const char *engine_lmdb_copy(const char *folder, int fd)
+{
+    MDB_env *env = NULL;
+    int rc = mdb_env_create(&env);
+    if (rc == 0)
+        rc = mdb_env_open(env, folder, MDB_RDONLY, 0600);
+    if (rc == 0)
+        rc = mdb_env_copyfd2(env, fd, MDB_CP_COMPACT);
+    mdb_env_close(env);
+    return rc ? mdb_strerror(rc) : NULL;
+}
+
 /* What the process before us wrote and could not sync any more is in the kernel's hands, and we see
  * it. It goes to disk before anything is answered from it or written over it. */
 static int open_env(struct lmdb *db, const char *folder, uint64_t map_bytes)

@@ -16,3 +16,7 @@ struct engine *engine_lmdb_open(const char *folder, uint64_t map_bytes, enum err
 
 /* Free the reader slots of processes that died while they read: they would pin old pages. */
 void engine_lmdb_sweep(struct engine *e);
+
+/* Write what the folder holds, as of one moment and without its free pages, to `fd`, while another process
+ * uses it or not; pages that are freed meanwhile are not used again before it ends. NULL: done; else why not. */
+const char *engine_lmdb_copy(const char *folder, int fd);

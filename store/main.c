@@ -168,8 +168,19 @@ static void drain(struct process *p)
     }
 }
 
+/* For `belfry backup`. */
+static int copy(const char *folder)
+{
+    const char *why = engine_lmdb_copy(folder, STDOUT_FILENO);
+    if (why)
+        try_again("store.copy folder=%s error=\"%s\"", folder, why);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--copy") == 0)
+        return copy(argv[2]);
     struct start start = settings_start(argc, argv);
     int signals = signals_take();
     static struct process p;
