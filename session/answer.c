@@ -97,7 +97,7 @@ void http_problem(struct session *s, struct request *r, unsigned status, const c
                                : status == 401                                 ? who
                                : status == 426                                 ? version
                                                                                : NULL;
-    if (status < 500)
+    if (status < 500 && status != 413 && status != 429) /* limits have counters of their own */
         count_one(s, COUNT_refused_bad);
     http_answer(s, r, status, "application/problem+json", buf_all(&out), extra);
 }

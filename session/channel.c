@@ -277,6 +277,13 @@ static void refuse_join(struct session *s, struct conn *c, const struct phx_in *
     reply_error(s, c, in, join_ref, reason);
 }
 
+static void refuse_beyond(struct session *s, struct conn *c, const struct phx_in *in,
+                          enum limit which)
+{
+    count_one(s, limit_rows[which].counter);
+    refuse_join(s, c, in, in->join_ref, limit_rows[which].text);
+}
+
 /* NULL: this visitor may join; else why not. `class` stays NULL for an inbox. */
 static const char *join_refused(const struct session *s, const struct conn *c, struct bytes topic,
                                 const struct topic_class **class)
@@ -331,14 +338,13 @@ static void join(struct session *s, struct conn *c, const struct phx_in *in, str
         bool unmatched = strcmp(refused, "unmatched topic") == 0;
         refuse_join(s, c, in, unmatched ? PHX_NULL : in->join_ref, refused);
     } else if (!old && c->joined + joins_waiting(c) >= s->settings->topics) {
-        refuse_join(s, c, in, in->join_ref, limit_rows[LIMIT_topics].text);
+        refuse_beyond(s, c, in, LIMIT_topics);
     } else if (!admit_join(s)) {
-        count_one(s, COUNT_refused_joins);
-        refuse_join(s, c, in, in->join_ref, limit_rows[LIMIT_joins].text);
+        refuse_beyond(s, c, in, LIMIT_joins);
     } else if (in->binary) {
         refuse_join(s, c, in, in->join_ref, "a join takes no binary payload");
     } else if (asks && in->payload.n > HOOK_PARAMS_MAX) {
-        refuse_join(s, c, in, in->join_ref, limit_rows[LIMIT_params].text);
+        refuse_beyond(s, c, in, LIMIT_params);
     } else if (join_read(s, c, in, &join)) {
         if (asks)
             joins_ask(s, c, in);
@@ -429,7 +435,7 @@ static void dispatch(struct session *s, struct conn *c, const struct phx_in *in)
         else
             reply(s, c, in, in->join_ref, "ok", BYTES("{}"));
     } else if (m && may_push(m) && c->pushes >= PUSHES_MAX) {
-        count_one(s, COUNT_refused_full);
+        count_one(s, COUNT_refused_pushes);
         reply_error(s, c, in, in->join_ref, limit_rows[LIMIT_pushes].text);
     } else if (m && may_push(m) && m->topic->class) {
         topic_event(s, c, m, in);

@@ -288,10 +288,11 @@ void conn_send(struct session *s, struct conn *c, struct frame *f)
     conn_send_part(s, c, f);
 }
 
-static struct frame *goodbye(enum close_reason reason)
+struct frame *conn_goodbye(enum close_reason reason, uint16_t code)
 {
-    char payload[2] = {(char)(reasons[reason].code >> 8), (char)(reasons[reason].code & 0xff)};
-    return ws_control(8, (struct bytes){payload, sizeof payload});
+    char room[32];
+    int n = snprintf(room, sizeof room, "%c%c%s", code >> 8, code & 0xff, reasons[reason].name);
+    return ws_control(8, (struct bytes){room, (size_t)n});
 }
 
 void conn_close_with(struct session *s, struct conn *c, enum close_reason reason,
@@ -325,7 +326,7 @@ void conn_close(struct session *s, struct conn *c, enum close_reason reason)
     if (c->kind == CONN_longpoll)
         conn_drop(s, c, reason); /* its next poll finds nothing, and the client comes anew */
     else
-        conn_close_with(s, c, reason, goodbye(reason));
+        conn_close_with(s, c, reason, conn_goodbye(reason, reasons[reason].code));
 }
 
 void conn_drop(struct session *s, struct conn *c, enum close_reason reason)

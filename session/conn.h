@@ -15,7 +15,8 @@
 #include "session/session.h"
 #include "session/users.h"
 
-/* name, WebSocket code, what it means. 1000 is never sent: old clients would stay away. */
+/* name, WebSocket code, what it means. Both go into the close frame, and belfry_close_NAME_total counts it.
+ * 1000 is never sent: old clients would stay away. */
 #define CLOSE_REASONS(X)                                                                           \
     X(gone, 1001, "the client left")                                                               \
     X(drain, 1012, "the process is leaving")                                                       \
@@ -23,7 +24,10 @@
     X(kicked, 1001, "the back end closed it")                                                      \
     X(expired, 1008, "its token has come to its end: come back with a fresh one")                  \
     X(revoked, 1008, "its token is good no more: come back with another one")                      \
-    X(protocol, 1008, "the client broke the protocol")                                             \
+    X(protocol, 1008, "the client broke the protocol (of WebSocket itself: 1002, 1007)")           \
+    X(too_large, 1009, "a message was larger than it may be")                                      \
+    X(fragments, 1008, "a message came in more fragments than it may")                             \
+    X(unpolled, 1001, "a long-poll session that nobody polled")                                    \
     X(flood, 1008, "the client sent more than it may")                                             \
     X(slow_reader, 1013, "the client did not read: it may come back and resume")
 
@@ -125,6 +129,9 @@ void conn_close(struct session *s, struct conn *c, enum close_reason reason);
 /* Queue this last frame instead of ours (wslay's answer to a close or an error), then the same. */
 void conn_close_with(struct session *s, struct conn *c, enum close_reason reason,
                      struct frame *last);
+
+/* The last frame: `code` is the reason's own, or what RFC 6455 has for it. */
+struct frame *conn_goodbye(enum close_reason reason, uint16_t code);
 
 /* The slot is free at once, the descriptor closed. */
 void conn_drop(struct session *s, struct conn *c, enum close_reason reason);

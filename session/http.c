@@ -8,6 +8,7 @@
 #include "session/admit.h"
 #include "session/door.h"
 #include "session/guard.h"
+#include "session/limits.h"
 #include "session/longpoll.h"
 #include "session/origin.h"
 #include "session/routes.h"
@@ -164,7 +165,9 @@ static enum MHD_Result begin(struct session *s, struct MHD_Connection *mhd, cons
     *slot = r;
     unsigned status = guard_request(mhd, s->settings->body_bytes, &why);
     arena_reset(&s->scratch);
-    if (status != 0)
+    if (status == 413)
+        limit_refuse(s, r, LIMIT_body);
+    else if (status != 0)
         http_problem(s, r, status, "", why);
     else if (routes_admit(s, r))
         return MHD_YES;
@@ -288,10 +291,13 @@ static void mhd_says(void *cls, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 static void mhd_says(void *cls, const char *format, va_list args)
 {
-    (void)cls;
+    struct session *s = cls;
     char line[300];
     vsnprintf(line, sizeof line, format, args);
     line[strcspn(line, "\n")] = '\0';
+    if (strstr(line, "code is 431") ||
+        strstr(line, "code is 414")) /* its own page: nobody else hears */
+        count_one(s, limit_rows[LIMIT_headers].counter);
     log_line("session.http says=\"%s\"", line);
 }
 
@@ -328,7 +334,7 @@ struct http *http_new(struct session *s)
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME |
             MHD_USE_ERROR_LOG,
-        0, NULL, NULL, access_handler, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_says, NULL,
+        0, NULL, NULL, access_handler, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_says, s,
         MHD_OPTION_CONNECTION_LIMIT, door_sockets_max(h->door), MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)KEEP_ALIVE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,

@@ -7,6 +7,7 @@
 #include "session/api.h"
 #include "session/asks.h"
 #include "session/import_line.h"
+#include "session/limits.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -159,7 +160,7 @@ static void begin(struct session *s, struct request *r, struct buf *list)
     x->r = r;
     buf_init(&x->refused, IMPORT_MAX * PROBLEM_MOST);
     if (!read_lines(s, x, list)) {
-        http_problem(s, r, 413, "", "at most 500 lines, and half a megabyte, at a time");
+        limit_refuse(s, r, LIMIT_import);
         forget(x);
     } else if (x->sent == 0) {
         finish(s, x);

@@ -6,8 +6,6 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 
-enum { COUNT_none = COUNT_COUNT };
-
 #define AS_ROW(name, setting, what, text, code, counter)                                           \
     {#name, setting, what, text, code, COUNT_##counter},
 const struct limit_row limit_rows[LIMIT_COUNT] = {LIMITS(AS_ROW)};
@@ -16,7 +14,7 @@ void limit_refuse(struct session *s, struct request *r, enum limit which)
 {
     const struct limit_row *row = &limit_rows[which];
     unsigned status = (unsigned)strtoul(row->code, NULL, 10);
-    ENSURE(status == 429 || status == 503);
+    ENSURE(status == 413 || status == 429 || status == 503);
     count_one(s, row->counter);
     http_problem(s, r, status, "", row->text);
 }

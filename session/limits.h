@@ -43,25 +43,28 @@
     X(hook_time, "hook/timeout_ms", "time for the application's answer",                           \
       "the application did not answer in time", "503; long-poll 500; reply `error`", hook_failed)  \
     X(params, "16384 bytes", "payload of a join that the application is asked about",              \
-      "the payload is too large", "reply `error`", joins_refused)                                  \
+      "the payload is too large", "reply `error`", refused_params)                                 \
     X(topics, "session/topics", "topics of a connection", "too many channels joined",              \
-      "reply `error`", joins_refused)                                                              \
+      "reply `error`", refused_topics)                                                             \
     X(pushes, "1000", "pushes of a connection that wait for the store",                            \
-      "too many pushes wait for an answer", "reply `error`", refused_full)                         \
-    X(message, "session/message_bytes", "a message of a client", "the message is too large",       \
-      "1009", close_protocol)                                                                      \
-    X(fragments, "1000", "fragments of a message", "the client broke the protocol", "1008",        \
-      close_protocol)                                                                              \
+      "too many pushes wait for an answer", "reply `error`", refused_pushes)                       \
+    X(message, "session/message_bytes", "a message of a client",                                   \
+      "a message was larger than it may be", "1009 too_large; long-poll 410", close_too_large)     \
+    X(fragments, "1000", "fragments of a message", "a message came in more fragments than it may", \
+      "1008 fragments", close_fragments)                                                           \
     X(headers, "8192 bytes", "request line and headers", "libmicrohttpd's own page", "431 or 414", \
-      none)                                                                                        \
+      refused_headers)                                                                             \
     X(body, "session/body_bytes", "body of a request",                                             \
-      "the body is larger than session/body_bytes allows", "413", refused_bad)                     \
+      "the body is larger than session/body_bytes allows", "413", refused_body)                    \
+    X(import, "500 lines, 524288 bytes", "what one import may be",                                 \
+      "at most 500 lines, and half a megabyte, at a time", "413", refused_import)                  \
     X(slow, "session/header_ms", "time for a request to arrive", "cut off", "closed", close_slow)  \
     X(idle, "session/idle_ms", "time without a message", "nothing came for too long", "1001 idle", \
       close_idle)                                                                                  \
-    X(polls, "1 a session", "polls that wait", "the older one is answered at once", "204", none)   \
-    X(reap, "session/poll_reap_ms", "time without a poll", "the session is over", "410",           \
-      close_idle)                                                                                  \
+    X(polls, "1 a session", "polls that wait", "the older one is answered at once", "204",         \
+      polls_replaced)                                                                              \
+    X(reap, "session/poll_reap_ms", "time without a poll", "nobody polled the session", "410",     \
+      close_unpolled)                                                                              \
     X(output, "session/output_bytes", "bytes that wait for a client that does not read",           \
       "its topics stop, and are one sync when it reads", "`notifications:sync`", behind)           \
     X(output_hard, "4 x session/output_bytes",                                                     \
@@ -80,7 +83,7 @@ enum limit { LIMITS(AS_LIMIT) LIMIT_COUNT };
 
 struct limit_row {
     const char *name, *setting, *what, *text, *code;
-    unsigned counter; /* COUNT_COUNT: none */
+    unsigned counter;
 };
 extern const struct limit_row limit_rows[LIMIT_COUNT];
 

@@ -177,6 +177,7 @@ static void serve_get(struct session *s, struct conn *c, struct poller *who, uin
     struct longpoll *p = c->poll;
     p->lost = false;
     if (waits(p)) { /* the newer one wins; the older gets an answer at once */
+        count_one(s, COUNT_polls_replaced);
         struct bytes empty = write_body(s, c, 204, 0);
         answer(s, &p->poller, empty);
     }
@@ -208,7 +209,8 @@ static bool still(struct session *s, uint32_t id, uint32_t generation)
     return c && conn_open(c);
 }
 
-static bool serve_lines(struct session *s, struct conn *c, struct bytes body)
+/* CLOSE_COUNT: all were taken, or the session is over meanwhile. */
+static enum close_reason serve_lines(struct session *s, struct conn *c, struct bytes body)
 {
     uint32_t id = c->id, generation = c->generation;
     struct poll_lines lines = poll_lines_over(body, &s->longpolls->lines);
@@ -217,30 +219,29 @@ static bool serve_lines(struct session *s, struct conn *c, struct bytes body)
     arena_reset(lines.scratch);
     while (poll_lines_next(&lines, &message, &binary)) {
         if (message.n > s->settings->message_bytes)
-            return false;
+            return CLOSE_too_large;
         channel_receive(s, c, message, binary);
         if (!still(s, id, generation))
-            return false;
+            return CLOSE_COUNT;
     }
-    return !lines.bad;
+    return lines.bad ? CLOSE_protocol : CLOSE_COUNT;
 }
 
 static void serve_post(struct session *s, struct conn *c, struct poller *who,
                        const struct msg_poll *m)
 {
     uint32_t id = c->id, generation = c->generation;
-    bool good;
-    if (m->ndjson) {
-        good = serve_lines(s, c, m->body);
-    } else {
-        good = m->body.n <= s->settings->message_bytes;
-        if (good)
-            channel_receive(s, c, m->body, false);
-        good = good && still(s, id, generation);
-    }
-    if (!good && still(s, id, generation))
-        conn_drop(s, c, CLOSE_protocol);
-    answer_status(s, who, good ? 200 : 410);
+    enum close_reason wrong = CLOSE_COUNT;
+    if (m->ndjson)
+        wrong = serve_lines(s, c, m->body);
+    else if (m->body.n > s->settings->message_bytes)
+        wrong = CLOSE_too_large;
+    else
+        channel_receive(s, c, m->body, false);
+    bool there = still(s, id, generation);
+    if (there && wrong != CLOSE_COUNT)
+        conn_drop(s, c, wrong);
+    answer_status(s, who, there && wrong == CLOSE_COUNT ? 200 : 410);
 }
 
 static void serve(struct session *s, struct poller *who, const struct msg_poll *m)
@@ -353,6 +354,6 @@ void longpoll_sweep(struct session *s, struct conn *c)
     } else if (!waits(p) && p->lost && since_ms >= LOST_MS) {
         conn_drop(s, c, CLOSE_slow_reader);
     } else if (!waits(p) && since_ms > reap_ms) {
-        conn_drop(s, c, CLOSE_idle);
+        conn_drop(s, c, CLOSE_unpolled);
     }
 }

@@ -15,12 +15,14 @@
 
 static void failed(struct session *s, struct request *r, enum err e)
 {
-    if (e == ERR_FULL)
+    if (e == ERR_FULL) {
+        count_one(s, COUNT_refused_bad);
         http_problem(s, r, 413, "", "too many are there for one answer: ask with ?count=1");
-    else if (e == ERR_UNKNOWN)
+    } else if (e == ERR_UNKNOWN) {
         http_problem(s, r, 503, "", "a session process did not answer in time");
-    else
+    } else {
         api_error(s, r, e);
+    }
 }
 
 static void listed(struct presence_waiter w, const struct presence_found *found, enum err e)

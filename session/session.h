@@ -35,7 +35,14 @@
     X(hook_failed, total, "of them, those refused as it gave no answer that counts")               \
     X(refused_origin, total, "connects from a page of another origin")                             \
     X(refused_bad, total, "requests refused as malformed")                                         \
-    X(refused_full, total, "requests and connects refused for lack of room")                       \
+    X(refused_full, total, "connects refused, as the process had no place for them")               \
+    X(refused_body, total, "requests refused, as their body is larger than it may be")             \
+    X(refused_headers, total, "requests refused, as line and headers are larger than they may be") \
+    X(refused_import, total, "imports refused, as they are larger than they may be")               \
+    X(refused_pushes, total, "pushes refused, as too many of the connection waited")               \
+    X(refused_topics, total, "joins above session/topics")                                         \
+    X(refused_params, total, "joins whose payload is too large to ask the application about")      \
+    X(polls_replaced, total, "polls answered at once, as a newer one of the session came")         \
     X(refused_user, total, "connects of users who have too many connections")                      \
     X(refused_address, total, "connections from addresses that have too many")                     \
     X(refused_memory, total, "connects while the process had more than session/memory_mb")         \
@@ -70,6 +77,9 @@
     X(close_gone, total, "connections that the client ended")                                      \
     X(close_drain, total, "closed because the process leaves")                                     \
     X(close_idle, total, "closed because nothing came for too long")                               \
+    X(close_unpolled, total, "long-poll sessions that nobody polled")                              \
+    X(close_too_large, total, "closed because a message was larger than it may be")                \
+    X(close_fragments, total, "closed because a message came in too many fragments")               \
     X(close_kicked, total, "closed by the back end")                                               \
     X(close_expired, total, "closed because their token had come to its end")                      \
     X(close_revoked, total, "closed because their token was revoked")                              \

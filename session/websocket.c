@@ -27,7 +27,8 @@ struct receiver {
     int64_t debt;
     uint64_t frame_size; /* of the frame being read, with its header */
     uint32_t fragments;  /* of the message being read */
-    bool data_frame, final, in_fragments, broken;
+    bool data_frame, final, in_fragments;
+    enum close_reason broken; /* CLOSE_gone: it is not */
 };
 
 struct websockets {
@@ -100,7 +101,7 @@ static void frame_begins(wslay_event_context_ptr ctx,
     r->data_frame = arg->opcode < 8;
     r->fragments = r->in_fragments ? r->fragments + 1 : 0;
     if (r->fragments > FRAGMENTS_MAX) /* wslay keeps a node for each */
-        r->broken = true;
+        r->broken = CLOSE_fragments;
     r->final = arg->fin != 0;
 }
 
@@ -177,15 +178,21 @@ void websocket_forget(struct session *s, struct conn *c)
     (void)s;
 }
 
-/* wslay says nothing of why it fails when a control frame or a length is malformed: say it for it. */
-static void name_the_error(struct buf *replies)
+/* The client was wrong: the last frame is wslay's close, of a code or, where a control frame or a length is
+ * malformed, of none. Ours in its place. */
+static void close_in_its_place(struct session *s, struct conn *c, struct receiver *r)
 {
-    static const char empty[] = "\x88\0", error[] = "\x88\x02\x03\xea"; /* 1002 */
-    size_t n = sizeof empty - 1;
-    if (replies->n < n || memcmp(replies->p + replies->n - n, empty, n) != 0)
-        return;
-    buf_cut(replies, replies->n - n);
-    buf_add(replies, error, sizeof error - 1);
+    struct buf *replies = &s->websockets->replies;
+    uint16_t code = wslay_event_get_status_code_sent(r->ctx);
+    bool none = code == WSLAY_CODE_NO_STATUS_RCVD;
+    size_t n = none ? 2 : 4;
+    if (replies->n > n) { /* pongs before it */
+        buf_cut(replies, replies->n - n);
+        conn_send(s, c, frame_copy(buf_all(replies)));
+    }
+    enum close_reason reason = code == WSLAY_CODE_MESSAGE_TOO_BIG ? CLOSE_too_large
+                                                                  : CLOSE_protocol;
+    conn_close_with(s, c, reason, conn_goodbye(reason, none ? WSLAY_CODE_PROTOCOL_ERROR : code));
 }
 
 /* What wslay wants sent: pongs, and a close in answer to the client's, or to what it did wrong. */
@@ -196,15 +203,13 @@ static void answer(struct session *s, struct conn *c, struct receiver *r)
         return;
     buf_reset(replies);
     if (wslay_event_send(r->ctx) != 0 || replies->overflowed)
-        r->broken = true;
-    if (wslay_event_get_close_sent(r->ctx)) {
-        bool its_own = wslay_event_get_close_received(r->ctx);
-        if (!its_own)
-            name_the_error(replies);
-        conn_close_with(s, c, its_own ? CLOSE_gone : CLOSE_protocol, frame_copy(buf_all(replies)));
-    } else {
+        r->broken = CLOSE_protocol;
+    if (!wslay_event_get_close_sent(r->ctx))
         conn_send(s, c, frame_copy(buf_all(replies)));
-    }
+    else if (wslay_event_get_close_received(r->ctx))
+        conn_close_with(s, c, CLOSE_gone, frame_copy(buf_all(replies)));
+    else
+        close_in_its_place(s, c, r);
 }
 
 /* Bytes from the client, all of them used up. May close the connection. */
@@ -216,7 +221,7 @@ static void take(struct session *s, struct conn *c, const uint8_t *data, size_t 
     r->data = data;
     r->n = n;
     if (wslay_event_recv(r->ctx) != 0)
-        r->broken = true;
+        r->broken = CLOSE_protocol;
     r->data = NULL;
     if (!r->c) { /* the connection went while we read */
         receiver_free(r);
@@ -224,7 +229,7 @@ static void take(struct session *s, struct conn *c, const uint8_t *data, size_t 
     }
     answer(s, c, r);
     if (conn_open(c) && (r->broken || !wslay_event_get_read_enabled(r->ctx)))
-        conn_close(s, c, CLOSE_protocol);
+        conn_close(s, c, r->broken ? r->broken : CLOSE_protocol);
     if (c->kind != CONN_free && clean(r)) {
         c->receiver = NULL;
         receiver_put(s->websockets, r);

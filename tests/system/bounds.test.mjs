@@ -263,15 +263,17 @@ bound('sizes: a message, a body, the headers', { message_bytes: 1024, body_bytes
   raw.send(sized(1024));
   assert.equal((await raw.reply('h'))[4].status, 'ok');
   raw.send(sized(1025));
-  assert.equal((await within('closed', raw.closed)).code, 1009);
+  assert.deepEqual(await within('closed', raw.closed), { code: 1009, reason: 'too_large' });
   const split = await b.joined('sizes');
   split.ws.send(sized(1025).slice(0, 600), { fin: false });
   split.ws.send(sized(1025).slice(600), { fin: true });
-  assert.equal((await within('closed', split.closed)).code, 1009, 'in pieces');
-  await b.counts('close_protocol', 2);
+  assert.deepEqual(await within('closed', split.closed), { code: 1009, reason: 'too_large' }, 'in pieces');
+  await b.counts('close_too_large', 2);
   const poll = await b.poll('sizes');
   assert.deepEqual((await poll.post(sized(1024))).json, { status: 200 });
   assert.deepEqual((await poll.post(sized(1025))).json, { status: 410 }, 'a line of a POST');
+  assert.equal(await b.counter('close_too_large'), 3);
+  assert.equal(await b.counter('close_protocol'), 0);
 
   const sizedBody = (n) => {
     const body = JSON.stringify({ to: 'sizes', title: 't', body: '' });
@@ -283,12 +285,15 @@ bound('sizes: a message, a body, the headers', { message_bytes: 1024, body_bytes
   assert.equal(tooLarge.status, 413);
   assert.equal(tooLarge.json.status, 413);
   assert.equal(tooLarge.headers['content-type'], 'application/problem+json');
-  assert.equal(await b.counter('refused_bad'), 1);
+  assert.deepEqual([await b.counter('refused_body'), await b.counter('refused_bad')], [1, 0]);
 
   const headers = { 'x-padding': 'x'.repeat(5000) };
   assert.equal((await belfry.get('/healthz', null, { headers })).status, 200);
   headers['x-padding'] = 'x'.repeat(9000);
   assert.equal((await belfry.get('/healthz', null, { headers })).status, 431);
+  assert.equal(await b.counter('refused_headers'), 1);
+  assert.equal((await belfry.get(`/healthz?${'x'.repeat(9000)}`)).status, 414);
+  assert.equal(await b.counter('refused_headers'), 2);
   assert.equal((await belfry.get('/healthz')).status, 200);
 });
 
@@ -385,7 +390,7 @@ bound('idle_ms: who says nothing is closed with 1001, who says something is not'
   const timer = setInterval(() => talking.code === null && (said++, talking.send(HEARTBEAT)), 200);
   const from = Date.now();
   try {
-    assert.equal((await within('closed', silent.closed, 6000)).code, 1001);
+    assert.deepEqual(await within('closed', silent.closed, 6000), { code: 1001, reason: 'idle' });
     assert.ok(Date.now() - from >= 900, `${Date.now() - from} ms`);
     await b.counts('close_idle', 1);
     const then = said;
@@ -407,7 +412,7 @@ bound('poll_reap_ms: a long-poll session that is left is forgotten, with what it
   await b.counts('longpolls', 1, 5000);
   assert.equal(await b.counter('views'), 1);
   assert.equal(await b.counter('topics'), 1);
-  assert.equal(await b.counter('close_idle'), 1);
+  assert.deepEqual([await b.counter('close_unpolled'), await b.counter('close_idle')], [1, 0]);
   assert.deepEqual((await left.get()).json, { status: 500 });
   assert.deepEqual((await left.post([HEARTBEAT])).json, { status: 410 });
   kept.done = true;

@@ -7,7 +7,7 @@ import { Belfry, checked } from '../lib/belfry.mjs';
 import { handshake } from '../lib/http.mjs';
 import { both, closing, openSocket, openTab, transports } from '../lib/phoenix.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
-import { until } from '../lib/until.mjs';
+import { until, within } from '../lib/until.mjs';
 
 let belfry;
 const check = checked(() => belfry);
@@ -182,10 +182,10 @@ check('a message in more than a thousand fragments closes the connection, one of
   const frame = JSON.stringify([null, '7', 'phoenix', 'heartbeat', { x: 'x'.repeat(900) }]);
   for (const [i, letter] of [...frame].entries()) raw.ws.send(letter, { fin: i + 1 === frame.length });
   assert.equal((await raw.reply('7'))[4].status, 'ok');
-  const before_ = await belfry.counter('close_protocol');
+  const before_ = await belfry.counter('close_fragments');
   for (let i = 0; i < 1100; i++) raw.ws.send('[', { fin: false });
-  assert.equal((await raw.closed).code, 1008);
-  assert.equal((await belfry.counter('close_protocol')) - before_, 1);
+  assert.deepEqual(await within('closed', raw.closed), { code: 1008, reason: 'fragments' });
+  assert.equal((await belfry.counter('close_fragments')) - before_, 1);
 });
 
 check('row 45: frames are compact JSON, the refs strings', async () => {

@@ -147,10 +147,10 @@ check('joins: allowed, refused with its words, and what it allowed to publish', 
   assert.deepEqual((await socket.reply('6'))[4], { status: 'error', response: { reason: 'unauthorized' } });
   assert.equal((await joins(socket, 'open:1', '7')).status, 'ok');
   assert.equal(app.about('open:1').length, 0, 'other classes are not asked about');
-  const refused = await belfry.counter('joins_refused');
+  const refused = await belfry.counter('refused_params');
   const big = await joins(socket, 'room:yes', '8', { k: 'x'.repeat(16384) });
   assert.deepEqual(big, { status: 'error', response: { reason: 'the payload is too large' } });
-  assert.equal(await belfry.counter('joins_refused'), refused + 1);
+  assert.equal(await belfry.counter('refused_params'), refused + 1);
   for (const rest of ['history', 'presence']) assert.equal((await belfry.get(topicPath('kept:1', rest), token('ann'))).status, rest === 'history' ? 403 : 404);
   assert.equal((await belfry.get(topicPath('kept:1', 'history'), belfry.apiKey)).status, 200);
   await socket.close();

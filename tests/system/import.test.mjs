@@ -112,7 +112,9 @@ check('POST /api/import: who may, and how much at a time', async () => {
   assert.equal((await post('{}', belfry.token('ann'))).status, 403);
   assert.equal((await post('{}', belfry.apiKey, 'application/json')).status, 415);
   const lines = (n) => Array.from({ length: n }, (_, i) => JSON.stringify(row('ned', i))).join('\n');
+  const refused = await belfry.counter('refused_import');
   assert.equal((await post(lines(501))).status, 413);
+  assert.equal((await belfry.counter('refused_import')) - refused, 1);
   assert.equal((await belfry.count('ned')).unread_count, 0);
   const { status, json } = await post(lines(500));
   assert.deepEqual([status, json.lines, json.notifications], [200, 500, 500]);

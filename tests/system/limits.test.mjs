@@ -34,6 +34,7 @@ const reached = {
   fragments: ['connect', 'more than a thousand fragments'],
   headers: ['bounds', 'sizes: a message, a body, the headers'],
   body: ['bounds', 'sizes: a message, a body'],
+  import: ['import', 'POST /api/import: who may'],
   slow: ['limits', 'a request that does not arrive'],
   idle: ['bounds', 'idle_ms: who says nothing'],
   polls: ['longpoll', 'row 58'],
@@ -59,6 +60,15 @@ test('every limit has a test that reaches it, and looks at its counter', () => {
     const [body] = text.slice(from).split(/^(?:bound|limit|check|test|static|for)\b/m, 1);
     assert.ok(counter === 'none' || body.includes(looks), `${name}: "${title}" of ${at} does not look at ${looks}`);
   }
+});
+
+test('a limit has a counter of its own, or shares it with those that say the same', () => {
+  const table = fs.readFileSync(path.join(root, 'docs/limits.md'), 'utf8');
+  const rows = [...table.matchAll(/^\|[^|]*\|[^|]*\| ([^|]*) \|[^|]*\| `belfry_(\w+)` \|$/gm)];
+  assert.ok(rows.length > 20);
+  const asked = 'hook_failed_total'; // the counters of the process that asks tell its two limits apart
+  const texts = new Map(rows.map(([, text, counter]) => [counter, text]));
+  for (const [, text, counter] of rows) if (counter !== asked) assert.equal(texts.get(counter), text, counter);
 });
 
 /** A test with an installation of one session process; settings are those of session/. */
@@ -185,7 +195,7 @@ limit('messages of a connection: more than it may closes it, with 1008; others g
   heartbeats(flood, 40);
   await flood.frame('an answer', (frame) => frame[3] === 'phx_reply');
   heartbeats(flood, 4000);
-  assert.equal((await within('closed', flood.closed)).code, 1008);
+  assert.deepEqual(await within('closed', flood.closed), { code: 1008, reason: 'flood' });
   assert.equal(await counted(b, 'close_flood'), 1);
   heartbeats(honest, 20);
   await honest.rest();
@@ -226,7 +236,7 @@ limit('pushes of a connection that wait for the store: one too many is told so; 
         assert.deepEqual([ref, status], [`p${MOST + answers.error}`, 'error']);
         assert.match(response.reason, /too many pushes wait/);
       }
-      assert.equal(await counted(b, 'refused_full'), MORE);
+      assert.equal(await counted(b, 'refused_pushes'), MORE);
     } finally {
       process.kill(store, 'SIGCONT');
     }

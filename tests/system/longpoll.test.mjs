@@ -146,6 +146,7 @@ check('row 58: a second GET: the older one is answered at once with 204, nothing
   const user = someone();
   const poll = await joinedPoll(user);
   await poll.get(); // the window behind the join: now the queue is empty
+  const replaced = await belfry.counter('polls_replaced');
   const older = poll.get();
   const from = Date.now();
   const path = poll.path();
@@ -155,6 +156,7 @@ check('row 58: a second GET: the older one is answered at once with 204, nothing
   const first = await Promise.race([older.then((a) => ['older', a]), newer.then((a) => ['newer', a])]);
   assert.equal(first[1].json.status, 204, first[1].text);
   assert.ok(Date.now() - from < POLL_MS - 100, `${Date.now() - from} ms`);
+  assert.equal((await belfry.counter('polls_replaced')) - replaced, 1);
   const created = await belfry.create(user, 'once');
   const second = await (first[0] === 'older' ? newer : older);
   let messages = second.json.messages;

@@ -77,9 +77,9 @@ for (const version of both)
       const more = [];
       for (let i = 1; i < TOPICS; i++) more.push(await join(fresh('room')));
       assert.ok(more.every((one) => !one.response));
-      const refused = await belfry.counter('joins_refused');
+      const refused = await belfry.counter('refused_topics');
       const over = await join(fresh('room'));
-      assert.equal((await belfry.counter('joins_refused')) - refused, 1);
+      assert.equal((await belfry.counter('refused_topics')) - refused, 1);
       assert.deepEqual(over.response, { reason: 'too many channels joined' });
       over.channel.leave();
       await belfry.publish(first.topic, 'said', { n: 1 });

@@ -26,11 +26,8 @@ static void row(struct buf *out, const struct limit_row *l)
     else
         buf_format(out, "%s | ", l->setting);
     buf_format(out, "%s | %s | ", l->text, l->code);
-    if (l->counter < COUNT_COUNT)
-        buf_format(out, "`belfry_%s%s` |\n", counters[l->counter].name,
-                   counters[l->counter].kind == COUNTER_total ? "_total" : "");
-    else
-        buf_text(out, "none |\n");
+    buf_format(out, "`belfry_%s%s` |\n", counters[l->counter].name,
+               counters[l->counter].kind == COUNTER_total ? "_total" : "");
 }
 
 static void print_below(struct buf *out)
