@@ -29,11 +29,15 @@ after(async () => {
 let users = 0;
 
 /** A page of all parts for somebody new with n unread. */
-async function parts(t, n = 0, { props = {}, ...options } = {}) {
+async function parts(t, n = 0, { props = {}, ahead = 0, ...options } = {}) {
   const user = `a${++users}`;
   for (let i = 0; i < n; i++) await belfry.create(user, `n${i}`);
   const context = await browser.newContext(options);
   t.after(() => context.close());
+  await context.addInitScript((ms) => {
+    const now = Date.now;
+    Date.now = () => now() + ms;
+  }, ahead);
   const page = await openFixture(context, belfry.base, built, { token: belfry.token(user), props });
   page.user = user;
   await page.waitForFunction(() => window.inbox?.getSnapshot().ready);
@@ -102,6 +106,20 @@ check('rule 3: toasts are polite but for critical alerts, wait for who looks, ta
   assert.equal(await focused(page), 'before');
   await page.locator('.belfry-toast', { hasText: 'urgent' }).waitFor({ state: 'detached' });
   assert.equal(await page.locator('.list article').count(), 2);
+  for (let i = 0; i < 5; i++) await belfry.create(page.user, `one of many ${i}`);
+  const toasts = page.locator('.belfry-toast');
+  await toasts.filter({ hasText: 'many 4' }).hover();
+  await page.waitForTimeout(2200); // the pointer holds them, too
+  assert.deepEqual(await toasts.locator('strong').allTextContents(), ['one of many 2', 'one of many 3', 'one of many 4'], 'the newest three');
+  await page.mouse.move(0, 0);
+  await until('they go when it does', async () => (await toasts.count()) === 0);
+});
+
+check('R13: how long ago is said by the server\'s clock', async (t) => {
+  for (const ahead of [0, 3 * 3600e3, -3 * 3600e3]) {
+    const page = await parts(t, 1, { ahead });
+    assert.match(await page.locator('.list article time').textContent(), /^(now|\d+s(ec\.)? ago)$/, `${ahead} ms`);
+  }
 });
 
 check('rule 4: the panel: Escape closes it and gives the focus back, Tab goes through and out', async (t) => {
@@ -269,6 +287,18 @@ check('axe-core: the parts, in every state', async (t) => {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     await clean(page, `open, ${colorScheme}`);
     assert.deepEqual(page.troubles, []);
+  }
+});
+
+check('axe-core: the console that asks for its key', async (t) => {
+  const strict = await Belfry.start({ dev: false });
+  t.after(() => strict.stop());
+  for (const colorScheme of ['light', 'dark']) {
+    const context = await browser.newContext({ colorScheme, viewport: { width: 320, height: 700 }, bypassCSP: true });
+    t.after(() => context.close());
+    const page = await openPage(context, `${strict.base}/console`);
+    await page.locator('#key').waitFor();
+    await clean(page, colorScheme);
   }
 });
 

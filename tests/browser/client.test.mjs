@@ -248,6 +248,25 @@ check('a read whose leader dies before it is answered is done by the next one', 
   assert.equal((await belfry.count(user)).unread_count, 1);
 });
 
+check('switched off in one tab is off in all, also when the one that leads goes, until one of them switches on', async (t) => {
+  const user = somebody();
+  await many(user, 1);
+  const context = await fresh(t);
+  const leader = await openLive(context, belfry, user);
+  const [next, last] = [await openLive(context, belfry, user), await openLive(context, belfry, user)];
+  await last.evaluate(() => window.live.disconnect());
+  const off = (page) => shows(page, () => window.live.connection.get().status === 'disconnected', 'off');
+  for (const page of [leader, next, last]) await off(page);
+  await leader.close();
+  await shows(next, () => window.live.connection.get().leader, 'another one leads');
+  await connectionsAre(belfry, 0);
+  for (const page of [next, last]) await off(page);
+  await last.evaluate(() => window.live.connect());
+  for (const page of [next, last]) await shows(page, () => window.live.connection.get().status === 'connected', 'on');
+  await many(user, 1);
+  for (const page of [next, last]) await unread(page, 2);
+});
+
 check('the guide: mark_all_read pushed as LiveView does, sync on mount, reconnect', async (t) => {
   const user = somebody();
   await many(user, 3);

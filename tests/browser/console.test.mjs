@@ -30,8 +30,12 @@ async function open(t, base = belfry.base, options = {}) {
 
 const output = (page, title) => page.locator('figure', { hasText: title }).locator('output').first();
 
-check('processes, plots and log live; a killed process is seen', async (t) => {
-  const page = await open(t);
+check('processes, plots and log live, nothing from elsewhere; a killed process is seen', async (t) => {
+  const urls = [];
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  t.after(() => context.close());
+  context.on('request', (request) => urls.push(request.url()));
+  const page = await openPage(context, `${belfry.base}/console`);
   await page.locator('[data-role="session.1"][data-alive=true]').waitFor();
   await until('four plots', async () => (await page.locator('figure canvas').count()) === 4);
   const people = await openPage(page.context(), `${belfry.base}/`);
@@ -45,6 +49,7 @@ check('processes, plots and log live; a killed process is seen', async (t) => {
   await until('the log has both of its lives', async () => (await page.locator('.lines p').count()) === 2);
   assert.match(await page.locator('.dev').textContent(), /2 connections/);
   await picture(page, 'console');
+  assert.deepEqual(urls.filter((url) => !url.startsWith(belfry.base) && !url.startsWith('data:')), []);
   assert.deepEqual(page.troubles, []);
 });
 

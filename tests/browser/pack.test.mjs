@@ -15,6 +15,9 @@ import { until } from '../lib/until.mjs';
 
 const run = promisify(execFile);
 const web = fileURLToPath(new URL('../../web/', import.meta.url));
+/** What a package gives to who imports it, by name. */
+const names = (name, file = 'index') => [...fs.readFileSync(path.join(web, name, 'src', `${file}.js`), 'utf8').matchAll(/^export (?:(?:async )?(?:const|function|class) (\w+)|\{([^}]+)\})/gm)]
+  .flatMap(([, one, list]) => (one ? [one] : list.split(',').map((each) => each.trim().split(' ').at(-1))));
 const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
 const packages = ['client', 'svelte', 'react'];
 
@@ -40,7 +43,7 @@ before(async () => {
   const files = {
     'package.json': JSON.stringify({
       name: 'fresh', private: true, type: 'module',
-      dependencies: { ...tarballs, react: '19.2.9' },
+      dependencies: { ...tarballs, react: '19.2.9', 'react-dom': '19.2.9' },
       overrides: { '@belfry/client': '$@belfry/client' },
       devDependencies: { vite: versions.vite, svelte: versions.svelte, '@sveltejs/vite-plugin-svelte': versions['@sveltejs/vite-plugin-svelte'] },
     }),
@@ -51,6 +54,12 @@ before(async () => {
     'App.svelte': example('svelte'),
     'plain.html': '<!doctype html><html lang="en"><head><title>plain</title><link rel="icon" href="data:,"></head><body><b id="badge"></b><button id="all">all</button><script type="module" src="/plain.js"></script></body></html>',
     'plain.js': `const render = (items) => { document.body.dataset.items = items.length; };\n${example('client')}\n`,
+    'react.html': '<!doctype html><html lang="en"><head><title>react</title><link rel="icon" href="data:,"></head><body><div id="app"></div><script type="module" src="/react.js"></script></body></html>',
+    'react.js': 'import { createElement } from "react";\nimport { createRoot } from "react-dom/client";\nimport { Bell } from "./Bell.jsx";\ncreateRoot(document.getElementById("app")).render(createElement(Bell));\n',
+    'Bell.jsx': `import React from 'react';\n${example('react')}`.replace('token });', "token: async () => (await fetch('/my-token')).text() });"),
+    'exports.ts': packages.map((name) => `import * as ${name} from '@belfry/${name}';\nexport const of_${name}: (keyof typeof ${name})[] = ${JSON.stringify(names(name))};\n`).join('')
+      + `import * as offline from '@belfry/client/offline';\nexport const of_offline: (keyof typeof offline)[] = ${JSON.stringify(names('client', 'offline'))};\n`
+      + `import * as worker from '@belfry/client/worker';\nexport const of_worker: (keyof typeof worker)[] = ${JSON.stringify(names('client', 'worker'))};\n`,
     'types.ts': `import { connect, createInbox, createPresence, createTopic, type InboxSnapshot } from '@belfry/client';
 import { offlineQueue } from '@belfry/client/offline';
 import { belfryWorker } from '@belfry/client/worker';
@@ -73,12 +82,12 @@ inbox.markRead(7);
 // @ts-expect-error: there is no such option
 connect({ tokn: 'x' });
 `,
-    'tsconfig.json': JSON.stringify({ compilerOptions: { strict: true, noEmit: true, skipLibCheck: false, types: [], target: 'es2022', module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }, files: ['types.ts'] }),
+    'tsconfig.json': JSON.stringify({ compilerOptions: { strict: true, noEmit: true, skipLibCheck: false, types: [], target: 'es2022', module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'] }, files: ['types.ts', 'exports.ts'] }),
   };
   for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(folder, name), text);
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
   await run(path.join(folder, 'node_modules/.bin/vite'), ['build', '--logLevel', 'error'], { cwd: folder });
-  fs.writeFileSync(path.join(folder, 'plain.config.js'), "export default { build: { outDir: 'dist', emptyOutDir: false, rollupOptions: { input: 'plain.html' } } };\n");
+  fs.writeFileSync(path.join(folder, 'plain.config.js'), "export default { build: { outDir: 'dist', emptyOutDir: false, rollupOptions: { input: ['plain.html', 'react.html'] } } };\n");
   await run(path.join(folder, 'node_modules/.bin/vite'), ['build', '--config', 'plain.config.js', '--logLevel', 'error'], { cwd: folder });
   belfry = await Belfry.start({ env: { BELFRY_WEB: path.join(folder, 'dist') } });
 });
@@ -101,7 +110,7 @@ check('the types hold', async () => {
   assert.equal(stdout, '');
 });
 
-check('the README\'s examples work: Svelte, and without a framework', async (t) => {
+check('the README\'s examples work: Svelte, React, and without a framework', async (t) => {
   const browser = await openBrowser();
   t.after(() => browser.close());
   const context = await browser.newContext();
@@ -114,9 +123,11 @@ check('the README\'s examples work: Svelte, and without a framework', async (t) 
   await until('the bell counts on', async () => (await name()) === 'Notifications, 2 unread');
   await page.locator('.belfry-toast', { hasText: 'two' }).waitFor();
   await until('the title follows', async () => (await page.title()) === '(2) My app');
+  const react = await openPage(context, `${belfry.base}/react`);
+  await until('React counts', async () => (await react.locator('button').textContent()) === '2');
   const plain = await openPage(context, `${belfry.base}/plain`);
   await until('the badge is there', async () => (await plain.locator('#badge').textContent()) === '2');
   await plain.locator('#all').click();
-  await until('all are read, in both', async () => (await plain.locator('#badge').textContent()) === '0' && (await name()) === 'Notifications');
-  assert.deepEqual([...page.troubles, ...plain.troubles], []);
+  await until('all are read, in both', async () => (await plain.locator('#badge').textContent()) === '0' && (await name()) === 'Notifications' && (await react.locator('button').textContent()) === '0');
+  assert.deepEqual([...page.troubles, ...react.troubles, ...plain.troubles], []);
 });

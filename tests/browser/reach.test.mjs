@@ -64,6 +64,24 @@ check('WebSocket blocked: long-poll works; unblocked: back on WebSocket within a
   await until('the long-poll is given up', async () => (await belfry.status()).connections === 1, 30000);
 });
 
+check('a connection that went silent while the page slept is noticed when it wakes, and not later', async (t) => {
+  let silent = false;
+  const proxy = await tapProxy(belfry.base, () => !silent);
+  const context = await browser.newContext();
+  t.after(async () => {
+    await context.close();
+    await proxy.close();
+  });
+  const page = await openLive(context, belfry, 'sleeper', {}, { base: proxy.base });
+  silent = true;
+  await belfry.create('sleeper', 'not heard');
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await shows(page, () => window.live.connection.get().status !== 'connected', 'noticed', 8000); // a heartbeat: 15 s, and as long for its answer
+  silent = false;
+  await unread(page, 1);
+  await exact(page, belfry, 'sleeper');
+});
+
 check('a token is renewed before its end: the connection is not seen to break', async (t) => {
   const { open } = await behind(t);
   const page = await open('short', {}, { ready: false });
