@@ -54,7 +54,7 @@ static uint64_t first_seq(const struct job *j, struct bytes body)
 {
     uint64_t seq = 0;
     struct bytes one;
-    if (j->kind == JOB_publish || text_member(body, "publish").n > 0) {
+    if (j->kind == JOB_publish || text_member(body, "notifications").n == 0) {
         text_number(body, "seq", &seq);
     } else {
         struct json in = json_over(text_member(body, "notifications"));
