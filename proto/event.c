@@ -324,6 +324,7 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
         return message(out, e);
     case ENTRY_broadcast:
     case ENTRY_retracted:
+    case ENTRY_revised:
     case ENTRY_erased:
     case ENTRY_scheduled:
     case ENTRY_cancelled:

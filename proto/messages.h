@@ -60,7 +60,8 @@ struct mp_list {
     F(u64, log_bytes, 0, "of all entries before it")                                               \
     F(u64, unseen, 0, "the inbox's unseen count at `seq`")                                         \
     F(u64, what, 0,                                                                                \
-      "removed: enum removed_why; updated: bits of enum item_field; all_archived: 1: read ones")   \
+      "removed: enum removed_why; updated, revised: bits of enum item_field; all_archived: 1: "    \
+      "read ones")                                                                                 \
     F(u64, until_ms, 0, "snoozed: wall clock of its end")                                          \
     F(str, category, CATEGORY_MAX, "all_read: only of this one; empty: of all")                    \
     F(list, items, 1, "updated, resurfaced: the item as it is from here on")                       \
@@ -121,7 +122,19 @@ struct mp_list {
     ANSWER(F)                                                                                      \
     F(u64, seq, 0, "of what was written for it")                                                   \
     F(u64, count, 0,                                                                               \
-      "notifications that are gone by it; the others go when their inbox is next touched")
+      "notifications that are gone or changed by it; the others when their inbox is next touched")
+
+/* Other content in the place of what is there of it, by the same id. */
+#define REVISE_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(bin, id, 16, "the publish")                                                                  \
+    F(str, content, CONTENT_MAX,                                                                   \
+      "JSON object: what is to be other of title, body, data, category (null: none)")              \
+    F(u64, what, 0, "bits of enum item_field; what is not among them stays")                       \
+    F(u64, expires_ms, 0, "wall clock of its end; 0: none")                                        \
+    F(str, category, CATEGORY_MAX, "or empty; also in `content`")                                  \
+    F(str, key, KEY_MAX, "idempotency key, or empty")                                              \
+    F(bin, body_hash, 16, "the same key must bring the same")
 
 /* Answered OK when the asked process is past it, LATER when it is not in time. */
 #define PASS_FIELDS(F)                                                                             \
@@ -587,6 +600,8 @@ struct mp_list {
     M(34, checked, CHECKED_FIELDS, "store -> belfry")                                              \
     M(35, unpublish, UNPUBLISH_FIELDS, "session -> store: what was published is not to be")        \
     M(36, unpublished, UNPUBLISHED_FIELDS, "store -> session")                                     \
+    M(150, revise, REVISE_FIELDS,                                                                  \
+      "session -> store: what was published has other content; answered with unpublished")         \
     M(37, erase, ERASE_FIELDS, "session -> store: a user is to be forgotten")                      \
     M(38, erasure, ERASURE_FIELDS, "session -> store: is it done?")                                \
     M(39, erasing, ERASING_FIELDS, "store -> session")                                             \
@@ -668,7 +683,8 @@ enum hook_kind { HOOK_connect, HOOK_join, HOOK_KINDS };
     X(broadcast, "a notification for many; in the store's own topic")                              \
     X(retracted, "the broadcast `pos` is not to be shown any more; there too")                     \
     X(erased, "somebody is forgotten; in the store's own topic, and without a name")               \
-    X(imported, "a notification came from somewhere else, at `pos`; told by a snapshot only")
+    X(imported, "a notification came from somewhere else, at `pos`; told by a snapshot only")      \
+    X(revised, "the broadcast `pos` has other content; in the store's own topic")
 
 #define AS_KIND(name, doc) ENTRY_##name,
 enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };

@@ -223,7 +223,7 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
 /* ---- updates ---- */
 
 /* What is to be other than it is. */
-static bool read_changes(struct draft *d, struct bytes json, struct problem *why)
+static bool read_changes(struct draft *d, struct bytes json, bool user, struct problem *why)
 {
     const struct {
         const char *name;
@@ -234,6 +234,7 @@ static bool read_changes(struct draft *d, struct bytes json, struct problem *why
                    {"category", &d->category},
                    {"expires_at", &d->expires_at},
                    {"expires_in", &d->expires_in}};
+    static const char allowed[] = "user, title, body, data, category, expires_at, expires_in";
     struct json in = json_over(json);
     struct bytes key, value;
     bool any = false;
@@ -244,9 +245,8 @@ static bool read_changes(struct draft *d, struct bytes json, struct problem *why
             i++;
         if (i < sizeof members / sizeof *members)
             *members[i].to = value;
-        else if (!json_key_is(key, "user"))
-            return problem_unknown(why, key,
-                                   "user, title, body, data, category, expires_at, expires_in");
+        else if (!user || !json_key_is(key, "user"))
+            return problem_unknown(why, key, allowed + (user ? 0 : strlen("user, ")));
         any = any || i < sizeof members / sizeof *members;
     }
     return any || problem_set(why, "", "must name what is to change");
@@ -284,7 +284,7 @@ bool action_update(struct msg *m, struct bytes json, const struct msg_item *old,
                            .expires_ms = old->expires_ms,
                            .key = BYTES("an end that has passed the store refuses")};
     *m = (struct msg){.id = MSG_update, .update = {.rev = old->rev}};
-    if (!field_object(json, why) || !read_changes(&changes, json, why) ||
+    if (!field_object(json, why) || !read_changes(&changes, json, true, why) ||
         !draft_read(&d, old->content, why))
         return false;
     m->update.what = take(&d.title, changes.title, FIELD_NO_title) |
@@ -301,5 +301,33 @@ bool action_update(struct msg *m, struct bytes json, const struct msg_item *old,
     m->update.expires_ms = c.expires_ms;
     m->update.category = c.category;
     m->update.content = buf_all(content);
+    return !scratch->overflowed || problem_set(why, "", "is too large");
+}
+
+/* What is said of a field, as a bit. */
+static uint64_t said(struct bytes value, enum item_field field)
+{
+    return (uint64_t)(value.n > 0) << field;
+}
+
+bool action_revise(struct msg *m, struct bytes json, uint64_t wall_ms, struct buf *content,
+                   struct arena *scratch, struct problem *why)
+{
+    struct draft d = {0};
+    struct msg_create c = {.key = BYTES("an end that has passed the store refuses")};
+    *m = (struct msg){.id = MSG_revise};
+    if (!field_object(json, why) || !read_changes(&d, json, false, why) ||
+        !read_other_end(&c, &d, wall_ms, scratch, why) ||
+        (d.category.n > 0 && !is_null(d.category) &&
+         !field_category(d.category, &c.category, scratch, why)) ||
+        !draft_write_changes(content, &d, c.category, scratch, why))
+        return false;
+    m->revise.what = said(d.title, FIELD_NO_title) | said(d.body, FIELD_NO_body) |
+                     said(d.data, FIELD_NO_data) | said(d.category, FIELD_NO_category) |
+                     said(d.expires_at, FIELD_NO_expires_at) |
+                     said(d.expires_in, FIELD_NO_expires_at);
+    m->revise.expires_ms = c.expires_ms;
+    m->revise.category = c.category;
+    m->revise.content = buf_all(content);
     return !scratch->overflowed || problem_set(why, "", "is too large");
 }

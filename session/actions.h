@@ -26,5 +26,9 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
 bool action_update(struct msg *m, struct bytes json, const struct msg_item *old, uint64_t wall_ms,
                    struct buf *content, struct arena *scratch, struct problem *why);
 
+/* Other members of all that was published: m->revise, without id and key. */
+bool action_revise(struct msg *m, struct bytes json, uint64_t wall_ms, struct buf *content,
+                   struct arena *scratch, struct problem *why);
+
 /* The member `user` of an object, which a service may name; empty when absent. */
 bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, struct problem *why);

@@ -20,3 +20,7 @@ bool draft_type(struct bytes type, uint64_t *out, struct arena *scratch, struct 
 /* Each part is in bounds; written again compact, in our order, title and body as text. */
 bool draft_write(struct buf *out, const struct draft *d, uint64_t type, struct bytes category,
                  struct arena *scratch, struct problem *why);
+
+/* The same of the members alone that are there: proto/content.h merges them. `category` empty: null. */
+bool draft_write_changes(struct buf *out, const struct draft *d, struct bytes category,
+                         struct arena *scratch, struct problem *why);

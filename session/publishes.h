@@ -10,4 +10,6 @@
 /* Answer the request: it waits for its time, or went to an audience. */
 void publish_accepted(struct session *s, struct request *r, const struct msg_created *created);
 
+/* It is taken back, or has other content: answered when every session process has told so. */
 void publishes_delete(struct session *s, struct request *r);
+void publishes_patch(struct session *s, struct request *r);

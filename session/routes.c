@@ -143,6 +143,7 @@ static const struct route {
     {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read, "user"},
     {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create, NULL},
     {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create, NULL},
+    {"/api/publishes/{}", HTTP_PATCH, publishes_patch, api_admit, SCOPE_create, NULL},
     {"/api/import", HTTP_POST, import_post, api_admit, SCOPE_admin, NULL},
     {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit, SCOPE_publish, NULL},
     {"/api/topics/{}/history", HTTP_GET, topics_history, NULL, SCOPE_read, "before limit"},

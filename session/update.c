@@ -102,14 +102,15 @@ static void was_read(struct ask_waiter w, const struct msg *answer, enum err e)
     write_it(w.s, u, &item.item);
 }
 
-static void fingerprint_it(struct updating *u, struct arena *scratch)
+void update_fingerprint(struct bytes json, const uint8_t id[ID_SIZE], struct arena *scratch,
+                        uint8_t hash[16])
 {
     char both[16 + ID_SIZE];
-    struct bytes body = fingerprint(request_body(u->r), scratch);
+    struct bytes body = fingerprint(json, scratch);
     ENSURE(body.n == 16);
     memcpy(both, body.p, 16);
-    memcpy(both + 16, u->id, ID_SIZE);
-    hash128((struct bytes){both, sizeof both}, u->hash);
+    memcpy(both + 16, id, ID_SIZE);
+    hash128((struct bytes){both, sizeof both}, hash);
 }
 
 static void read_it(struct session *s, struct updating *u)
@@ -142,6 +143,6 @@ void update_patch(struct session *s, struct request *r)
     *u = (struct updating){.r = r, .user_n = user.n, .op_id = key};
     memcpy(u->user, user.p, user.n);
     memcpy(u->id, id, ID_SIZE);
-    fingerprint_it(u, &s->scratch);
+    update_fingerprint(request_body(r), u->id, &s->scratch, u->hash);
     read_it(s, u);
 }

@@ -5,6 +5,11 @@
  * that was read; else once more. Source: docs/api.md. */
 #pragma once
 
+#include "proto/id.h"
 #include "session/http.h"
+
+/* The same key must bring the same body for the same id. */
+void update_fingerprint(struct bytes json, const uint8_t id[ID_SIZE], struct arena *scratch,
+                        uint8_t hash[16]);
 
 void update_patch(struct session *s, struct request *r);

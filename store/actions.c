@@ -33,6 +33,7 @@ bool action_known(enum msg_id id)
     case MSG_fanout_step:
     case MSG_seen:
     case MSG_unpublish:
+    case MSG_revise:
     case MSG_erase:
     case MSG_prefs_put:
     case MSG_import:
@@ -68,6 +69,8 @@ uint64_t action_weight(const struct msg *m)
         return 3 + m->publish.payload.n / 4096; /* and the old ones that it deletes */
     case MSG_unpublish:
         return USERS_MAX;
+    case MSG_revise:
+        return 2 * USERS_MAX;
     case MSG_member:
         return 1 + m->member.users.count; /* who is taken off merges broadcasts first */
     case MSG_fanout:
@@ -177,20 +180,6 @@ static enum err create(struct work *w, const struct msg_create *m, struct buf *a
     if (!e)
         idem_answer(w, &k, &done, answer);
     return e;
-}
-
-static enum err unpublish(struct work *w, const struct msg_unpublish *m, struct buf *answer)
-{
-    if (m->id.n != ID_SIZE)
-        return ERR_INVALID;
-    uint64_t count;
-    enum err e = publish_retract(w, m->id, &count);
-    if (e)
-        return e;
-    struct msg done = {.id = MSG_unpublished,
-                       .unpublished = {.req = m->req, .seq = w->state.head, .count = count}};
-    msg_write(answer, &done);
-    return ERR_OK;
 }
 
 static struct msg changed_of(uint64_t req, const struct topic *in)
@@ -376,7 +365,9 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
     case MSG_seen:
         return do_seen(w, &m->seen, answer);
     case MSG_unpublish:
-        return unpublish(w, &m->unpublish, answer);
+        return do_unpublish(w, &m->unpublish, answer);
+    case MSG_revise:
+        return do_revise(w, &m->revise, answer);
     case MSG_prefs_put:
         return put_preferences(w, &m->prefs_put, answer);
     case MSG_erase:

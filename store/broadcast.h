@@ -10,6 +10,9 @@
  *         known later. A topic: who was a member; who is taken off merges first.
  * Retract is a row behind the others: inboxes that meet it let their item go; those that meet the
  *         broadcast after it was retracted get none.
+ * Revise  the same: inboxes that meet its row put the content of the newest one into their item, as a copy;
+ *         those that meet the broadcast later get it so from the start. Its end stays: an inbox that nobody
+ *         touched would not know in time that it was moved.
  * Limits  limits.broadcasts are kept for who has not merged them; the oldest gives way, and who was
  *         away for longer does not get it. */
 #pragma once
@@ -25,13 +28,18 @@ struct broadcast_row {
     uint64_t retracts; /* 0; else this row retracts that broadcast */
     uint64_t retracted;
     uint64_t category; /* 1: its entry names one */
+    uint64_t revises;  /* 0; else this row gives that broadcast other content */
+    uint64_t revised;  /* seq of the newest entry that did; 0: none */
 };
 
 /* `m` has passed the tests of a create, and names an audience. OK or WORLD; `seq`: of it. */
 enum err broadcast_add(struct work *w, const struct msg_create *m, uint64_t *seq);
 
-/* `id` is 16 bytes. OK; NOT_FOUND: it is none, or was retracted; WORLD. */
-enum err broadcast_retract(struct work *w, struct bytes id);
+/* By its seq, and when it was; at 0: whenever. OK; NOT_FOUND: it is none, or was retracted; WORLD. */
+enum err broadcast_retract(struct work *w, uint64_t seq, uint64_t at_ms);
+
+/* Also INVALID: its end is to be another; FULL: too large. */
+enum err broadcast_revise(struct work *w, uint64_t seq, uint64_t at_ms, const struct msg_revise *m);
 
 /* Has this inbox merged them all? `newest`: state.broadcast. */
 static inline bool broadcast_merged(const struct topic_row *row, uint64_t newest)
@@ -51,3 +59,6 @@ enum err broadcast_load(struct txn *t, uint64_t seq, struct broadcast_row *row,
 
 /* Its entry. OK, NOT_FOUND or WORLD. */
 enum err broadcast_body(struct txn *t, uint64_t seq, struct msg_entry *entry);
+
+/* Is this `revised` entry what its broadcast is now? OK, NOT_FOUND or WORLD. */
+enum err broadcast_holds(struct txn *t, const struct msg_entry *entry);

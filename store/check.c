@@ -175,7 +175,7 @@ static void recount_broadcasts(struct recount *c)
         c->found.items += seq > c->kept.cut;
         if (record_read(c->r->txn, TABLE_broadcasts, key, value, &row, FIELDS_OF(row), &topic))
             drift(c, "damaged item", seq, 0);
-        else if (!row.retracts && broadcast_body(c->r->txn, seq, &entry))
+        else if (!row.retracts && !row.revises && broadcast_body(c->r->txn, seq, &entry))
             drift(c, "item without its entry", seq, 0);
         items += row.items;
     }

@@ -49,7 +49,7 @@ static void body(struct found *f, const struct item *i)
     if (good && e.kind == ENTRY_imported)
         good = e.pos == item_birth(i) && e.born_ms == i->row.at_ms;
     else if (good && e.kind == ENTRY_created)
-        good = e.pos == item_birth(i) && e.at_ms == i->row.at_ms;
+        good = e.pos == item_birth(i) && (e.born_ms ? e.born_ms : e.at_ms) == i->row.at_ms;
     else if (good && e.kind == ENTRY_broadcast)
         good = e.seq == i->row.broadcast && e.at_ms == i->row.at_ms;
     if (!good)

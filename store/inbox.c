@@ -228,7 +228,7 @@ static void take_new(struct work *w, struct topic *in, const struct arrival *a,
                                      .pos = item->pos,
                                      .expires_ms = a->expires_ms,
                                      .content = a->content,
-                                     .body = a->body,
+                                     .body = a->content.n > 0 ? 0 : a->broadcast,
                                      .flags = item->row.flags,
                                      .nth = w->first ? item->pos - w->first : 0,
                                      .born_ms = a->born_ms});
@@ -250,7 +250,8 @@ struct received inbox_arrive(struct work *w, struct topic *in, const struct arri
                                 .flags = flags_of(got.why),
                                 .category = c ? c->no : 0,
                                 .collapse = collapse_hash(a->collapse_key),
-                                .broadcast = a->body}};
+                                .content = a->broadcast && a->content.n > 0 ? w->state.head + 1 : 0,
+                                .broadcast = a->broadcast}};
     if (collapse_find(w, in, a->collapse_key, &old)) {
         got.taken = TAKEN_collapsed;
         take_place(w, in, a, &old, &item);
@@ -302,21 +303,26 @@ static enum err may_update(struct work *w, const struct topic *in, const struct 
 
 enum err inbox_update(struct work *w, struct topic *in, const struct msg_update *m)
 {
-    struct item item, after;
+    struct item item;
+    enum err e = may_update(w, in, m, &item);
+    if (!e)
+        inbox_put_content(w, in, &item, m);
+    return e;
+}
+
+void inbox_put_content(struct work *w, struct topic *in, const struct item *item,
+                       const struct msg_update *m)
+{
+    struct category *c = m->category.n > 0 ? category_make(w, in, m->category) : NULL;
+    struct item after = *item;
     struct msg_entry e = {
         .kind = ENTRY_updated, .op_id = m->op_id, .what = m->what, .content = m->content};
-    enum err err = may_update(w, in, m, &item);
-    if (err)
-        return err;
-    struct category *c = m->category.n > 0 ? category_make(w, in, m->category) : NULL;
-    after = item;
     after.row.rev = after.row.content = w->state.head + 1;
     after.row.expires_ms = m->expires_ms;
     after.row.category = c ? c->no : 0;
-    item_recount(in, &item, &after);
+    item_recount(in, item, &after);
     append_item(w, in, &after, &e);
-    item_rewrite(w, in, &item, &after);
-    return ERR_OK;
+    item_rewrite(w, in, item, &after);
 }
 
 void inbox_wake(struct work *w, struct topic *in, const struct item *item, struct bytes op_id)

@@ -32,10 +32,10 @@ void inbox_know(struct work *w, struct topic *in);
 
 struct arrival {
     uint64_t type;
-    uint64_t expires_ms; /* 0: never */
-    uint64_t born_ms;    /* 0: now */
-    uint64_t body;       /* seq of a broadcast; 0: `content` */
-    struct bytes content;
+    uint64_t expires_ms;          /* 0: never */
+    uint64_t born_ms;             /* 0: now */
+    uint64_t broadcast;           /* seq of the one that it comes from; 0: none */
+    struct bytes content;         /* empty: that of the broadcast */
     struct bytes category, topic; /* what its user may have muted; or empty */
     struct bytes collapse_key;    /* or empty */
 };
@@ -60,6 +60,10 @@ struct received inbox_create(struct work *w, struct topic *in, const struct msg_
 /* Other content in the same place. OK; NOT_FOUND: it is not there (any more); LATER: it is another by now
  * than `rev` says; TOO_OLD: its end has come; FULL: one category too many; INVALID or WORLD. */
 enum err inbox_update(struct work *w, struct topic *in, const struct msg_update *m);
+
+/* The same of an item that may be updated so, whatever its rev. `m` is not borrowed from the store. */
+void inbox_put_content(struct work *w, struct topic *in, const struct item *item,
+                       const struct msg_update *m);
 
 /* A snoozed item comes back, unread, at a pos of its own. Its body can be read. */
 void inbox_wake(struct work *w, struct topic *in, const struct item *item, struct bytes op_id);

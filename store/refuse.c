@@ -22,6 +22,7 @@ static const enum msg_id answers[] = {
     [MSG_seen] = MSG_user_info,
     [MSG_user] = MSG_user_info,
     [MSG_unpublish] = MSG_unpublished,
+    [MSG_revise] = MSG_unpublished, /* how many, too */
     [MSG_erase] = MSG_erasing,
     [MSG_erasure] = MSG_erasing,
     [MSG_prefs_put] = MSG_prefs,

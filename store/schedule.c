@@ -2,7 +2,9 @@
 #include "store/schedule.h"
 
 #include "lib/log.h"
+#include "proto/content.h"
 #include "proto/id.h"
+#include "proto/items.h"
 #include "proto/topic.h"
 #include "store/broadcast.h"
 #include "store/erase.h"
@@ -66,19 +68,26 @@ static void drop(struct work *w, struct topic *own, const struct key *key)
     log_let_go(w, &own->row, key_number(key_bytes(key), 1));
 }
 
-enum err schedule_cancel(struct work *w, struct bytes id)
+/* The row of what this id names. OK; NOT_FOUND: it does not wait; WORLD. */
+static enum err waiting(struct work *w, struct bytes id, struct key *key)
 {
     struct msg_entry entry;
     struct bytes raw;
-    struct topic *own;
     const uint8_t *p = (const uint8_t *)id.p;
     enum err e = log_get(w->txn, id_pos(p), &entry, &raw);
     if (e)
         return e;
     if (entry.kind != ENTRY_scheduled || entry.at_ms != id_at_ms(p))
         return ERR_NOT_FOUND;
-    struct key key = key2(entry.expires_ms, entry.seq);
-    e = schedule_waits(w->txn, &entry);
+    *key = key2(entry.expires_ms, entry.seq);
+    return schedule_waits(w->txn, &entry);
+}
+
+enum err schedule_cancel(struct work *w, struct bytes id)
+{
+    struct topic *own;
+    struct key key;
+    enum err e = waiting(w, id, &key);
     if (!e)
         e = open_own(w, &own);
     if (e)
@@ -87,6 +96,40 @@ enum err schedule_cancel(struct work *w, struct bytes id)
     topic_append(
         w, own,
         &(struct msg_entry){.kind = ENTRY_cancelled, .pos = key_number(key_bytes(&key), 1)});
+    return ERR_OK;
+}
+
+/* The create as it is to be from here on; what it borrows is in `room`. OK, TOO_OLD or FULL. */
+static enum err revised(struct msg_create *c, const struct msg_revise *m, struct buf *room)
+{
+    content_merge(room, c->content, m->content);
+    c->content = buf_all(room);
+    if (m->what >> FIELD_NO_category & 1)
+        c->category = m->category;
+    if (m->what >> FIELD_NO_expires_at & 1)
+        c->expires_ms = m->expires_ms;
+    bool over = c->expires_ms != 0 && c->expires_ms <= c->deliver_ms;
+    return room->overflowed ? ERR_FULL : over ? ERR_TOO_OLD : ERR_OK;
+}
+
+enum err schedule_revise(struct work *w, const struct msg_revise *m)
+{
+    char bytes[CONTENT_MAX];
+    struct buf room = {.p = bytes, .cap = sizeof bytes, .max = sizeof bytes};
+    struct msg kept = {.id = MSG_create};
+    struct bytes value;
+    struct key key;
+    enum err e = waiting(w, m->id, &key);
+    if (!e)
+        e = txn_get(w->txn, TABLE_scheduled, key_bytes(&key), &value);
+    if (!e)
+        e = schedule_read(w->txn, key_bytes(&key), value, &kept.create);
+    if (!e)
+        e = revised(&kept.create, m, &room);
+    if (e)
+        return e;
+    msg_write(record_begin(w->txn), &kept);
+    record_end(w->txn, TABLE_scheduled, key_bytes(&key), false);
     return ERR_OK;
 }
 
@@ -168,6 +211,8 @@ static void deliver(struct work *w, struct topic *own, const struct msg_entry *i
     if (m->users.count == 0) {
         if (broadcast_add(w, m, &seq))
             log_line("store.scheduled error=\"the broadcasts cannot be read\"");
+        else
+            remember(w, own, id, seq);
         return;
     }
     uint32_t n = open_all(w, m, id->seq, inboxes);

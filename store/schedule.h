@@ -18,7 +18,11 @@ enum err schedule_add(struct work *w, const struct msg_create *m, uint64_t *seq)
 /* It shall not be made. OK; NOT_FOUND: it was made, or never was; WORLD. `id` is 16 bytes. */
 enum err schedule_cancel(struct work *w, struct bytes id);
 
-/* It was made: where its first notification is. OK; NOT_FOUND: not so, or too many were since; WORLD. */
+/* It is to be made with other content. OK; NOT_FOUND as above; TOO_OLD: it would be over by then; FULL: too large;
+ * WORLD. */
+enum err schedule_revise(struct work *w, const struct msg_revise *m);
+
+/* It was made: where its first notification, or its broadcast, is. OK; NOT_FOUND: not so, or too many were since; WORLD. */
 enum err schedule_delivered(struct work *w, struct bytes id, uint64_t *first);
 
 /* Is this `scheduled` entry waiting? OK, NOT_FOUND or WORLD. */

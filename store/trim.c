@@ -27,6 +27,8 @@ static bool needed(struct work *w, const struct topic_row *row, const struct msg
         return schedule_waits(w->txn, e) != ERR_NOT_FOUND;
     if (e->kind == ENTRY_broadcast)
         return broadcast_load(w->txn, e->seq, &broadcast, NULL) != ERR_NOT_FOUND;
+    if (e->kind == ENTRY_revised)
+        return broadcast_holds(w->txn, e) != ERR_NOT_FOUND;
     return item_has_body(w->txn, row, e) != ERR_NOT_FOUND;
 }
 

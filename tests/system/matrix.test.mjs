@@ -86,6 +86,7 @@ const calls = [
   ['POST /api/notifications/batch', '/api/notifications/batch', { user: 'ann', ops: [{ op: 'mark_all_read' }] }, ['ann', ...create]],
   ['GET /api/preferences', '/api/preferences?user=ann', null, ['ann', ...read]],
   ['PUT /api/preferences', '/api/preferences', { user: 'ann', mute: {} }, ['ann', ...create]],
+  ['PATCH /api/publishes/{}', '/api/publishes/01M84HBW0X0000000000000001', { title: 'x' }, create],
   ['DELETE /api/publishes/{}', '/api/publishes/01M84HBW0X0000000000000001', null, create],
   ['POST /api/import', '/api/import', '{"user":"ann","id":"1","title":"t"}\n', operators],
   ['POST /api/topics/{}/publish', `${topic}/publish`, { event: 'said', payload: {} }, publish],

@@ -21,6 +21,8 @@ const publish = async (body) => {
   return json.publish;
 };
 const retract = (id) => belfry.request('DELETE', `/api/publishes/${id}`, { headers: bearer(belfry.apiKey) });
+const revise = (id, body, headers = {}) =>
+  belfry.request('PATCH', `/api/publishes/${id}`, { headers: { ...bearer(belfry.apiKey), 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
 const removed = (tab) => tab.events('notification:removed').filter((one) => one.payload.reason === 'retracted').length;
 /** Answered by the session process itself: whatever it sent before has arrived. */
 const pinged = (tab) => new Promise((resolve) => tab.socket.ping(resolve));
@@ -64,6 +66,35 @@ check('R15, R19: by its publish, though its first took the place of another', as
   await create('c1', 'first', { dedupe_key: 'd' });
   const again = (await create('c1', 'again', { dedupe_key: 'd' })).json;
   assert.deepEqual([again.notifications[0].deduped, again.publish], [true, null]);
+});
+
+check('R19: when PATCH has answered, every holder has been told, and nobody gets it as it was', async (t) => {
+  const tabs = await tabsOf(t, ['p1', 'p2', 'p3']);
+  const titles = () => tabs.map((tab) => tab.events('notification:updated').map((one) => [one.payload.notification.title, ...one.payload.fields].join()));
+  for (const body of [{ to: ['p1', 'p2', 'p3'] }, { to: { all: true } }]) {
+    const id = await publish({ title: 'frist', category: 'c', ...body });
+    const before = titles();
+    await Promise.all(tabs.map((tab) => tab.until('it is there', () => tab.badge > 0)));
+    await belfry.post('/api/notifications/mark-all-read', { user: 'p1' }, belfry.apiKey);
+    const key = { 'idempotency-key': `patch-${id}` };
+    const { status, json } = await revise(id, { title: 'first', category: null }, key);
+    assert.deepEqual([status, json.everywhere, json.updated], [200, true, body.to.all ? 0 : 3]);
+    await Promise.all(tabs.map(pinged));
+    assert.deepEqual(titles(), before.map((had) => [...had, 'first,title,category']));
+    assert.equal((await revise(id, { title: 'first', category: null }, key)).json.seq, json.seq);
+    assert.equal((await revise(id, { title: 'other' }, key)).status, 422);
+    assert.deepEqual([(await belfry.count('p1')).unread_count, (await belfry.count('p2')).unread_count], [0, 1]);
+    assert.equal((await retract(id)).status, 200);
+    assert.equal((await revise(id, { title: 'late' })).status, 404);
+  }
+  const id = await publish({ to: { all: true }, title: 'an end' });
+  const { status, json } = await revise(id, { expires_in: 60 });
+  assert.deepEqual([status, json.field], [409, 'expires_at']);
+  assert.equal((await revise(id, { user: 'p1', title: 'x' })).json.field, 'user');
+  assert.equal((await revise(id, {})).status, 400);
+  assert.equal((await revise('nonsense', { title: 'x' })).json.field, 'id');
+  assert.equal((await retract(id)).status, 200);
+  await belfry.check();
 });
 
 check('R19: it says when not everybody may have been told', async (t) => {

@@ -45,6 +45,9 @@ static const struct golden goldens[] = {
      "30313233343536373839616263646566"},
     {{MSG_unpublish, .unpublish = {7, 5000, B(ID)}}, "942307cd1388c410019ab2c3d4e5000000000000000000 2a"},
     {{MSG_unpublished, .unpublished = {7, ERR_OK, 42, 3}}, "952407002a03"},
+    {{MSG_revise, .revise = {7, 5000, B(ID), B("{\"title\":\"t\"}"), 6, 1795445200000, B("work"), B("key-1"), B("0123456789abcdef")}},
+     "9acc9607cd1388c410019ab2c3d4e50000000000000000002aad7b227469746c65223a2274227d06cf000001a208df9480a4776f726ba56b65792d31c410"
+     "30313233343536373839616263646566"},
     {{MSG_update, .update = {7, 5000, B("ann"), B(ID), 42, 1795445200000, B("{\"title\":\"t\"}"), B("work"), 6, B("op-1"), B("0123456789abcdef")}}, "9c5a07cd1388a3616e6ec410019ab2c3d4e50000000000000000002a2acf000001a208df9480ad7b22746974"
      "6c65223a2274227da4776f726b06a46f702d31c41030313233343536373839616263646566"},
     {{MSG_mark, .mark = {8, 5000, B("ann"), MARK_snooze, B(ID), 1795445200000, 41, B("op-1"),

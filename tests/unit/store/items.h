@@ -126,3 +126,39 @@ static inline struct msg_entry newest_of(struct desk *d, const char *user)
     assert_true(n > 0);
     return entries[n - 1];
 }
+
+#define SAYS(field) (UINT64_C(1) << FIELD_NO_##field)
+
+/* Other content for all of a publish; of `m` what counts is set. */
+static inline struct msg_unpublished revise_ask(struct desk *d, const struct msg_created *of,
+                                                struct msg_revise m)
+{
+    char id[ID_SIZE];
+    id_at(of->at_ms, of->first_seq, id);
+    m.id = (struct bytes){id, sizeof id};
+    m.body_hash = HASH_A;
+    if (m.content.n == 0)
+        m.content = BYTES("{}");
+    struct msg a = ask(d, (struct msg){.id = MSG_revise, .revise = m});
+    assert_int_equal(a.id, MSG_unpublished);
+    return a.unpublished;
+}
+
+static inline struct msg_unpublished retitle(struct desk *d, const struct msg_created *of,
+                                             const char *content)
+{
+    return revise_ask(d, of,
+                      (struct msg_revise){.what = SAYS(title), .content = bytes_of(content)});
+}
+
+/* What the newest notification of an inbox says. */
+static inline void assert_says(struct desk *d, const char *user, const char *content)
+{
+    struct msg_inbox in = page_of(d, (struct msg_snapshot){.user = bytes_of(user), .limit = 1});
+    struct msg_item item;
+    assert_int_equal(items_of(&in, &item, 1), 1);
+    char text[CONTENT_MAX + 1];
+    memcpy(text, item.content.p, item.content.n);
+    text[item.content.n] = '\0';
+    assert_string_equal(text, content);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* R20: one write for many; each inbox merges it when it is touched, and its counts are exact. */
 #include "store/broadcast.h"
+#include "tests/unit/store/items.h"
 #include "tests/unit/store/topics.h"
 
 static struct msg_created broadcast(struct desk *d, const char *topic, uint64_t expires_ms,
@@ -179,6 +180,88 @@ static void R19_what_is_retracted_goes_and_does_not_come(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+/* ann has it, bob has not had it yet: one write, and each is told what it is now. */
+static void R20_other_content_is_one_write_too(void **state)
+{
+    struct desk *d = *state;
+    create_one(d, "ann", TYPE_activity, 0);
+    create_one(d, "bob", TYPE_activity, 0);
+    struct msg_created b = to_all(d);
+    assert_int_equal(has(d, "ann"), 2);
+    mark_all(d, "ann", b.first_seq + 10, "");
+    uint64_t at = since(d, "ann", 0, 0).head, head = d->requests.state.head;
+    assert_int_equal(retitle(d, &b, "{\"title\":\"one\"}").count, 0);
+    assert_int_equal(d->requests.state.head, head + 1);
+    struct msg_revise two = {.what = SAYS(category),
+                             .content = BYTES("{\"category\":\"work\"}"),
+                             .category = BYTES("work")};
+    assert_int_equal(revise_ask(d, &b, two).status, ERR_OK);
+    struct msg_entry e[4];
+    struct msg_changes ch = since(d, "ann", at, 0);
+    assert_int_equal(entries_of(ch.entries, e, 4), 1); /* the newest of the two */
+    assert_int_equal(e[0].kind, ENTRY_updated);
+    assert_int_equal(e[0].unread, 0);
+    const char *want = "{\"type\":\"activity\",\"title\":\"one\",\"category\":\"work\"}";
+    assert_says(d, "ann", want);
+    assert_says(d, "bob", want);
+    assert_int_equal(newest_of(d, "bob").kind, ENTRY_created); /* never as it was */
+    assert_int_equal(has(d, "bob"), 2);
+    struct msg_inbox in = snapshot(d, "bob", 0, 1);
+    assert_int_equal(tally_in(in.by_category, "work").unread, 1);
+    assert_int_equal(recount(d, NULL), 0);
+    assert_int_equal(retitle(d, &b, "{\"title\":\"two\"}").status, ERR_OK);
+    assert_says(d, "bob", "{\"type\":\"activity\",\"title\":\"two\",\"category\":\"work\"}");
+    struct msg_revise end = {.what = SAYS(expires_at), .expires_ms = d->now.wall_ms + 1};
+    assert_int_equal(revise_ask(d, &b, end).status, ERR_INVALID);
+    assert_int_equal(retract(d, &b), ERR_OK);
+    assert_int_equal(retitle(d, &b, "{\"title\":\"late\"}").status, ERR_NOT_FOUND);
+    assert_int_equal(has(d, "ann") + has(d, "bob"), 0 + 1);
+    assert_int_equal(rows_of(d, TABLE_merged), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* ann is away until its row is kept no more, and the log is trimmed up to behind it. */
+static void R20_other_content_reaches_who_was_away(void **state)
+{
+    struct desk *d = *state;
+    d->limits.broadcasts = 3;
+    d->limits.log_bytes = 1;
+    desk_stop(d);
+    desk_start(d);
+    create_one(d, "ann", TYPE_activity, 0);
+    struct msg_created b = to_all(d);
+    assert_int_equal(has(d, "ann"), 2);
+    retitle(d, &b, "{\"title\":\"one\"}");
+    retitle(d, &b, "{\"title\":\"two\"}");
+    to_all(d), to_all(d), to_all(d);
+    for (int i = 0; i < 600; i++)
+        create_one(d, "zoe", TYPE_activity, 0);
+    notifier_keeps(d);
+    create_one(d, "zoe", TYPE_activity, 0);
+    create_one(d, "zoe", TYPE_activity, 0);
+    assert_true(d->requests.state.meta.trimmed > b.first_seq + 5);
+    assert_int_equal(recount(d, NULL), 0);
+    struct msg_inbox in = snapshot(d, "ann", 0, 10);
+    struct msg_item items[10];
+    assert_int_equal(items_of(&in, items, 10), 2 + 3);
+    assert_int_equal(items[3].at_ms, b.at_ms);
+    assert_true(bytes_is(items[3].content, "{\"type\":\"activity\",\"title\":\"two\"}"));
+    assert_int_equal(in.unread, 5);
+    assert_int_equal(recount(d, NULL), 0);
+    uint64_t rows = rows_of(d, TABLE_broadcasts), entries = rows_of(d, TABLE_log);
+    char id[ID_SIZE];
+    id_at(items[3].at_ms, items[3].birth ? items[3].birth : items[3].pos, id);
+    struct msg_mark gone = {.user = BYTES("ann"),
+                            .what = MARK_delete,
+                            .ids = {id, ID_SIZE},
+                            .observed_seq = UINT64_MAX,
+                            .body_hash = HASH_A};
+    assert_int_equal(ask(d, (struct msg){.id = MSG_mark, .mark = gone}).changed.status, ERR_OK);
+    assert_int_equal(rows_of(d, TABLE_broadcasts), rows - 1); /* with its two entries */
+    assert_int_equal(rows_of(d, TABLE_log), entries + 1 - 2);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 /* Beyond the limit the oldest gives way; what it brought before stays, with its body. */
 static void so_many_are_kept(void **state)
 {
@@ -305,6 +388,8 @@ int main(void)
         OVER_BOTH(a_member_since_that_very_moment_gets_it),
         OVER_BOTH(its_end_comes_for_who_merged_and_who_did_not),
         OVER_BOTH(R19_what_is_retracted_goes_and_does_not_come),
+        OVER_BOTH(R20_other_content_is_one_write_too),
+        OVER_BOTH(R20_other_content_reaches_who_was_away),
         OVER_BOTH(so_many_are_kept),
         OVER_BOTH(a_body_stays_while_somebody_has_it),
         OVER_BOTH(scheduled_and_repeated_and_restarted),

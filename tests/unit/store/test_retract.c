@@ -165,11 +165,110 @@ static void what_was_taken_is_the_newer_ones(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+#define SAYS_HELLO "{\"type\":\"activity\",\"title\":\"Hello\"}"
+#define SAYS_OTHER "{\"type\":\"activity\",\"title\":\"other\"}"
+
+/* Read or not as it is, wherever it is; and nothing else. */
+static void all_of_it_has_other_content(void **state)
+{
+    struct desk *d = *state;
+    create_for(d, trio, 2);
+    struct msg_created mine = create_for(d, trio, 3);
+    char id[ID_SIZE];
+    id_at(mine.at_ms, mine.first_seq + 1, id);
+    mark_ids(d, "bob", MARK_read, (struct bytes){id, ID_SIZE});
+    id_at(mine.at_ms, mine.first_seq + 2, id);
+    mark_ids(d, "cleo", MARK_archive, (struct bytes){id, ID_SIZE});
+    struct msg_unpublished done = retitle(d, &mine, "{\"title\":\"other\"}");
+    assert_int_equal(done.status, ERR_OK);
+    assert_int_equal(done.count, 3);
+    assert_int_equal(done.seq, d->requests.state.head);
+    assert_says(d, "ann", SAYS_OTHER);
+    assert_says(d, "bob", SAYS_OTHER);
+    assert_int_equal(has(d, "ann"), 2);
+    assert_int_equal(has(d, "bob"), 1);
+    assert_int_equal(has(d, "cleo"), 0);
+    struct msg_item item;
+    assert_int_equal(get_item(d, "cleo", id, &item), ERR_OK);
+    assert_true(bytes_is(item.content, SAYS_OTHER));
+    struct msg_entry e = newest_of(d, "bob");
+    assert_int_equal(e.kind, ENTRY_updated);
+    assert_int_equal(e.what, SAYS(title));
+    assert_int_equal(e.unread, 1);
+    assert_true(entry_item(&e, &item));
+    assert_true(item.read_ms != 0);
+    assert_int_equal(item.rev, e.seq);
+    assert_int_equal(retract(d, mine.at_ms, mine.first_seq).count, 3); /* it is known as before */
+    assert_says(d, "ann", SAYS_HELLO);
+    assert_int_equal(retitle(d, &mine, "{\"title\":\"late\"}").status, ERR_NOT_FOUND);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* Of one alone the title was changed before; another was taken by a newer create. */
+static void what_is_of_one_alone_stays(void **state)
+{
+    struct desk *d = *state;
+    struct msg_created mine = create_keyed(d, trio, 3);
+    create_keyed(d, trio + 1, 1);
+    char id[ID_SIZE];
+    struct msg_item item;
+    id_at(mine.at_ms, mine.first_seq, id);
+    assert_int_equal(get_item(d, "ann", id, &item), ERR_OK);
+    struct msg_update m = {.user = BYTES("ann"),
+                           .id = {id, ID_SIZE},
+                           .rev = item.rev,
+                           .content = BYTES("{\"type\":\"activity\",\"title\":\"for ann\"}"),
+                           .what = SAYS(title),
+                           .body_hash = HASH_A};
+    assert_int_equal(ask(d, (struct msg){.id = MSG_update, .update = m}).changed.status, ERR_OK);
+    struct msg_unpublished done = revise_ask(
+        d, &mine,
+        (struct msg_revise){.what = SAYS(category) | SAYS(expires_at),
+                            .content = BYTES("{\"category\":\"work\"}"),
+                            .category = BYTES("work"),
+                            .expires_ms = d->now.wall_ms + 5000,
+                            .key = BYTES("once")});
+    assert_int_equal(done.count, 2);
+    assert_says(d, "ann", "{\"type\":\"activity\",\"title\":\"for ann\",\"category\":\"work\"}");
+    assert_says(d, "bob", SAYS_HELLO);
+    uint64_t head = d->requests.state.head;
+    done = revise_ask(d, &mine, (struct msg_revise){.what = SAYS(title), .key = BYTES("once")});
+    assert_int_equal(done.count, 2); /* known by its key */
+    assert_int_equal(d->requests.state.head, head);
+    d->now.wall_ms += 5000;
+    assert_int_equal(has(d, "ann") + has(d, "cleo"), 0);
+    assert_int_equal(has(d, "bob"), 1);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* One inbox has no room for its category: then nobody's is changed. */
+static void all_or_none(void **state)
+{
+    struct desk *d = *state;
+    struct msg_created mine = create_for(d, trio, 2);
+    for (int i = 0; i < CATEGORIES_MAX; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "c%d", i);
+        create_in(d, "bob", name);
+    }
+    struct msg_revise m = {.what = SAYS(category),
+                           .content = BYTES("{\"category\":\"one more\"}"),
+                           .category = BYTES("one more")};
+    assert_int_equal(revise_ask(d, &mine, m).status, ERR_FULL);
+    assert_says(d, "ann", SAYS_HELLO);
+    m = (struct msg_revise){.what = SAYS(expires_at), .expires_ms = d->now.wall_ms};
+    assert_int_equal(revise_ask(d, &mine, m).status, ERR_TOO_OLD);
+    assert_int_equal(revise_ask(d, &mine, (struct msg_revise){0}).status, ERR_INVALID);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 static void a_damaged_inbox_keeps_nobody_from_it(void **state)
 {
     struct desk *d = *state;
     struct msg_created mine = create_for(d, trio, 3);
     damage(d, TABLE_topics, BYTES("user:bob:notifications"));
+    assert_int_equal(retitle(d, &mine, "{\"title\":\"other\"}").count, 2);
+    assert_says(d, "cleo", SAYS_OTHER);
     assert_int_equal(retract(d, mine.at_ms, mine.first_seq).count, 2);
     assert_int_equal(has(d, "ann"), 0);
     assert_int_equal(has(d, "cleo"), 0);
@@ -182,6 +281,10 @@ int main(void)
         RULE("R19: what is left of it goes, wherever it is", what_is_left_of_it),
         RULE("R15, R19: what took a place goes whole", what_took_a_place_goes_whole),
         RULE("R15, R19: what was taken is the newer one's", what_was_taken_is_the_newer_ones),
+        RULE("R19: all of a publish has other content, and nothing else",
+             all_of_it_has_other_content),
+        RULE("R15, R19: what is of one alone stays", what_is_of_one_alone_stays),
+        RULE("R19: all of a create are changed, or none", all_or_none),
         RULE("R19: a damaged inbox keeps nobody from it", a_damaged_inbox_keeps_nobody_from_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is to be made later: once, however the process and its clock behave. */
 #include "store/schedule.h"
+#include "tests/unit/store/items.h"
 #include "tests/unit/store/topics.h"
 
 #define OWN BYTES(TOPIC_SCHEDULED)
@@ -123,6 +124,46 @@ static void what_is_cancelled_is_not_made(void **state)
     assert_int_equal(done.count, 1);
     assert_int_equal(has(d, "bob"), 0);
     assert_int_equal(cancel(d, bob.at_ms, bob.first_seq).status, ERR_NOT_FOUND);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* It changes where it waits, and afterwards in who has it. */
+static void what_waits_has_other_content(void **state)
+{
+    struct desk *d = *state;
+    uint64_t at = d->now.wall_ms;
+    struct msg_created ann = later_for(d, "ann", at + 1000);
+    assert_int_equal(retitle(d, &ann, "{\"title\":\"one\"}").count, 0);
+    struct msg_revise end = {.what = SAYS(expires_at), .expires_ms = at + 1000};
+    assert_int_equal(revise_ask(d, &ann, end).status, ERR_TOO_OLD); /* it would never be there */
+    end.expires_ms = at + 3000;
+    assert_int_equal(revise_ask(d, &ann, end).status, ERR_OK);
+    d->now.wall_ms += 1000;
+    tick(d);
+    assert_says(d, "ann", "{\"type\":\"activity\",\"title\":\"one\"}");
+    assert_int_equal(retitle(d, &ann, "{\"title\":\"two\"}").count, 1);
+    assert_says(d, "ann", "{\"type\":\"activity\",\"title\":\"two\"}");
+    d->now.wall_ms += 2000;
+    assert_int_equal(has(d, "ann"), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+static void a_broadcast_is_known_by_what_it_waited_as(void **state)
+{
+    struct desk *d = *state;
+    create_one(d, "ann", TYPE_activity, 0);
+    struct msg m = create_of(&(struct buf){0}, 0);
+    m.create.all = 1;
+    m.create.deliver_ms = d->now.wall_ms + 1000;
+    struct msg_created all = ask(d, m).created;
+    assert_int_equal(all.status, ERR_OK);
+    d->now.wall_ms += 1000;
+    tick(d);
+    assert_int_equal(has(d, "ann"), 2);
+    assert_int_equal(retitle(d, &all, "{\"title\":\"two\"}").status, ERR_OK);
+    assert_says(d, "ann", "{\"type\":\"activity\",\"title\":\"two\"}");
+    assert_int_equal(cancel(d, all.at_ms, all.first_seq).status, ERR_OK);
+    assert_int_equal(has(d, "ann"), 1);
     assert_int_equal(recount(d, NULL), 0);
 }
 
@@ -252,6 +293,8 @@ int main(void)
         OVER_BOTH(made_when_its_time_has_come_and_once),
         OVER_BOTH(R13_a_clock_that_steps),
         OVER_BOTH(what_is_cancelled_is_not_made),
+        OVER_BOTH(what_waits_has_other_content),
+        OVER_BOTH(a_broadcast_is_known_by_what_it_waited_as),
         OVER_BOTH(a_repeated_request_waits_once),
         OVER_BOTH(so_many_may_wait),
         OVER_BOTH(many_are_made_in_parts),
