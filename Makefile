@@ -131,9 +131,10 @@ lint:
 	printf '%s\n' $(filter %.c,$(SOURCES)) | \
 	    xargs -P $(shell nproc) -I@ clang-tidy --quiet @ -- $(filter-out -M%,$(CFLAGS)) 2>build/tidy.log
 	$(MAKE) CC=clang OUT=build/clang all tests
-docs: $(OUT)/tests/unit/proto/test_docs $(OUT)/tests/unit/session/test_limits
+docs: $(OUT)/tests/unit/proto/test_docs $(OUT)/tests/unit/session/test_limits $(OUT)/tests/unit/session/test_openapi
 	$< --write docs/protocol.md
 	$(OUT)/tests/unit/session/test_limits --write docs/limits.md
+	$(OUT)/tests/unit/session/test_openapi --write web/public/openapi.json
 
 # The load generator, and the floors that its figures are compared with.
 BENCH = $(OUT)/bin/bench-load $(OUT)/bin/bench-inboxes $(patsubst bench/floor_%.c,$(OUT)/bin/bench-floor-%,$(wildcard bench/floor_*.c))

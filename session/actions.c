@@ -234,7 +234,6 @@ static bool read_changes(struct draft *d, struct bytes json, bool user, struct p
                    {"category", &d->category},
                    {"expires_at", &d->expires_at},
                    {"expires_in", &d->expires_in}};
-    static const char allowed[] = "user, title, body, data, category, expires_at, expires_in";
     struct json in = json_over(json);
     struct bytes key, value;
     bool any = false;
@@ -246,7 +245,7 @@ static bool read_changes(struct draft *d, struct bytes json, bool user, struct p
         if (i < sizeof members / sizeof *members)
             *members[i].to = value;
         else if (!user || !json_key_is(key, "user"))
-            return problem_unknown(why, key, allowed + (user ? 0 : strlen("user, ")));
+            return problem_unknown(why, key, user ? UPDATE_MEMBERS : CHANGE_MEMBERS);
         any = any || i < sizeof members / sizeof *members;
     }
     return any || problem_set(why, "", "must name what is to change");

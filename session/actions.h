@@ -22,6 +22,9 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
                    struct buf *users, struct buf *content, struct arena *scratch,
                    struct problem *why);
 
+#define CHANGE_MEMBERS "title, body, data, category, expires_at, expires_in"
+#define UPDATE_MEMBERS "user, " CHANGE_MEMBERS
+
 /* Other members of the notification that there is: m->update, without user, id and op_id. */
 bool action_update(struct msg *m, struct bytes json, const struct msg_item *old, uint64_t wall_ms,
                    struct buf *content, struct arena *scratch, struct problem *why);

@@ -138,7 +138,7 @@ static bool find_ops(struct bytes json, struct json *ops, struct problem *why)
         if (json_key_is(key, "ops"))
             list = value;
         else if (!json_key_is(key, "user"))
-            return problem_unknown(why, key, "ops");
+            return problem_unknown(why, key, BATCH_MEMBERS);
     }
     if (list.n > 0 && json_kind(list) == '[') {
         *ops = json_over(list);

@@ -11,4 +11,6 @@
 
 enum { BATCH_OPS = 100 };
 
+#define BATCH_MEMBERS "ops"
+
 void batch_post(struct session *s, struct request *r);

@@ -37,9 +37,7 @@ bool draft_read(struct draft *d, struct bytes json, struct problem *why)
         else if (json_key_is(key, "deliver_at"))
             d->deliver_at = value;
         else
-            return problem_unknown(why, key,
-                                   "to, type, title, body, data, category, expires_at, expires_in, "
-                                   "deliver_at, collapse_key, dedupe_key");
+            return problem_unknown(why, key, DRAFT_MEMBERS);
     }
     return true;
 }

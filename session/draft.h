@@ -5,6 +5,10 @@
 
 #include "session/fields.h"
 
+#define DRAFT_MEMBERS                                                                              \
+    "to, type, title, body, data, category, expires_at, expires_in, deliver_at, collapse_key, "    \
+    "dedupe_key"
+
 /* The members of a notification, as they came. */
 struct draft {
     struct bytes to, type, title, body, data, category, expires_at, expires_in, deliver_at,

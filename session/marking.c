@@ -81,6 +81,11 @@ static const char *allowed_of(const struct marking *k, bool by_ids)
                                    : "up_to, category, op_id, observed_seq";
 }
 
+const char *marking_allowed(const struct marking *k)
+{
+    return allowed_of(k, k->by_ids);
+}
+
 /* A member that others may have, but this one not. */
 static bool fits(const struct marking *k, bool by_ids, const struct draft *d, struct problem *why)
 {
@@ -192,7 +197,7 @@ bool marking_read(struct msg *m, const struct marking *k, const struct marker *b
                   struct bytes json, struct arena *scratch, struct problem *why)
 {
     struct draft d = {0};
-    if (!field_object(json, why) || !read_draft(&d, json, by->batch, allowed_of(k, k->by_ids), why))
+    if (!field_object(json, why) || !read_draft(&d, json, by->batch, marking_allowed(k), why))
         return false;
     bool by_ids = k->by_ids && (!k->all || d.ids.n > 0 || d.id.n > 0);
     if (!fits(k, by_ids, &d, why))

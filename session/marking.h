@@ -16,6 +16,9 @@ struct marking {
 bool marking_pushed(struct bytes event, struct marking *k);
 bool marking_path(struct bytes path, struct marking *k);
 
+/* The members of its body, for who is told of another one. */
+const char *marking_allowed(const struct marking *k);
+
 #define UP_TO_NEWEST UINT64_MAX
 
 struct marker {

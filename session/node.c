@@ -205,7 +205,7 @@ static bool role_of(struct session *s, struct bytes body, struct bytes *role, st
     json_enter(&in, '{');
     while (json_member(&in, &key, &text)) {
         if (!json_key_is(key, "role"))
-            return problem_unknown(why, key, "role");
+            return problem_unknown(why, key, KILL_MEMBERS);
         if (!json_string(text, &s->scratch, role))
             return problem_set(why, "role", "must be text");
     }

@@ -12,6 +12,8 @@ enum { LOG_LINES = 500 };
 /* True: a back end's; else it is answered. */
 bool node_service(struct session *s, struct request *r);
 
+#define KILL_MEMBERS "role"
+
 void node_processes(struct session *s, struct request *r);
 void node_log(struct session *s, struct request *r);
 void node_kill(struct session *s, struct request *r);

@@ -165,7 +165,7 @@ bool preferences_read(struct msg *m, struct bytes user, struct bytes json, struc
         else if (json_key_is(key, "quiet_hours"))
             good = read_quiet(value, &m->prefs_put, scratch, why);
         else if (!json_key_is(key, "user"))
-            good = problem_unknown(why, key, "mute, quiet_hours");
+            good = problem_unknown(why, key, PREFERENCES_MEMBERS);
         if (!good)
             return false;
     }

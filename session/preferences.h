@@ -7,6 +7,8 @@
 #include "session/actions.h"
 #include "session/http.h"
 
+#define PREFERENCES_MEMBERS "mute, quiet_hours" /* and of a service: user */
+
 void preferences_get(struct session *s, struct request *r);
 void preferences_put(struct session *s, struct request *r);
 

@@ -64,7 +64,7 @@ static bool read_members(struct wish *w, struct bytes json, struct problem *why)
                              : json_key_is(key, "expires_at") ? &w->expires_at
                                                               : NULL;
         if (!slot)
-            return problem_unknown(why, key, "jti, token, user, before, expires_at");
+            return problem_unknown(why, key, REVOKE_MEMBERS);
         *slot = value;
     }
     if (!json_end(&in))

@@ -4,4 +4,6 @@
 
 #include "session/http.h"
 
+#define REVOKE_MEMBERS "jti, token, user, before, expires_at"
+
 void tokens_revoke(struct session *s, struct request *r);

@@ -9,6 +9,7 @@
 #include "session/auth.h"
 #include "session/batch.h"
 #include "session/entrance.h"
+#include "session/draft.h"
 #include "session/erase.h"
 #include "session/export.h"
 #include "session/heads.h"
@@ -120,54 +121,78 @@ static void page(struct session *s, struct request *r)
         http_problem(s, r, 404, "", "there is nothing at this path");
 }
 
-static const struct route {
-    const char *path;
-    enum http_method method;
-    void (*handle)(struct session *s, struct request *r);
-    bool (*admit)(struct session *s, struct request *r); /* whose body it takes; NULL: nobody's */
-    unsigned scope;    /* enum scope: what a key must have; 0: none is asked for */
-    const char *query; /* what it knows there: query.h */
-} routes[] = {
-    {"/socket/websocket", HTTP_other, upgrade_websocket, NULL, 0,
-     NULL}, /* HTTP_other: it looks itself */
-    {"/socket/longpoll", HTTP_other, upgrade_longpoll, upgrade_admit, 0, NULL},
-    {"/api/notifications", HTTP_POST, api_create, api_admit, SCOPE_create, "dry_run"},
+const struct route routes[] = {
+    /* HTTP_other: it looks itself */
+    {"/socket/websocket", HTTP_other, upgrade_websocket, NULL, 0, NULL, NULL,
+     "A WebSocket of Phoenix Channels; docs/protocol.md"},
+    {"/socket/longpoll", HTTP_other, upgrade_longpoll, upgrade_admit, 0, NULL, NULL,
+     "The same by long-poll"},
+    {"/api/notifications", HTTP_POST, api_create, api_admit, SCOPE_create, "dry_run", DRAFT_MEMBERS,
+     "Creates a notification, for one user or many"},
     {"/api/notifications", HTTP_GET, inbox_get_list, NULL, SCOPE_read,
-     "user before limit cursor status archived snoozed type category"},
-    {"/api/notifications/count", HTTP_GET, inbox_get_count, NULL, SCOPE_read, "user"},
-    {"/api/notifications/batch", HTTP_POST, batch_post, api_admit, SCOPE_create, NULL},
-    {"/api/notifications/{}", HTTP_POST, inbox_post_mark, api_admit, SCOPE_create,
-     NULL}, /* MARKS says which */
-    {"/api/notifications/{}", HTTP_GET, inbox_get_one, NULL, SCOPE_read, "user"},
-    {"/api/notifications/{}", HTTP_PATCH, update_patch, api_admit, SCOPE_create, NULL},
-    {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read, "user"},
-    {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create, NULL},
-    {"/api/publishes/{}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create, NULL},
-    {"/api/publishes/{}", HTTP_PATCH, publishes_patch, api_admit, SCOPE_create, NULL},
-    {"/api/import", HTTP_POST, import_post, api_admit, SCOPE_admin, NULL},
-    {"/api/topics/{}/publish", HTTP_POST, topics_publish, api_admit, SCOPE_publish, NULL},
-    {"/api/topics/{}/history", HTTP_GET, topics_history, NULL, SCOPE_read, "before limit"},
-    {"/api/topics/{}/members", HTTP_GET, topics_members, NULL, SCOPE_read, "after limit"},
-    {"/api/topics/{}/members", HTTP_POST, topics_members_bulk, api_admit, SCOPE_publish, NULL},
-    {"/api/topics/{}/members/{}", HTTP_PUT, topics_member_put, NULL, SCOPE_publish, NULL},
-    {"/api/topics/{}/members/{}", HTTP_DELETE, topics_member_delete, NULL, SCOPE_publish, NULL},
-    {"/api/topics/{}/presence", HTTP_GET, topics_presence, NULL, SCOPE_read, "count"},
-    {"/api/users/{}/export", HTTP_GET, users_export, NULL, SCOPE_admin,
-     NULL}, /* before the one below */
-    {"/api/users/{}", HTTP_GET, users_one, NULL, SCOPE_read, NULL},
-    {"/api/users/{}", HTTP_DELETE, users_erase, NULL, SCOPE_admin, NULL},
-    {"/api/erasures/{}", HTTP_GET, erasures_one, NULL, SCOPE_admin, NULL},
-    {"/api/users/{}/disconnect", HTTP_POST, users_disconnect, api_admit, SCOPE_admin, NULL},
-    {"/api/tokens/revoke", HTTP_POST, tokens_revoke, api_admit, SCOPE_admin, NULL},
-    {"/healthz", HTTP_GET, healthz, NULL, 0, NULL},
-    {"/readyz", HTTP_GET, readyz, NULL, 0, NULL},
-    {"/metrics", HTTP_GET, metrics, NULL, SCOPE_admin, NULL},
-    {"/api/node", HTTP_GET, node_processes, NULL, SCOPE_admin, NULL},
-    {"/api/node/log", HTTP_GET, node_log, NULL, SCOPE_admin, NULL},
-    {"/api/node/topics", HTTP_GET, subscribers_get, NULL, SCOPE_admin, "prefix after limit"},
-    {"/dev/token", HTTP_GET, dev_token, NULL, 0, "user"},
-    {"/dev/kill", HTTP_POST, node_kill, api_admit, SCOPE_admin, NULL},
+     "user before limit cursor status archived snoozed type category", NULL,
+     "An inbox, newest first"},
+    {"/api/notifications/count", HTTP_GET, inbox_get_count, NULL, SCOPE_read, "user", NULL,
+     "Its counts"},
+    {"/api/notifications/batch", HTTP_POST, batch_post, api_admit, SCOPE_create, NULL,
+     "user, " BATCH_MEMBERS, "Several marks, one after the other"},
+    {"/api/notifications/{id}", HTTP_POST, inbox_post_mark, api_admit, SCOPE_create, NULL, NULL,
+     "Marks notifications"}, /* MARKS says how */
+    {"/api/notifications/{id}", HTTP_GET, inbox_get_one, NULL, SCOPE_read, "user", NULL,
+     "One notification"},
+    {"/api/notifications/{id}", HTTP_PATCH, update_patch, api_admit, SCOPE_create, NULL,
+     UPDATE_MEMBERS, "Changes it in its place"},
+    {"/api/preferences", HTTP_GET, preferences_get, NULL, SCOPE_read, "user", NULL,
+     "What a user does not want, and when"},
+    {"/api/preferences", HTTP_PUT, preferences_put, api_admit, SCOPE_create, NULL,
+     "user, " PREFERENCES_MEMBERS, "Replaces it"},
+    {"/api/publishes/{publish}", HTTP_DELETE, publishes_delete, NULL, SCOPE_create, NULL, NULL,
+     "Takes back what was created, from every inbox"},
+    {"/api/publishes/{publish}", HTTP_PATCH, publishes_patch, api_admit, SCOPE_create, NULL,
+     CHANGE_MEMBERS, "Changes what was created, in every inbox"},
+    {"/api/import", HTTP_POST, import_post, api_admit, SCOPE_admin, NULL, ROUTE_LINES,
+     "Takes over inboxes and members from elsewhere"},
+    {"/api/topics/{topic}/publish", HTTP_POST, topics_publish, api_admit, SCOPE_publish, NULL,
+     EVENT_MEMBERS, "Publishes an event"},
+    {"/api/topics/{topic}/history", HTTP_GET, topics_history, NULL, SCOPE_read, "before limit",
+     NULL, "Its messages, newest first"},
+    {"/api/topics/{topic}/members", HTTP_GET, topics_members, NULL, SCOPE_read, "after limit", NULL,
+     "Its members"},
+    {"/api/topics/{topic}/members", HTTP_POST, topics_members_bulk, api_admit, SCOPE_publish, NULL,
+     ROUTE_LINES MEMBER_MEMBERS, "Adds and removes many"},
+    {"/api/topics/{topic}/members/{user}", HTTP_PUT, topics_member_put, NULL, SCOPE_publish, NULL,
+     NULL, "Makes a user a member"},
+    {"/api/topics/{topic}/members/{user}", HTTP_DELETE, topics_member_delete, NULL, SCOPE_publish,
+     NULL, NULL, "Takes a user off, at once"},
+    {"/api/topics/{topic}/presence", HTTP_GET, topics_presence, NULL, SCOPE_read, "count", NULL,
+     "Who is there"},
+    /* before the one below */
+    {"/api/users/{user}/export", HTTP_GET, users_export, NULL, SCOPE_admin, NULL, NULL,
+     "All that is kept of a user"},
+    {"/api/users/{user}", HTTP_GET, users_one, NULL, SCOPE_read, NULL, NULL,
+     "Whether a user is online, and since when"},
+    {"/api/users/{user}", HTTP_DELETE, users_erase, NULL, SCOPE_admin, NULL, NULL,
+     "Forgets a user"},
+    {"/api/erasures/{erasure}", HTTP_GET, erasures_one, NULL, SCOPE_admin, NULL, NULL,
+     "Whether that is done"},
+    {"/api/users/{user}/disconnect", HTTP_POST, users_disconnect, api_admit, SCOPE_admin, NULL,
+     NULL, "Closes all connections of a user"},
+    {"/api/tokens/revoke", HTTP_POST, tokens_revoke, api_admit, SCOPE_admin, NULL, REVOKE_MEMBERS,
+     "Revokes a token, or all of a user"},
+    {"/healthz", HTTP_GET, healthz, NULL, 0, NULL, NULL, "The process lives"},
+    {"/readyz", HTTP_GET, readyz, NULL, 0, NULL, NULL, "It can serve, or which part is missing"},
+    {"/metrics", HTTP_GET, metrics, NULL, SCOPE_admin, NULL, NULL,
+     "Counters of all processes, as Prometheus has them"},
+    {"/api/node", HTTP_GET, node_processes, NULL, SCOPE_admin, NULL, NULL, "The processes"},
+    {"/api/node/log", HTTP_GET, node_log, NULL, SCOPE_admin, NULL, NULL,
+     "The newest lines of their logs"},
+    {"/api/node/topics", HTTP_GET, subscribers_get, NULL, SCOPE_admin, "prefix after limit", NULL,
+     "The topics that somebody has joined"},
+    {"/dev/token", HTTP_GET, dev_token, NULL, 0, "user", NULL, "A user's token, in dev mode only"},
+    {"/dev/kill", HTTP_POST, node_kill, api_admit, SCOPE_admin, NULL, KILL_MEMBERS,
+     "Kills a process, in dev mode only"},
 };
+const size_t routes_count = sizeof routes / sizeof *routes;
 
 /* Where `what` stands last in `text`, or NULL. */
 static const char *last_of(const char *text, const char *what, size_t n)
@@ -178,17 +203,17 @@ static const char *last_of(const char *text, const char *what, size_t n)
     return found;
 }
 
-/* The path is this one; a first {} becomes r->topic (which may hold slashes, so that what follows it
+/* The path is this one; a first {NAME} becomes r->topic (which may hold slashes, so that what follows it
  * is looked for from the end), a second one r->rest. */
 static bool path_is(const char *pattern, struct request *r)
 {
-    const char *hole = strstr(pattern, "{}");
+    const char *hole = strchr(pattern, '{');
     if (!hole)
         return strcmp(pattern, r->path) == 0;
     size_t n = (size_t)(hole - pattern);
     if (strncmp(pattern, r->path, n) != 0)
         return false;
-    const char *from = r->path + n, *tail = hole + 2, *hole2 = strstr(tail, "{}");
+    const char *from = r->path + n, *tail = strchr(hole, '}') + 1, *hole2 = strchr(tail, '{');
     size_t tail_n = hole2 ? (size_t)(hole2 - tail) : strlen(tail);
     const char *at = last_of(from, tail, tail_n);
     if (!at || at == from || (hole2 ? at[tail_n] == '\0' : at[tail_n] != '\0'))
@@ -219,7 +244,7 @@ bool routes_admit(struct session *s, struct request *r)
 {
     if (!http_has_body(r->method))
         return true; /* what comes as a body is dropped */
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+    for (size_t i = 0; i < routes_count; i++)
         if (path_is(routes[i].path, r) && takes(&routes[i], r->method) && routes[i].admit) {
             about(r, &routes[i]);
             return routes[i].admit(s, r);
@@ -259,7 +284,7 @@ void routes_handle(struct session *s, struct request *r)
         preflight(s, r);
         return;
     }
-    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+    for (size_t i = 0; i < routes_count; i++) {
         if (!path_is(routes[i].path, r))
             continue;
         if (takes(&routes[i], r->method)) {

@@ -4,6 +4,23 @@
 
 #include "session/http.h"
 
+/* Begins `body` where it is NDJSON: what a line has follows. */
+#define ROUTE_LINES "lines: "
+
+/* A path and a method; /openapi.json is printed from them. */
+struct route {
+    const char *path; /* {NAME}: what the request says there */
+    enum http_method method;
+    void (*handle)(struct session *s, struct request *r);
+    bool (*admit)(struct session *s, struct request *r); /* whose body it takes; NULL: nobody's */
+    unsigned scope;    /* enum scope: what a key must have; 0: none is asked for */
+    const char *query; /* what it knows there: query.h */
+    const char *body;  /* the members that it knows; NULL: none */
+    const char *what;  /* it does */
+};
+extern const struct route routes[];
+extern const size_t routes_count;
+
 /* A request's headers are there: whether its body is to be read, and kept, which costs memory before
  * anybody is known. False: it is answered. */
 bool routes_admit(struct session *s, struct request *r);

@@ -68,7 +68,7 @@ static bool read_body(struct request *r, struct publication *p, struct arena *sc
         if (json_key_is(key, "payload"))
             p->payload = value;
         else if (!json_key_is(key, "event"))
-            return problem_unknown(why, key, "event, payload");
+            return problem_unknown(why, key, EVENT_MEMBERS);
         else if (!json_string(value, scratch, &p->event))
             return problem_set(why, "event", "must be text");
     }
@@ -316,7 +316,7 @@ static bool read_line(struct bytes line, struct bytes *user, bool *remove, struc
             if (!*remove && !bytes_is(value, "false"))
                 return problem_set(why, "remove", "must be true or false");
         } else {
-            return problem_unknown(why, key, "user, remove");
+            return problem_unknown(why, key, MEMBER_MEMBERS);
         }
     }
     if (!json_end(&in))

@@ -8,6 +8,9 @@
 #include "session/http.h"
 
 /* r->topic and r->rest are set. */
+#define EVENT_MEMBERS "event, payload"
+#define MEMBER_MEMBERS "user, remove" /* of a line */
+
 void topics_publish(struct session *s, struct request *r);
 void topics_history(struct session *s, struct request *r);
 void topics_members(struct session *s, struct request *r);       /* GET */

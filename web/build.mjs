@@ -52,7 +52,7 @@ function files(folder, below = '') {
     return one.isDirectory() ? files(path.join(folder, one.name), at) : [at];
   });
 }
-const shell = files(out).filter((file) => !/console|belfry\.js$/.test(file)).sort();
+const shell = files(out).filter((file) => !/console|belfry\.js$|openapi\.json$/.test(file)).sort();
 const version = createHash('sha256').update(shell.map((file) => fs.readFileSync(path.join(out, file))).join()).digest('hex').slice(0, 16);
 await single('demo/sw.js', 'sw.js', 'iife', { SHELL: JSON.stringify(shell), VERSION: JSON.stringify(version) });
 
