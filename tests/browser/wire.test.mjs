@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Rows of the checklist that only a browser shows: 5, 9, 54-56, 65, 66, 68. The phoenix client is the
+/* Rows of the checklist that only a browser shows: 5, 9, 54-56, 60, 65, 66, 68, 74. The phoenix client is the
  * npm package's own file. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import http from 'node:http';
 import { after, before } from 'node:test';
 
-import { Belfry, checked } from '../lib/belfry.mjs';
-import { openBrowser, openPage } from '../lib/browser.mjs';
+import { chromium } from 'playwright-core';
+
+import { Belfry, checked, topicPath } from '../lib/belfry.mjs';
+import { launch, openBrowser, openPage } from '../lib/browser.mjs';
 import { blockingProxy } from '../lib/proxy.mjs';
+import { classes } from '../lib/topics.mjs';
+import { until } from '../lib/until.mjs';
+
+const GONE_MS = { websocket: 4000, longpoll: 10000 }; // stated: at once, and after 5 s where a poll is cut off
 
 const phoenix = fs.readFileSync(new URL('../node_modules/phoenix/priv/static/phoenix.mjs', import.meta.url), 'utf8');
 
@@ -18,7 +24,7 @@ let elsewhere; // a page of another origin
 let trusted; // an installation whose origins name that page
 const check = checked(() => belfry);
 before(async () => {
-  belfry = await Belfry.start();
+  belfry = await Belfry.start({ conf: classes({ 'room:{id}': { presence: 1 } }) });
   browser = await openBrowser();
   const server = http.createServer((req, res) => {
     if (req.url === '/phoenix.js') {
@@ -41,9 +47,9 @@ after(async () => {
   await trusted?.stop();
 });
 
-async function blank(t, base) {
-  const context = await browser.newContext();
-  t.after(() => context.close());
+async function blank(t, base, at = browser) {
+  const context = await at.newContext();
+  t.after(() => context.close().catch(() => {})); // it may be dead
   await context.route('**/phoenix.js', (route) => route.fulfill({ contentType: 'text/javascript', body: phoenix }));
   return openPage(context, `${base}/healthz`);
 }
@@ -154,3 +160,35 @@ check('row 68: each session process killed: the page stays on WebSocket and is j
     await page.evaluate(() => [window.socket.conn instanceof WebSocket, sessionStorage.getItem('phx:fallback:LongPoll')]),
     [true, null]);
 });
+
+/** A browser of its own, whose process can be killed. */
+async function mortal(t) {
+  const server = await chromium.launchServer(launch);
+  t.after(() => server.kill());
+  return { own: await chromium.connect(server.wsEndpoint()), pid: server.process().pid };
+}
+
+for (const [row, what, transport, end] of [
+  ['60', 'a tab is closed', 'longpoll', (page) => page.close()],
+  ['74', 'a browser is killed', 'websocket', (page, pid) => process.kill(pid, 'SIGKILL')],
+])
+  check(`row ${row}: ${what}: who was there leaves, ${transport}`, async (t) => {
+    const topic = `room:${row}`;
+    const count = async () => (await belfry.get(topicPath(topic, 'presence?count=1'), belfry.apiKey)).json.count;
+    const { own, pid } = await mortal(t);
+    const page = await blank(t, belfry.base, own);
+    const before_ = await belfry.counter('polls');
+    let polls = 0;
+    page.on('request', (request) => (polls += /longpoll.*token=[^&]+$/.test(request.url()) ? 1 : 0));
+    const { answer } = await connect(page, '/socket', 'w74', { token: belfry.token('w74'), longpoll: transport === 'longpoll' });
+    assert.ok(answer.ok, JSON.stringify(answer));
+    await page.evaluate((name) => new Promise((resolve) => { // nothing else comes behind it
+      const channel = window.socket.channel(name, {});
+      channel.on('presence_state', resolve);
+      channel.join();
+    }), topic);
+    assert.equal(await count(), 1);
+    await until('its poll waits', async () => (await belfry.counter('polls')) === before_ + polls);
+    await end(page, pid);
+    await until('gone', async () => (await count()) === 0, GONE_MS[transport]);
+  });
