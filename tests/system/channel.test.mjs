@@ -217,6 +217,15 @@ check('row 17: a broadcast is the same bytes for all, without refs', async () =>
   for (const raw of raws) await raw.close();
 });
 
+check('row 31: a heartbeat is of no join, whatever it says', async () => {
+  const raw = await RawSocket.open(belfry.base, belfry.token('ann'));
+  for (const joinRef of [null, '5']) {
+    raw.send([joinRef, '9', 'phoenix', 'heartbeat', {}]);
+    assert.deepEqual(await raw.next(), [null, '9', 'phoenix', 'phx_reply', { status: 'ok', response: {} }]);
+  }
+  await raw.close();
+});
+
 check('row 20: a push to a topic that was not joined', async () => {
   const raw = await RawSocket.open(belfry.base, belfry.token('ann'));
   raw.send(['7', '9', topicOf('ann'), 'mark_all_read', {}]);
