@@ -66,11 +66,20 @@ export function followInbox(socket, user, tell = () => {}) {
       tell(what, event, payload);
     });
 
+  /* A snapshot, or the changes since ours: each as if it had come as a frame. */
+  function joined(answer) {
+    if (!answer.resumed) return inbox.join(answer);
+    for (const { event, payload } of answer.changes)
+      if (inbox.receive(event, payload) === 'gap') return 'gap';
+    inbox.count(answer);
+    return inbox.seq === answer.seq ? 'joined' : 'gap';
+  }
+
   channel
     .join()
     .receive('ok', (answer) => {
       asking = pulling = false;
-      const what = inbox.join(answer);
+      const what = joined(answer);
       if (what === 'gap') heal();
       if (answer.changes?.some((change) => change.event === 'notifications:changes')) pull();
       tell(what, 'phx_join', answer);
