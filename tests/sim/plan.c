@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIRST_MS = 1500 };
+enum { FIRST_MS = 1500, STORMY = 8 };
 
 /* How often each kind is rolled in an ordinary run. */
 static const unsigned weights[STEP_COUNT] = {
@@ -25,18 +25,48 @@ static bool breaks(enum step_kind kind)
     return kind >= STEP_kill;
 }
 
-static enum step_kind kind_of(struct dice *d, unsigned faults)
+/* Slow is not lost; nor is what the store says that it cannot do. */
+static bool loses(enum step_kind kind)
+{
+    return kind != STEP_slow && kind != STEP_disk_slow && kind != STEP_disk_full &&
+           kind != STEP_clock;
+}
+
+/* What a run is like: of 4, an ordinary share of faults; and whether they are only such as lose nothing,
+ * while many come and go, so that what is missed is missed without an excuse. */
+struct mood {
+    unsigned faults;
+    bool mild;
+};
+
+static unsigned weight(struct mood m, enum step_kind kind)
+{
+    if (m.mild && breaks(kind) && loses(kind))
+        return 0;
+    if (m.mild && (kind == STEP_come || kind == STEP_go))
+        return weights[kind] * 4 * 4;
+    return weights[kind] * (breaks(kind) ? m.faults : 4);
+}
+
+static enum step_kind kind_of(struct dice *d, struct mood m)
 {
     unsigned sum = 0, at, i = 0;
     for (unsigned k = 0; k < STEP_COUNT; k++)
-        sum += weights[k] * (breaks(k) ? faults : 4);
+        sum += weight(m, k);
     at = (unsigned)roll(d, sum);
     for (;; i++) {
-        unsigned w = weights[i] * (breaks(i) ? faults : 4);
+        unsigned w = weight(m, i);
         if (at < w)
             return (enum step_kind)i;
         at -= w;
     }
+}
+
+static struct mood mood_of(uint64_t seed, unsigned faults)
+{
+    struct dice d = {seed * 0x9e3779b97f4a7c15 + 54321};
+    bool mild = roll(&d, 5) == 0;
+    return (struct mood){mild ? 2 * STORMY : faults, mild};
 }
 
 static int by_time(const void *left, const void *right)
@@ -49,7 +79,7 @@ void plan_roll(struct plan *p, uint64_t seed)
 {
     struct dice d = {seed * 0x9e3779b97f4a7c15 + 12345};
     unsigned busy = 1 + (unsigned)roll(&d, 8); /* steps a second */
-    unsigned faults = (unsigned)roll(&d, 8);   /* of 4: an ordinary share */
+    struct mood mood = mood_of(seed, (unsigned)roll(&d, STORMY));
     uint64_t length_us = (10 + roll(&d, 40)) * SECOND;
     unsigned n = (unsigned)(length_us / SECOND) * busy;
     p->n = 0;
@@ -62,7 +92,7 @@ void plan_roll(struct plan *p, uint64_t seed)
     for (unsigned i = 0; i < n; i++) {
         struct step *s = &p->list[p->n++];
         s->at_us = FIRST_MS * MS + roll(&d, length_us);
-        s->kind = kind_of(&d, faults);
+        s->kind = kind_of(&d, mood);
         s->who = (unsigned)roll(&d, 60);
         s->a = roll(&d, UINT32_MAX);
         s->b = roll(&d, UINT32_MAX);
@@ -155,6 +185,8 @@ static void fault(const struct step *s)
     default:
         break;
     }
+    if (loses(s->kind))
+        sim.lost_us = sim.fault_us;
 }
 
 void step_run(const struct step *s)

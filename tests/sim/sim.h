@@ -39,6 +39,7 @@ struct sim {
     unsigned self;        /* the process at work: enum place; PLACES: none */
     bool chaos;           /* faults may happen still */
     uint64_t fault_us;    /* when the last fault was over, or is to be */
+    uint64_t lost_us;     /* the same, of those that lose messages */
     struct settings settings;
     struct paths paths;
 };
