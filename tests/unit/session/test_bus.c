@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our end towards the broker, over real sockets: a confirmation that is lost, as any message may be,
- * is asked for again; after long writing nothing is read for a while, and then everything. */
+ * is asked for again; a view that waits for one asks the store for nothing; after long writing nothing is
+ * read for a while, and then everything. */
 #include "tests/unit/edge.h"
 
 #include "lib/clock.h"
 #include "lib/loop.h"
 #include "proto/topic.h"
+#include "session/asks.h"
 #include "session/bus.h"
 #include "session/live.h"
 
@@ -52,6 +54,17 @@ static void confirm(uint64_t number)
     assert_true(sock_send(w.broker, buf_all(&out), 0));
 }
 
+static void read_until_held(uint16_t bucket)
+{
+    for (uint64_t end_ms = clock_ms() + PATIENCE_MS; bus_wait(&w.s, bucket) != 0;) {
+        zmq_pollitem_t on[BUS_POLL];
+        bus_poll(&w.s, on);
+        assert_true(clock_ms() < end_ms);
+        loop_wait(on, BUS_POLL, end_ms, clock_ms());
+        bus_read(&w.s);
+    }
+}
+
 static void a_lost_confirmation_is_asked_for_again(void **state)
 {
     (void)state;
@@ -66,18 +79,37 @@ static void a_lost_confirmation_is_asked_for_again(void **state)
     assert_int_equal(next_asked(), 2);
     assert_int_equal(bus_wait(&w.s, BUCKET), 1);
     confirm(2); /* covers the first one */
-    for (uint64_t end_ms = clock_ms() + PATIENCE_MS; bus_wait(&w.s, BUCKET) != 0;) {
-        zmq_pollitem_t on[BUS_POLL];
-        bus_poll(&w.s, on);
-        assert_true(clock_ms() < end_ms);
-        loop_wait(on, BUS_POLL, end_ms, clock_ms());
-        bus_read(&w.s);
-    }
+    read_until_held(BUCKET);
     w.s.now_ms += 10000; /* nothing is asked for any more */
     bus_flush(&w.s);
     bus_want(&w.s, BUCKET + 1);
     bus_flush(&w.s);
     assert_int_equal(next_asked(), 3);
+}
+
+/* What is committed between a snapshot and its subscription is heard of by nobody. */
+static void a_view_asks_for_its_snapshot_when_its_subscription_holds(void **state)
+{
+    (void)state;
+    struct conn c = {.fd = -1, .closing = true};
+    struct bytes topic = BYTES("user:ann:notifications");
+    struct join join = {.topic = topic,
+                        .join_ref = BYTES("\"1\""),
+                        .ref = BYTES("\"1\""),
+                        .resume = {.since = VIEW_NOTHING}};
+    w.s.store = asks_new(w.ctx, w.paths.store, &w.counts[COUNT_asks].value,
+                         &w.counts[COUNT_asks_failed].value);
+    live_join(&w.s, &c, &join);
+    bus_flush(&w.s);
+    uint64_t number = next_asked();
+    assert_int_equal(c.members->view.state, VIEW_joining);
+    assert_int_equal(w.counts[COUNT_asks].value, 0);
+    confirm(number);
+    read_until_held(topic_bucket(topic));
+    assert_int_equal(c.members->view.state, VIEW_mounting);
+    assert_int_equal(w.counts[COUNT_asks].value, 1);
+    live_leave_all(&w.s, &c);
+    asks_free(&w.s.store);
 }
 
 /* Waits until what was said is there, without reading it. */
@@ -126,6 +158,7 @@ static int setup(void **state)
     w = (struct world){.folder = "/tmp/belfry-bus-XXXXXX"};
     assert_non_null(mkdtemp(w.folder));
     snprintf(w.paths.broker_in, sizeof w.paths.broker_in, "ipc://%s/in", w.folder);
+    snprintf(w.paths.store, sizeof w.paths.store, "ipc://%s/store", w.folder);
     snprintf(w.paths.broker_out, sizeof w.paths.broker_out, "ipc://%s/out", w.folder);
     w.ctx = zmq_ctx_new();
     w.broker = sock_new(w.ctx, ZMQ_XPUB, 0);
@@ -153,6 +186,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_lost_confirmation_is_asked_for_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_view_asks_for_its_snapshot_when_its_subscription_holds,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(it_rests_after_long_writing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
