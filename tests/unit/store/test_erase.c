@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Of an erased user nothing stays: every row of every table is searched for the name. */
+/* Of an erased user nothing stays: every row of every table is searched for the name, and for what stands
+ * for it: the number of its inbox, and, in what is remembered, a hash of it. */
+#include "lib/hash.h"
+#include "tests/unit/store/items.h"
 #include "tests/unit/store/topics.h"
 
 #define NAME "marie-curie"
@@ -27,6 +30,50 @@ static unsigned traces(struct desk *d, const char *name)
     }
     txn_abort(&t);
     return found;
+}
+
+/* The short name of the inbox, in many tables; 0: it has none. */
+static uint64_t number_of(struct desk *d, const char *inbox)
+{
+    struct txn *t = NULL;
+    struct topic_row row;
+    requests_rest(&d->requests);
+    assert_int_equal(engine_read(d->engine, &t), ERR_OK);
+    assert_int_equal(topic_load(t, bytes_of(inbox), &row), ERR_OK);
+    txn_abort(&t);
+    return row.no;
+}
+
+/* Rows of this table that are of the inbox with this number, or remember what NAME did. */
+static unsigned nameless(struct desk *d, enum table table, uint64_t no)
+{
+    struct txn *t = NULL;
+    struct walk w;
+    struct bytes key, value;
+    unsigned found = 0;
+    requests_rest(&d->requests);
+    assert_int_equal(engine_read(d->engine, &t), ERR_OK);
+    walk_open(&w, t, table, WALK_up, (struct bytes){0});
+    while (walk_next(&w, &key, &value))
+        if (key.n >= 16)
+            found += table == TABLE_idem  ? key_number(key, 1) == hash64(BYTES(NAME), 0)
+                     : table == TABLE_due ? key_number(key, 1) == no
+                                          : key_number(key, 0) == no;
+    walk_close(&w);
+    txn_abort(&t);
+    return found;
+}
+
+static void nothing_is_left(struct desk *d, uint64_t no)
+{
+    assert_int_not_equal(no, 0);
+    assert_int_equal(traces(d, NAME), 0);
+    for (unsigned table = 0; table < TABLE_COUNT; table++) {
+        unsigned n = nameless(d, (enum table)table, no);
+        if (n > 0)
+            print_message("%u of the inbox in %s\n", n, table_name((enum table)table));
+        assert_int_equal(n, 0);
+    }
 }
 
 static uint64_t erase(struct desk *d, const char *user)
@@ -128,12 +175,12 @@ static void nothing_stays(void **state)
     live(d, "carl", 5);
     assert_true(traces(d, NAME) > 100);
     uint64_t bobs = snapshot(d, "bob", 0, 1).unread, messages = rows_of(d, TABLE_log);
-    uint64_t erasure = erase(d, NAME);
+    uint64_t no = number_of(d, INBOX), erasure = erase(d, NAME);
     assert_int_equal(rows_of(d, TABLE_erasures), 1);
     assert_false(done(d, erasure));
     work_off(d, 3);
     assert_true(done(d, erasure));
-    assert_int_equal(traces(d, NAME), 0);
+    nothing_is_left(d, no);
     assert_int_equal(rows_of(d, TABLE_erasures), 0);
     assert_true(rows_of(d, TABLE_log) < messages);
     assert_int_equal(snapshot(d, "bob", 0, 1).unread, bobs);
@@ -150,6 +197,91 @@ static void nothing_stays(void **state)
     work_off(d, 0);
     assert_int_equal(snapshot(d, "bob", 0, 1).unread, bobs + 2 + 2);
     assert_int_equal(traces(d, NAME), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+static uint64_t one_more(struct desk *d, char id[ID_SIZE], struct msg_create m)
+{
+    m.type = TYPE_activity;
+    struct msg_created c = create_with(d, NAME, m);
+    assert_int_equal(c.status, ERR_OK);
+    id_at(d->now.wall_ms, c.first_seq, id);
+    return c.first_seq;
+}
+
+static void do_to(struct desk *d, enum mark what, const char id[ID_SIZE])
+{
+    struct msg_mark m = mark_of(NAME, what, (struct bytes){id, ID_SIZE});
+    m.until_ms = what == MARK_snooze ? d->now.wall_ms + 60000 : 0;
+    m.op_id = BYTES("op");
+    struct msg_changed c = mark_ask(d, m);
+    assert_int_equal(c.status, ERR_OK);
+    assert_int_equal(c.changed.n, ID_SIZE);
+}
+
+static void import_one(struct desk *d)
+{
+    struct buf line;
+    buf_init(&line, FRAME_MAX);
+    msg_write(&line, &(struct msg){.id = MSG_import_item,
+                                   .import_item = {.user = BYTES(NAME),
+                                                   .id = BYTES("old-1"),
+                                                   .type = TYPE_activity,
+                                                   .at_ms = d->now.wall_ms - 1000,
+                                                   .content = CONTENT}});
+    struct msg a = ask(d, (struct msg){.id = MSG_import, .import.lines = list_of(&line, 1)});
+    assert_int_equal(a.imported.status, ERR_OK);
+    buf_fini(&line);
+}
+
+/* Whatever an inbox can have a row for. */
+static void live_in_every_way(struct desk *d)
+{
+    char id[6][ID_SIZE];
+    struct buf nobody;
+    import_one(d);
+    for (int i = 0; i < 5; i++)
+        one_more(d, id[i], (struct msg_create){0});
+    mark_all(d, NAME, one_more(d, id[5], (struct msg_create){.category = BYTES("news")}), "op-1");
+    do_to(d, MARK_unread, id[0]);
+    do_to(d, MARK_archive, id[1]);
+    do_to(d, MARK_snooze, id[2]);
+    do_to(d, MARK_unsnooze, id[2]);
+    do_to(d, MARK_snooze, id[3]);
+    one_more(d, id[4], (struct msg_create){.expires_ms = d->now.wall_ms + 100000});
+    do_to(d, MARK_read, id[4]);
+    uint64_t last = one_more(d, id[5], (struct msg_create){.category = BYTES("news")});
+    struct msg_mark_all news = all_of(NAME, MARK_read, last);
+    news.category = BYTES("news");
+    assert_int_equal(all_ask(d, news).status, ERR_OK);
+    one_more(d, id[5], (struct msg_create){.collapse_key = BYTES("c"), .dedupe_key = BYTES("d")});
+    buf_init(&nobody, 10);
+    struct msg all = create_of(&nobody, 0);
+    all.create.all = 1;
+    ask(d, all);
+    buf_fini(&nobody);
+    snapshot(d, NAME, 0, 10);
+}
+
+static void of_every_kind_nothing_stays(void **state)
+{
+    static const enum table kinds[] = {
+        TABLE_index,      TABLE_marks,          TABLE_idem,     TABLE_expiry,  TABLE_due,
+        TABLE_merged,     TABLE_aside,          TABLE_moved,    TABLE_unread,  TABLE_read,
+        TABLE_categories, TABLE_category_marks, TABLE_collapse, TABLE_imported};
+    struct desk *d = *state;
+    d->limits.max_items = 1000; /* only with it there are rows in `read` */
+    desk_stop(d);
+    desk_start(d);
+    live(d, "carl", 5);
+    live_in_every_way(d);
+    uint64_t no = number_of(d, INBOX);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (nameless(d, kinds[i], no) == 0)
+            fail_msg("it should have something in %s", table_name(kinds[i]));
+    erase(d, NAME);
+    work_off(d, 2);
+    nothing_is_left(d, no);
     assert_int_equal(recount(d, NULL), 0);
 }
 
@@ -174,7 +306,7 @@ static void a_new_user_of_that_name_is_another(void **state)
 {
     struct desk *d = *state;
     live(d, NAME, 20);
-    uint64_t first = erase(d, NAME);
+    uint64_t old = number_of(d, INBOX), first = erase(d, NAME);
     create_one(d, NAME, TYPE_activity, 0);
     speak(d, "room:9", NAME, 1);
     work_off(d, 1);
@@ -183,11 +315,12 @@ static void a_new_user_of_that_name_is_another(void **state)
     assert_int_equal(in.unread, 1);
     assert_int_equal(in.items.count, 1);
     assert_int_equal(recount(d, NULL), 0);
-    uint64_t second = erase(d, NAME);
+    uint64_t new = number_of(d, INBOX), second = erase(d, NAME);
     assert_true(second > first);
     assert_int_equal(erase(d, NAME), second); /* one that is under way goes on */
     work_off(d, 0);
-    assert_int_equal(traces(d, NAME), 0);
+    nothing_is_left(d, old);
+    nothing_is_left(d, new);
 }
 
 static void it_waits_for_the_notifier(void **state)
@@ -210,10 +343,11 @@ static void it_takes_many_commits(void **state)
 {
     struct desk *d = *state;
     live(d, NAME, 2500);
+    uint64_t no = number_of(d, INBOX);
     erase(d, NAME);
     unsigned times = work_off(d, 2);
     assert_true(times > 10);
-    assert_int_equal(traces(d, NAME), 0);
+    nothing_is_left(d, no);
     assert_int_equal(recount(d, NULL), 0);
 }
 
@@ -317,6 +451,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         OVER_BOTH(nothing_stays),
+        OVER_BOTH(of_every_kind_nothing_stays),
         OVER_BOTH(the_inbox_is_gone_at_once),
         OVER_BOTH(a_new_user_of_that_name_is_another),
         OVER_BOTH(it_waits_for_the_notifier),
