@@ -233,5 +233,5 @@ checkAlone('who was accepted before the drain, and upgrades only then, is not re
     'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n');
   await within('closed', ended);
   assert.match(text, /^HTTP\/1\.1 101 /);
-  assert.ok(text.endsWith('\x88\x02\x03\xf4'), 'and then 1012');
+  assert.ok(text.endsWith('\x88\x07\x03\xf4drain'), 'and then 1012');
 });
