@@ -71,6 +71,8 @@ static void told(struct ask_waiter w, const struct msg *answer, enum err e)
 {
     if (e == ERR_OK && answer->id == MSG_erasing)
         tell(w.s, w.about, &answer->erasing);
+    else if (e == ERR_NOT_FOUND)
+        http_problem(w.s, w.about, 404, "erasure", "there was no erasure of this number");
     else
         api_error(w.s, w.about, e == ERR_OK ? ERR_PROTOCOL : e);
 }

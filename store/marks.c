@@ -100,11 +100,38 @@ static bool mark_one(struct work *w, struct topic *in, const struct msg_mark *m,
     return true;
 }
 
-static bool has_room(const struct topic *in, const struct msg_mark *m)
+/* Is this id there twice, before `at`? Only asked where the bound is near. */
+static bool named_before(const struct msg_mark *m, size_t at)
 {
-    uint64_t n = m->ids.n / ID_SIZE;
-    return !(m->what == MARK_snooze && in->row.snoozed + n > MARK_SNOOZED_MAX) &&
-           !(m->what == MARK_unread && in->row.unread_set + n > MARK_UNREAD_MAX);
+    for (size_t i = 0; i < at; i += ID_SIZE)
+        if (memcmp(m->ids.p + i, m->ids.p + at, ID_SIZE) == 0)
+            return true;
+    return false;
+}
+
+/* How many it would add to those that are bounded: what is so already is none, nor what is unknown. */
+static uint64_t added(struct work *w, const struct topic *in, const struct msg_mark *m)
+{
+    uint64_t n = 0;
+    for (size_t at = 0; at < m->ids.n; at += ID_SIZE) {
+        struct item item;
+        if (item_of_id(w->txn, &in->row, (const uint8_t *)m->ids.p + at, &item))
+            continue;
+        bool adds = m->what == MARK_snooze ? (item.row.flags & ITEM_snoozed) == 0
+                                           : item_is_read(in, &item);
+        n += adds && !named_before(m, at);
+    }
+    return n;
+}
+
+static bool has_room(struct work *w, const struct topic *in, const struct msg_mark *m)
+{
+    bool snooze = m->what == MARK_snooze;
+    uint64_t have = snooze ? in->row.snoozed : in->row.unread_set;
+    uint64_t most = snooze ? MARK_SNOOZED_MAX : MARK_UNREAD_MAX;
+    if ((!snooze && m->what != MARK_unread) || have + m->ids.n / ID_SIZE <= most)
+        return true;
+    return have + added(w, in, m) <= most;
 }
 
 static enum err may_mark(struct work *w, const struct topic *in, const struct msg_mark *m)
@@ -116,7 +143,7 @@ static enum err may_mark(struct work *w, const struct topic *in, const struct ms
         return ERR_INVALID;
     if (m->what == MARK_snooze && m->until_ms <= w->now_ms)
         return ERR_TOO_OLD;
-    if (!has_room(in, m))
+    if (!has_room(w, in, m))
         return ERR_FULL;
     for (size_t at = 0; at < m->ids.n; at += ID_SIZE) {
         enum err e = item_of_id(w->txn, &in->row, ids + at, &item);

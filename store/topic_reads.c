@@ -186,14 +186,31 @@ void read_about(const struct reads *r, const struct msg_about *m)
     msg_write(r->out, &a);
 }
 
+/* One that is done leaves its number only: what is beyond the newest, or another's place in the log, never was. */
+static enum err erasure_was(struct txn *t, uint64_t seq)
+{
+    struct topic_row own;
+    struct msg_entry entry;
+    struct bytes raw;
+    enum err e = topic_load(t, BYTES(TOPIC_ERASURES), &own);
+    if (e || seq < own.no || seq > own.head)
+        return e ? e : ERR_NOT_FOUND;
+    e = log_get(t, seq, &entry, &raw);
+    bool other = !e && entry.kind != ENTRY_erased;
+    return other ? ERR_NOT_FOUND : e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 void read_erasure(const struct reads *r, const struct msg_erasure *m)
 {
-    enum err e = erase_runs(r->txn, m->erasure);
+    enum err was = erasure_was(r->txn, m->erasure);
+    enum err e = was ? was : erase_runs(r->txn, m->erasure);
     struct msg a = {.id = MSG_erasing,
                     .erasing = {.req = m->req,
-                                .status = e == ERR_NOT_FOUND ? ERR_OK : e,
+                                .status = was                  ? was
+                                          : e == ERR_NOT_FOUND ? ERR_OK
+                                                               : e,
                                 .erasure = m->erasure,
-                                .done = e == ERR_NOT_FOUND}};
+                                .done = !was && e == ERR_NOT_FOUND}};
     msg_write(r->out, &a);
 }
 

@@ -60,4 +60,7 @@ check('who may not, and what is no user', async () => {
   assert.equal(status, 403);
   assert.equal((await belfry.request('DELETE', '/api/users/a%20b', key())).status, 400);
   assert.equal((await belfry.get('/api/erasures/x', belfry.apiKey)).status, 400);
+  const { json } = await belfry.request('DELETE', '/api/users/nobody', key());
+  for (const never of [0, 1, json.erasure + 1]) assert.equal((await belfry.get(`/api/erasures/${never}`, belfry.apiKey)).status, 404);
+  await until('it is done', async () => (await belfry.get(`/api/erasures/${json.erasure}`, belfry.apiKey)).json.done);
 });

@@ -444,7 +444,15 @@ static void who_is_no_user_is_refused(void **state)
     struct desk *d = *state;
     struct msg a = ask(d, (struct msg){.id = MSG_erase, .erase = {.user = BYTES("a b")}});
     assert_int_equal(a.erasing.status, ERR_INVALID);
-    assert_true(done(d, 12345));
+    uint64_t other = create_one(d, "ann", TYPE_activity, 0), erasure = erase(d, "ann");
+    const uint64_t never[] = {0, other, erasure + 1, 12345};
+    for (unsigned i = 0; i < sizeof never / sizeof *never; i++) {
+        a = ask(d, (struct msg){.id = MSG_erasure, .erasure = {.erasure = never[i]}});
+        assert_int_equal(a.erasing.status, ERR_NOT_FOUND);
+        assert_int_equal(a.erasing.done, 0);
+    }
+    work_off(d, 0);
+    assert_true(done(d, erasure));
 }
 
 int main(void)

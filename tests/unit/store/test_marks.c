@@ -659,9 +659,35 @@ static void what_may_be_snoozed_has_a_bound(void **state)
     assert_int_equal(snooze(d, all, born + 10).status, ERR_OK);
     uint64_t one = create_one(d, "ann", TYPE_activity, 0);
     assert_int_equal(snooze(d, id_of(born, one), born + 10).status, ERR_FULL);
+    assert_int_equal(snooze(d, all, born + 10).status, ERR_OK); /* they are so already */
     assert_int_equal(recount(d, NULL), 0);
     d->now.wall_ms = born + 10; /* and all wake at once */
     assert_int_equal(snapshot(d, "ann", 0, 0).unread, MARK_SNOOZED_MAX + 1);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* A repetition without an op_id changes nothing, and is not refused. */
+static void what_may_be_marked_as_unread_has_a_bound(void **state)
+{
+    struct desk *d = *state;
+    uint64_t born = d->now.wall_ms;
+    static char ids[IDS_MAX][ID_SIZE];
+    struct bytes all = {ids[0], sizeof ids}, less = {ids[0], sizeof ids - ID_SIZE};
+    struct bytes last = {ids[IDS_MAX - 1], ID_SIZE};
+    for (uint64_t i = 0; i < IDS_MAX; i++)
+        id_at(born, create_one(d, "ann", TYPE_activity, 0), ids[i]);
+    uint64_t more = create_one(d, "ann", TYPE_activity, 0);
+    mark_all(d, "ann", more, "");
+    assert_int_equal(mark_ids(d, "ann", MARK_unread, less).changed.n, less.n);
+    assert_int_equal(mark_ids(d, "ann", MARK_unread, less).changed.n, 0);
+    char twice[2 * ID_SIZE];
+    memcpy(twice, last.p, ID_SIZE);
+    memcpy(twice + ID_SIZE, last.p, ID_SIZE);
+    assert_int_equal(mark_ids(d, "ann", MARK_unread, (struct bytes){twice, sizeof twice}).changed.n,
+                     ID_SIZE);
+    assert_int_equal(mark_ids(d, "ann", MARK_unread, all).changed.n, 0);
+    struct msg_mark one = mark_of("ann", MARK_unread, id_of(born, more));
+    assert_int_equal(mark_ask(d, one).status, ERR_FULL);
     assert_int_equal(recount(d, NULL), 0);
 }
 
@@ -773,6 +799,7 @@ int main(void)
         OVER_BOTH(pages_are_filtered),
         OVER_BOTH(a_page_looks_so_far_and_no_further),
         OVER_BOTH(what_may_be_snoozed_has_a_bound),
+        OVER_BOTH(what_may_be_marked_as_unread_has_a_bound),
         OVER_BOTH(check_finds_each_drift),
         OVER_BOTH(damage_refuses_the_whole),
     };
