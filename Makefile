@@ -86,12 +86,15 @@ $(FUZZ): $(OUT)/%: $(OUT)/%.o $$(FUZZ_main) $$(call objs,$$(call part_of,$$@))
 PROXY = $(OUT)/tests/system/drop_proxy
 $(PROXY): $(PROXY).o $$(call objs,)
 	@echo "link $@" && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS_all)
+WRONG = $(OUT)/tests/system/wrong_count
+$(WRONG): $(WRONG).o $$(call objs,store)
+	@echo "link $@" && $(CC) $(LDFLAGS) -o $@ $^ $(LIBS_store) $(LIBS_all)
 # What a test loads into a process before it starts (LD_PRELOAD).
 PRELOADS = $(patsubst %.c,$(OUT)/%.so,$(wildcard tests/preload/*.c))
 $(OUT)/tests/preload/%.so: tests/preload/%.c
 	@echo "link $@" && mkdir -p $(@D)
 	@$(CC) $(filter-out -fsanitize=% -fno-sanitize%,$(CFLAGS)) -fPIC -shared -o $@ $<
-tests: $(TESTS) $(FUZZ) $(PROXY) $(PRELOADS) $(SIM) $(PLANTED)
+tests: $(TESTS) $(FUZZ) $(PROXY) $(WRONG) $(PRELOADS) $(SIM) $(PLANTED)
 
 # npm packages, from the lock file and again only when it has changed.
 %/node_modules/.done: %/package-lock.json

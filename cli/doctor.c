@@ -117,12 +117,26 @@ void doctor_clock(struct patient *p)
         told(p, FOUND_ok, "clock", "is set, to %ld ms", t.maxerror / 1000);
 }
 
+/* What the store has found since this file of its counters was made. */
+static void counts(struct patient *p, const struct counters *c)
+{
+    for (uint64_t i = 0; i < c->head->count; i++) {
+        const struct counter *row = &c->rows[i];
+        if (row->value > 0 && strcmp(row->name, "count_mismatch") == 0)
+            told(p, FOUND_warn, "counts",
+                 "%llu were wrong: `grep store.drift` in the store's log, and docs/operating.md",
+                 (unsigned long long)row->value);
+    }
+}
+
 static void running(struct patient *p)
 {
     char file[PATH_SIZE];
     struct counters c;
     path_counters(&p->settings, "store", file);
     bool there = counters_read(&c, file);
+    if (there)
+        counts(p, &c);
     if (there && process_alive(c.head->pid))
         told(p, FOUND_ok, "running", "the store is process %llu; `belfry status` has the rest",
              (unsigned long long)c.head->pid);

@@ -271,6 +271,14 @@ static struct bytes all_archived(struct buf *out, const struct msg_entry *e)
     return BYTES("notifications:all_archived");
 }
 
+/* Nothing happened, but the counts: a list that is open may be wrong, too. */
+static struct bytes recounted(struct buf *out, const struct msg_entry *e)
+{
+    buf_text(out, "{\"changes\":[]");
+    state(out, e);
+    return BYTES("notifications:changes");
+}
+
 /* What was published, with ours behind it: the publisher may not use these names. */
 static struct bytes message(struct buf *out, const struct msg_entry *e)
 {
@@ -322,6 +330,8 @@ struct bytes event_write(struct buf *out, const struct msg_entry *e)
         return all_archived(out, e);
     case ENTRY_message:
         return message(out, e);
+    case ENTRY_recounted:
+        return recounted(out, e);
     case ENTRY_broadcast:
     case ENTRY_retracted:
     case ENTRY_revised:

@@ -22,7 +22,7 @@ const size_t msg_shape_count = sizeof msg_shapes / sizeof *msg_shapes;
     _Static_assert(sizeof(struct msg_##name) == 0 FIELDS(SIZE), #name " has no padding");
 MESSAGES(NO_PADDING)
 
-enum { BY_ID_MAX = 160 };
+enum { BY_ID_MAX = 192 };
 #define SMALL_ID(id, name, FIELDS, doc) _Static_assert((id) < BY_ID_MAX, "a table by id");
 MESSAGES(SMALL_ID)
 

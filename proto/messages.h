@@ -371,7 +371,15 @@ struct mp_list {
     F(str, topic, TOPIC_MAX, "")                                                                   \
     F(str, what, 64, "which count or chain")                                                       \
     F(u64, kept, 0, "what the store has")                                                          \
-    F(u64, found, 0, "what a recount gives")
+    F(u64, found, 0, "what a recount gives")                                                       \
+    F(u64, head, 0, "the topic's newest seq, then")                                                \
+    F(u64, category, 0, "whose row it is a number of; 0: the topic's own")                         \
+    F(u64, number, 0, "which one, from 1; 0: none that `found` puts right")
+
+/* The store's own, of what its auditor found: nobody asks for it, and it has no answer. */
+#define REPAIR_FIELDS(F)                                                                           \
+    ASK(F)                                                                                         \
+    F(list, drifts, CHANGES_MAX, "drift: all of one topic")
 
 /* Topics. The limits of a topic's history come with each publish: the store knows no classes. */
 #define PUBLISH_FIELDS(F)                                                                          \
@@ -655,7 +663,8 @@ struct mp_list {
     M(123, revocation_list, REVOCATION_LIST_FIELDS, "store -> session")                            \
     M(124, revocation, REVOCATION_FIELDS, "one, in lists")                                         \
     M(140, hook, HOOK_FIELDS, "session -> hook: may somebody connect, or join?")                   \
-    M(141, hooked, HOOKED_FIELDS, "hook -> session")
+    M(141, hooked, HOOKED_FIELDS, "hook -> session")                                               \
+    M(160, repair, REPAIR_FIELDS, "the store's own: counts of a topic are to be put right")
 
 /* Where the application is asked. */
 enum hook_kind { HOOK_connect, HOOK_join, HOOK_KINDS };
@@ -684,7 +693,8 @@ enum hook_kind { HOOK_connect, HOOK_join, HOOK_KINDS };
     X(retracted, "the broadcast `pos` is not to be shown any more; there too")                     \
     X(erased, "somebody is forgotten; in the store's own topic, and without a name")               \
     X(imported, "a notification came from somewhere else, at `pos`; told by a snapshot only")      \
-    X(revised, "the broadcast `pos` has other content; in the store's own topic")
+    X(revised, "the broadcast `pos` has other content; in the store's own topic")                  \
+    X(recounted, "its counts were wrong, and are right from here on")
 
 #define AS_KIND(name, doc) ENTRY_##name,
 enum entry_kind { ENTRY_KINDS(AS_KIND) ENTRY_KIND_COUNT };

@@ -106,6 +106,9 @@
       "what a user muted is not kept; 0: it is kept, in no count and not shown live")              \
     S(u64, revocations, "store/revocations", 100, 1000000, "100000",                               \
       "tokens and users that are revoked at a time")                                               \
+    S(u64, audit_ms, "store/audit_ms", 0, 3600000, "1000",                                         \
+      "between two pages of the recount that the store makes by itself, to find and repair wrong " \
+      "counts; 0: none")                                                                           \
     S(str, store_endpoint, "store/endpoint", 0, 100, "",                                           \
       "where the store is met: tcp://ADDRESS:PORT, as session/endpoints; empty: in the data "      \
       "folder")                                                                                    \

@@ -14,6 +14,7 @@
 #include "store/marks.h"
 #include "store/prefs.h"
 #include "store/refuse.h"
+#include "store/repair.h"
 #include "store/revoke.h"
 #include "store/retract.h"
 #include "store/schedule.h"
@@ -378,6 +379,9 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
         return do_revoke(w, &m->revoke, answer);
     case MSG_followed:
         return keep_position(w, &m->followed);
+    case MSG_repair:
+        repair(w, &m->repair);
+        return ERR_OK;
     case MSG_snapshot:
         e = open_user(w, m->snapshot.user, &in);
         return e ? e : look(w, in);

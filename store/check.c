@@ -16,15 +16,33 @@
 
 enum { ITEMS_MAX = 10000 };
 
+static void tell(struct recount *c, struct msg_drift d)
+{
+    if (d.kept == d.found || c->drifts == CHANGES_MAX)
+        return;
+    d.topic = c->topic;
+    d.head = c->kept.head;
+    msg_write(c->r->list, &(struct msg){.id = MSG_drift, .drift = d});
+    c->drifts++;
+}
+
 void drift(struct recount *c, const char *what, uint64_t kept, uint64_t found)
 {
-    if (kept == found || c->drifts == CHANGES_MAX)
-        return;
-    struct msg m = {
-        .id = MSG_drift,
-        .drift = {.topic = c->topic, .what = bytes_of(what), .kept = kept, .found = found}};
-    msg_write(c->r->list, &m);
-    c->drifts++;
+    tell(c, (struct msg_drift){.what = bytes_of(what), .kept = kept, .found = found});
+}
+
+void compare_number(struct recount *c, const struct pair *pair, const char *what, size_t number)
+{
+    tell(c, (struct msg_drift){.what = bytes_of(what),
+                               .kept = ((const uint64_t *)pair->kept)[number],
+                               .found = ((const uint64_t *)pair->found)[number],
+                               .category = pair->category,
+                               .number = c->r->txn->damaged == c->damaged ? number + 1 : 0});
+}
+
+static void compare_own(struct recount *c, const char *what, size_t number)
+{
+    compare_number(c, &(struct pair){.kept = &c->kept, .found = &c->found}, what, number);
 }
 
 /* A row of the index has its entry in the log. */
@@ -118,7 +136,7 @@ static void recount_history(struct recount *c)
     count_messages(c);
     count_members(c);
     follow_chain(c);
-    drift(c, "members", c->kept.members, c->found.members);
+    compare_own(c, "members", NUMBER(struct topic_row, members));
 }
 
 /* The store's own topic of what waits for its time. */
@@ -144,7 +162,7 @@ static void recount_scheduled(struct recount *c)
     while (walk_next(&w, &key, &value))
         c->found.keep++;
     walk_close(&w);
-    drift(c, "what was delivered", c->kept.keep, c->found.keep);
+    compare_own(c, "what was delivered", NUMBER(struct topic_row, keep));
     follow_chain(c);
 }
 
@@ -190,6 +208,8 @@ static void recount_broadcasts(struct recount *c)
 
 static void recount(struct recount *c, struct bytes value)
 {
+    c->kept = (struct topic_row){0};
+    c->damaged = c->r->txn->damaged;
     if (record_read(c->r->txn, TABLE_topics, c->topic, value, &c->kept, FIELDS_OF(c->kept), NULL)) {
         drift(c, "damaged topic", 1, 0);
         return;
@@ -206,7 +226,7 @@ static void recount(struct recount *c, struct bytes value)
         recount_history(c);
     else
         recount_inbox(c);
-    drift(c, "items", c->kept.items, c->found.items);
+    compare_own(c, "items", NUMBER(struct topic_row, items));
     drift(c, "first entry", c->kept.no, c->found.no);
 }
 
@@ -228,7 +248,8 @@ void read_check(const struct reads *r, const struct msg_check *m)
     while (walk_next(&w, &key, &value)) {
         if (m->after.n > 0 && bytes_equal(key, m->after))
             continue;
-        more = a.checked.inboxes > 0 && (c.items >= limit || c.drifts >= CHANGES_MAX);
+        more = a.checked.inboxes > 0 &&
+               (c.items + a.checked.inboxes >= limit || c.drifts >= CHANGES_MAX);
         if (more)
             break;
         c.topic = key;
@@ -278,6 +299,7 @@ void check_job_run(struct check_job *j, struct engine *engine)
         answer_refused(&j->answer, &m, e);
         return;
     }
+    txn->gives_way = true;
     struct reads reads = {.txn = txn, .list = &j->list, .out = &j->answer};
     read_check(&reads, &m.check);
     j->damaged = txn->damaged;

@@ -6,6 +6,8 @@
 #include "store/reads.h"
 #include "store/topics.h"
 
+#include <stddef.h>
+
 struct recount {
     const struct reads *r;
     struct bytes topic;
@@ -14,11 +16,22 @@ struct recount {
     uint64_t messages; /* rows of a history, shown or not */
     uint64_t items;    /* looked at, of all topics */
     uint64_t trimmed;  /* the log may lack what lies up to there */
+    uint64_t damaged;  /* records met before this topic */
     uint32_t drifts;
 };
 
 /* Told, when the two differ. */
 void drift(struct recount *c, const char *what, uint64_t kept, uint64_t found);
+
+/* The same row as it is kept and as it is counted, of the topic or of a category; told where the two
+ * differ, and so that a repair can put that number right. But not where a damaged record was met: what
+ * cannot be read cannot be counted. */
+struct pair {
+    uint64_t category; /* 0: the topic's own */
+    const void *kept, *found;
+};
+#define NUMBER(row, member) (offsetof(row, member) / sizeof(uint64_t))
+void compare_number(struct recount *c, const struct pair *pair, const char *what, size_t number);
 
 /* From the head back to the first entry. */
 void follow_chain(struct recount *c);

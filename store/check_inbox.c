@@ -187,7 +187,7 @@ static void count_rows(struct found *f)
     uint64_t last;
     struct bytes topic;
     drift(c, "expiry rows", rows(f, TABLE_expiry, no, &last), f->timers);
-    drift(c, "next expiry", c->kept.next_expiry_ms, f->next_ms);
+    c->found.next_expiry_ms = f->next_ms;
     drift(c, "unread rows", rows(f, TABLE_unread, no, &last), c->found.unread_set);
     drift(c, "read rows", rows(f, TABLE_read, no, &last), f->reads);
     drift(c, "rows of collapse_keys", rows(f, TABLE_collapse, no, &last), f->collapses);
@@ -202,40 +202,50 @@ static void count_rows(struct found *f)
         drift(c, "due row", c->kept.next_expiry_ms, 0);
 }
 
-static void compare_counts(struct recount *c, const struct counts *kept, const struct counts *found)
+/* `first`: the number in the row that its counts begin with. */
+static void compare_counts(struct recount *c, const struct pair *pair, size_t first)
 {
-    drift(c, "unread", counts_unread(kept), counts_unread(found));
-    for (unsigned type = 0; type < TYPES_MAX; type++)
-        drift(c, "unread of a type", kept->unread[type], found->unread[type]);
-    drift(c, "unseen", kept->unseen, found->unseen);
+    const uint64_t *kept = pair->kept, *found = pair->found;
+    drift(c, "unread", counts_unread((const void *)(kept + first)),
+          counts_unread((const void *)(found + first)));
+    for (size_t type = 0; type < TYPES_MAX; type++)
+        compare_number(c, pair, "unread of a type", first + NUMBER(struct counts, unread) + type);
+    compare_number(c, pair, "unseen", first + NUMBER(struct counts, unseen));
 }
 
 static void compare_categories(struct found *f)
 {
     struct recount *c = f->c;
-    struct key no = key1(c->kept.no);
-    uint64_t last, n = 0;
-    for (const struct category *mine = f->in.categories; mine; mine = mine->next, n++) {
-        const struct category_row *found = &f->categories[mine->no];
-        drift(c, "items of a category", mine->row.items, found->items);
-        compare_counts(c, &mine->row.counts, &found->counts);
+    uint64_t last, loaded = 0;
+    for (const struct category *mine = f->in.categories; mine; mine = mine->next, loaded++) {
+        struct pair of = {mine->no, &mine->row, &f->categories[mine->no]};
+        compare_number(c, &of, "items of a category", NUMBER(struct category_row, items));
+        compare_counts(c, &of, NUMBER(struct category_row, counts));
         rows(f, TABLE_category_marks, key2(c->kept.no, mine->no), &last);
         drift(c, "highest mark of a category", mine->row.read_upto, last);
     }
-    drift(c, "categories", c->kept.categories, n);
-    drift(c, "category rows", rows(f, TABLE_categories, no, &last), n);
+    for (unsigned no = 1; no <= CATEGORIES_MAX; no++)
+        c->found.categories += f->categories[no].items > 0;
+    drift(c, "category rows", rows(f, TABLE_categories, key1(c->kept.no), &last), loaded);
 }
 
 static void compare(struct found *f)
 {
-    const struct topic_row *kept = &f->c->kept, *found = &f->c->found;
-    compare_counts(f->c, &kept->counts, &found->counts);
+    static const struct {
+        const char *what;
+        size_t number;
+    } numbers[] = {{"categories", NUMBER(struct topic_row, categories)},
+                   {"next expiry", NUMBER(struct topic_row, next_expiry_ms)},
+                   {"items aside", NUMBER(struct topic_row, aside)},
+                   {"snoozed items", NUMBER(struct topic_row, snoozed)},
+                   {"items that have moved", NUMBER(struct topic_row, moved)},
+                   {"items marked as unread", NUMBER(struct topic_row, unread_set)}};
+    struct pair own = {.kept = &f->c->kept, .found = &f->c->found};
+    compare_counts(f->c, &own, NUMBER(struct topic_row, counts));
     compare_categories(f);
-    drift(f->c, "newest item", kept->newest_pos, found->newest_pos);
-    drift(f->c, "items aside", kept->aside, found->aside);
-    drift(f->c, "snoozed items", kept->snoozed, found->snoozed);
-    drift(f->c, "items that have moved", kept->moved, found->moved);
-    drift(f->c, "items marked as unread", kept->unread_set, found->unread_set);
+    for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        compare_number(f->c, &own, numbers[i].what, numbers[i].number);
+    drift(f->c, "newest item", f->c->kept.newest_pos, f->c->found.newest_pos);
 }
 
 /* Preferences stand where the row says so. */

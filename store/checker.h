@@ -4,8 +4,9 @@
  *
  * The idea: as the committer. A page of the recount goes in and comes out, by pointer, with a reading
  * transaction of its own: it sees one moment, however long it looks.
- * Limits  one page at a time; who asks meanwhile is told LATER. The map cannot grow while it looks:
- *         a commit that needs that waits, at most for one inbox. */
+ * Limits  two pages wait at most: one that somebody asked for (who asks meanwhile is told LATER), and
+ *         one of the auditor's (audit.h). The map cannot grow while it looks: a commit that needs that
+ *         ends the page, which is answered LATER. */
 #pragma once
 
 #include "store/batch.h"

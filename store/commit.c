@@ -165,6 +165,7 @@ static void add(struct tally *sum, const struct tally *t)
     sum->delivered += t->delivered;
     sum->merged += t->merged;
     sum->evicted += t->evicted;
+    sum->repaired += t->repaired;
     sum->repeats += t->repeats;
     sum->full += t->full;
     sum->late += t->late;

@@ -19,6 +19,9 @@
     X(delivered, total, "scheduled notifications whose time had come")                             \
     X(merged, total, "broadcasts that inboxes merged")                                             \
     X(evicted, total, "notifications that gave way to newer ones: store/max_items")                \
+    X(audited, total, "topics that the store has recounted by itself: store/audit_ms")             \
+    X(count_mismatch, total, "wrong counts that it found: always 0, or tell us")                   \
+    X(repaired, total, "topics whose counts it has put right")                                     \
     X(idem_repeats, total, "actions known by their key, answered as the first time")               \
     X(refused_full, total, "requests refused because the queue was full")                          \
     X(refused_space, total, "actions refused because the disk was full")                           \

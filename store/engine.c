@@ -27,6 +27,7 @@ static enum err begin(struct engine *e, bool write, struct txn **txn)
     (*txn)->failed = ERR_OK;
     (*txn)->writes = 0;
     (*txn)->damaged = 0;
+    (*txn)->gives_way = false;
     return ERR_OK;
 }
 

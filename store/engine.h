@@ -68,6 +68,7 @@ struct txn {
     enum err failed;    /* the first failure, which stays */
     uint64_t writes;    /* so far: none, and there is nothing to commit */
     uint64_t damaged;   /* records met whose checksum was wrong */
+    bool gives_way;     /* it reads, and may be ended with LATER when the space is to grow */
     struct buf scratch; /* for whoever encodes a record */
 };
 

@@ -34,6 +34,7 @@ struct lmdb {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     pthread_rwlock_t reading; /* shared while a reader is in use; alone while the map moves */
+    atomic_bool growing;      /* somebody waits to be alone */
     struct lmdb_txn readers[ENGINE_READERS], writer;
     char *folder;
     _Atomic uint64_t map_bytes, sync_us_total;
@@ -157,7 +158,9 @@ static enum err lmdb_commit(struct txn *base)
 static enum err lmdb_grow(struct engine *e)
 {
     struct lmdb *db = (struct lmdb *)e;
+    db->growing = true;
     pthread_rwlock_wrlock(&db->reading);
+    db->growing = false;
     uint64_t map_bytes = db->map_bytes * 2;
     int rc = mdb_env_set_mapsize(db->env, map_bytes);
     pthread_rwlock_unlock(&db->reading);
@@ -224,6 +227,8 @@ static enum err lmdb_walk(struct walk *w, struct bytes *key, struct bytes *value
     MDB_cursor *cursor = w->cursor;
     MDB_val k, v;
     int rc;
+    if (t->base.gives_way && t->db->growing)
+        return ERR_LATER;
     if (cursor) {
         rc = mdb_cursor_get(cursor, &k, &v, w->way == WALK_up ? MDB_NEXT : MDB_PREV);
     } else {

@@ -200,7 +200,10 @@ int main(int argc, char **argv)
     };
     bool more = false;
     for (struct instant now = clocks();;) {
-        loop_wait(on, COUNT, more ? now.ms : now.ms + BEAT_MS, now.ms);
+        uint64_t until_ms = store_deadline_ms(s);
+        if (until_ms > now.ms + BEAT_MS)
+            until_ms = now.ms + BEAT_MS;
+        loop_wait(on, COUNT, more ? now.ms : until_ms, now.ms);
         now = clocks();
         if (on[SIGNALS].revents)
             break;

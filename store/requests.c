@@ -15,6 +15,7 @@ void requests_init(struct requests *r, uint64_t seed)
     r->counts[COUNT_notifier_seq].value = r->state.meta.notifier;
     buf_init(&r->list, READ_BYTES);
     check_job_init(&r->check);
+    audit_init(&r->audit);
     map_init(&r->seen, head_name, seed);
 }
 
@@ -25,6 +26,7 @@ void requests_fini(struct requests *r)
     batch_fini(&r->batches[1]);
     buf_fini(&r->list);
     check_job_fini(&r->check);
+    audit_fini(&r->audit);
     zones_fini(&r->zones);
     map_fini(&r->seen);
 }
@@ -198,20 +200,37 @@ static void wait_for_check(struct requests *r, const struct hub_peer *from, cons
     r->to_check = &r->check;
 }
 
-struct check_job *requests_to_check(struct requests *r)
+/* Who asks comes first. */
+struct check_job *requests_to_check(struct requests *r, struct instant now)
 {
     struct check_job *j = r->to_check;
     r->to_check = NULL;
-    return j;
+    return j || r->check.busy ? j : audit_next(&r->audit, now.ms);
 }
 
-void requests_checked(struct requests *r)
+/* Where there is no room for a repair now, the next round finds the same again. */
+static void repair(struct requests *r)
 {
-    ENSURE(r->check.busy);
-    r->check.busy = false;
-    count(r, COUNT_reads, 1);
-    count(r, COUNT_damaged, r->check.damaged);
-    buf_bytes(r->out(r->world, &r->check.peer), buf_all(&r->check.answer));
+    struct mp_in in = mp_over(buf_all(&r->audit.repairs));
+    struct msg m;
+    for (const uint8_t *at = in.p; msg_read(&in, &m); at = in.p)
+        if (r->filling->count < r->queue)
+            batch_add(r->filling, &(struct hub_peer){0},
+                      (struct bytes){(const char *)at, (size_t)(in.p - at)}, UINT64_MAX);
+}
+
+void requests_checked(struct requests *r, struct check_job *j, struct instant now)
+{
+    ENSURE(j->busy);
+    j->busy = false;
+    count(r, COUNT_damaged, j->damaged);
+    if (j == &r->check) {
+        count(r, COUNT_reads, 1);
+        buf_bytes(r->out(r->world, &j->peer), buf_all(&j->answer));
+        return;
+    }
+    audit_read(&r->audit, r->counts, now.ms);
+    repair(r);
 }
 
 static enum err take_one(struct requests *r, const struct hub_peer *from, const struct msg *m,
@@ -274,6 +293,7 @@ static void tell(struct requests *r, const struct batch *b)
     count(r, COUNT_delivered, b->tally.delivered);
     count(r, COUNT_merged, b->tally.merged);
     count(r, COUNT_evicted, b->tally.evicted);
+    count(r, COUNT_repaired, b->tally.repaired);
     count(r, COUNT_idem_repeats, b->tally.repeats);
     count(r, COUNT_refused_space, b->tally.full);
     count(r, COUNT_late, b->tally.late);

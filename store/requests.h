@@ -15,6 +15,7 @@
 #pragma once
 
 #include "store/batch.h"
+#include "store/audit.h"
 #include "store/checker.h"
 #include "store/counts.h"
 #include "store/follower.h"
@@ -30,6 +31,7 @@ struct requests {
     struct txn *txn;                          /* for the reads of this turn */
     struct batch batches[2], *filling, *busy; /* busy: NULL while none is being committed */
     struct check_job check, *to_check;        /* to_check: NULL while none waits to be taken */
+    struct audit audit;                       /* every_ms is given */
     struct follower follower;
     struct buf list;
     struct map seen;
@@ -51,10 +53,10 @@ struct batch *requests_to_commit(struct requests *r);
 /* It is on disk (or refused): its answers leave. WORLD: the process must end. */
 enum err requests_committed(struct requests *r, struct instant now);
 
-/* The page of a recount to be counted now, by check_job_run() in whatever thread; NULL: none. And
- * when that is done, its answer leaves. */
-struct check_job *requests_to_check(struct requests *r);
-void requests_checked(struct requests *r);
+/* A page of a recount to be counted now, by check_job_run() in whatever thread; NULL: none. And
+ * when that is done, its answer leaves, or what it found is put right by the next commit. */
+struct check_job *requests_to_check(struct requests *r, struct instant now);
+void requests_checked(struct requests *r, struct check_job *j, struct instant now);
 
 /* Push the log to its follower, as far as its window goes. WORLD: the process must end. */
 enum err requests_push(struct requests *r);

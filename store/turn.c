@@ -37,6 +37,7 @@ void store_open(struct store *s, const struct state *state, struct counter *coun
                                     .out = out,
                                     .world = &s->hub,
                                     .counts = counts,
+                                    .audit = {.every_ms = s->settings->audit_ms},
                                     .state = *state};
     requests_init(&s->requests, seed);
     zmq_msg_init(&s->part);
@@ -56,12 +57,12 @@ static enum err take_committed(struct store *s, struct instant now)
     return committer_take(&s->committer) ? requests_committed(&s->requests, now) : ERR_OK;
 }
 
-static void count_pages(struct store *s)
+static void count_pages(struct store *s, struct instant now)
 {
-    if (checker_take(&s->checker))
-        requests_checked(&s->requests);
-    struct check_job *j = requests_to_check(&s->requests);
-    if (j)
+    struct check_job *j;
+    while ((j = checker_take(&s->checker)))
+        requests_checked(&s->requests, j, now);
+    while ((j = requests_to_check(&s->requests, now)))
         checker_give(&s->checker, j);
 }
 
@@ -109,9 +110,14 @@ enum err store_turn(struct store *s, struct instant now, bool *more)
         e = read_requests(s, now, more);
     if (e)
         return e;
+    count_pages(s, now);
     give_to_commit(s);
-    count_pages(s);
     return end_turn(s);
+}
+
+uint64_t store_deadline_ms(const struct store *s)
+{
+    return audit_due_ms(&s->requests.audit);
 }
 
 enum err store_drain_turn(struct store *s, struct instant now)

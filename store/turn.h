@@ -30,6 +30,9 @@ void store_close(struct store *s);
 /* *more: there may be more, do not wait. */
 enum err store_turn(struct store *s, struct instant now, bool *more);
 
+/* Without anything else it has something to do then. */
+uint64_t store_deadline_ms(const struct store *s);
+
 /* The same without taking more. False: nothing is being committed, nor waits for it. */
 enum err store_drain_turn(struct store *s, struct instant now);
 static inline bool store_drained(const struct store *s)

@@ -38,6 +38,7 @@ struct tally {
     uint64_t delivered; /* creates whose time had come */
     uint64_t merged;    /* broadcasts that became notifications */
     uint64_t evicted;   /* items that gave way to newer ones */
+    uint64_t repaired;  /* topics whose counts were wrong */
     uint64_t repeats;   /* actions known by their key, answered as the first time */
     uint64_t full;      /* refused: no space on the disk */
     uint64_t late;      /* dropped: whoever asked no longer waits */

@@ -32,8 +32,8 @@ static const struct golden goldens[] = {
      "616c657274222c227469746c65223a22c3a9227d2803cf000001a208e11b20"},
     {{MSG_head, .head = {B("user:ann:notifications"), UINT64_MAX}},
      "9303b6757365723a616e6e3a6e6f74696669636174696f6e73cfffffffffffffffff"},
-    {{MSG_drift, .drift = {B("user:ann:notifications"), B("unread"), 3, 2}},
-     "9504b6757365723a616e6e3a6e6f74696669636174696f6e73a6756e726561640302"},
+    {{MSG_drift, .drift = {B("user:ann:notifications"), B("unread"), 3, 2, 0, 0, 0}},
+     "9804b6757365723a616e6e3a6e6f74696669636174696f6e73a6756e726561640302000000"},
     {{MSG_create, .create = {7, 5000, {B("\xa3" "ann" "\xa3" "bob"), 2}, 2, 1795445200000,
                              B("{\"type\":\"activity\",\"title\":\"Hi\"}"), B("key-1"),
                              B("0123456789abcdef"), 1795445200000, B("work"), B("thread-7"), B("daily"), 1, 1, B("room:7")}},
@@ -98,9 +98,9 @@ static const struct golden goldens[] = {
     {{MSG_check, .check = {14, 5000, B(""), 10000}},
      "95210ecd1388a0cd2710"},
     {{MSG_checked, .checked = {14, ERR_OK, B("user:bob:notifications"), 100, 9999,
-                               {B("\x95\x04\xa1" "a\xa6unread\x03\x02"), 1}}},
-     "97220e00b6757365723a626f623a6e6f74696669636174696f6e7364cd270f919504a161a6756e726561"
-     "640302"},
+                               {B("\x98\x04\xa1" "a\xa6unread\x03\x02\x09\x00\x00"), 1}}},
+     "97220e00b6757365723a626f623a6e6f74696669636174696f6e7364cd270f919804a161a6756e726561"
+     "640302090000"},
     {{MSG_publish, .publish = {16, 5000, B("room:7"), B("message.create"), B("{\"text\":\"Hi\"}"),
                                B("ann"), 1, 500, 86400000, B("key-1"), B("0123456789abcdef")}},
      "9c3c10cd1388a6726f6f6d3a37ae6d6573736167652e637265617465ad7b2274657874223a224869227d"
@@ -214,6 +214,8 @@ static const struct golden goldens[] = {
      "95cc8c14cd09c401af7b22686f6f6b223a226a6f696e227d"},
     {{MSG_hooked, .hooked = {20, ERR_OK, 1, B(""), B("ann"), 1, B("room:*"), B(""), 0, 60}},
      "9bcc8d140001a0a3616e6e01a6726f6f6d3a2aa0003c"},
+    {{MSG_repair, .repair = {0, 0, {B("\x98\x04\xa1" "a\xa6unseen\x03\x02\x09\x01\x07"), 1}}},
+     "94cca00000919804a161a6756e7365656e0302090107"},
 };
 /* clang-format on */
 enum { GOLDENS = sizeof goldens / sizeof *goldens };

@@ -200,6 +200,8 @@ static void marks(void **state)
     check(&e, "notification:removed", IDS "\"reason\":\"deleted\"," STATE);
     e.what = REMOVED_retracted;
     check(&e, "notification:removed", IDS "\"reason\":\"retracted\"," STATE);
+    e.kind = ENTRY_recounted;
+    check(&e, "notifications:changes", "{\"changes\":[]," STATE);
     e.kind = ENTRY_snoozed;
     e.until_ms = AT + 1000;
     check(&e, "notification:snoozed", IDS "\"until\":\"2026-11-23T14:45:01.123Z\"," STATE);

@@ -170,10 +170,10 @@ static inline void desk_commit(struct desk *d)
         assert_int_equal(requests_committed(&d->requests, d->now), ERR_OK);
         requests_rest(&d->requests);
     }
-    struct check_job *j = requests_to_check(&d->requests);
+    struct check_job *j = requests_to_check(&d->requests, d->now);
     if (j) {
         check_job_run(j, d->engine);
-        requests_checked(&d->requests);
+        requests_checked(&d->requests, j, d->now);
     }
     assert_int_equal(requests_push(&d->requests), ERR_OK);
     requests_rest(&d->requests);

@@ -373,7 +373,7 @@ static void nobody_waits_for_a_recount(void **state)
     create_one(d, "ann", TYPE_activity, 0);
     desk_clear(d);
     desk_send(d, 0, &check);
-    struct check_job *j = requests_to_check(&d->requests);
+    struct check_job *j = requests_to_check(&d->requests, d->now);
     assert_non_null(j);
     struct msg read = {.id = MSG_snapshot, .snapshot = {.req = 8, .user = BYTES("ann")}};
     desk_send(d, 1, &read);
@@ -382,12 +382,12 @@ static void nobody_waits_for_a_recount(void **state)
     desk_send(d, 2, &check); /* one page at a time */
     assert_true(desk_next(d, 2, &m));
     assert_int_equal(m.checked.status, ERR_LATER);
-    assert_null(requests_to_check(&d->requests));
+    assert_null(requests_to_check(&d->requests, d->now));
 
     create_one(d, "bob", TYPE_activity, 0); /* and others write */
     requests_rest(&d->requests);
     check_job_run(j, d->engine);
-    requests_checked(&d->requests);
+    requests_checked(&d->requests, j, d->now);
     desk_clear(d);
     desk_send(d, 2, &check);
     desk_commit(d);
