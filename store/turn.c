@@ -57,11 +57,16 @@ static enum err take_committed(struct store *s, struct instant now)
     return committer_take(&s->committer) ? requests_committed(&s->requests, now) : ERR_OK;
 }
 
-static void count_pages(struct store *s, struct instant now)
+static void take_counted(struct store *s, struct instant now)
 {
     struct check_job *j;
     while ((j = checker_take(&s->checker)))
         requests_checked(&s->requests, j, now);
+}
+
+static void give_to_count(struct store *s, struct instant now)
+{
+    struct check_job *j;
     while ((j = requests_to_check(&s->requests, now)))
         checker_give(&s->checker, j);
 }
@@ -105,13 +110,14 @@ static enum err end_turn(struct store *s)
 
 enum err store_turn(struct store *s, struct instant now, bool *more)
 {
+    take_counted(s, now);
     enum err e = take_committed(s, now);
     if (!e)
         e = read_requests(s, now, more);
     if (e)
         return e;
-    count_pages(s, now);
     give_to_commit(s);
+    give_to_count(s, now);
     return end_turn(s);
 }
 

@@ -93,15 +93,18 @@ void disk_crash(struct dice *d)
     at.busy = at.done = NULL;
 }
 
-/* ---- checker.h: a page is counted at once, and found by the next turn */
+/* ---- checker.h: a page is counted when the next turn looks for it, with no other transaction */
 
-static struct check_job *counted;
+static struct {
+    struct check_job *job;
+    struct engine *engine;
+} page;
 
 void checker_start(struct checker *c, void *ctx, struct engine *engine)
 {
     (void)ctx;
     *c = (struct checker){.engine = engine};
-    counted = NULL;
+    page.job = NULL;
 }
 
 void checker_stop(struct checker *c)
@@ -111,16 +114,18 @@ void checker_stop(struct checker *c)
 
 void checker_give(struct checker *c, struct check_job *j)
 {
-    ENSURE(!counted); /* nobody asks for a check: those are the auditor's */
-    check_job_run(j, c->engine);
-    counted = j;
+    ENSURE(!page.job); /* nobody asks for a check: those are the auditor's */
+    page.job = j;
+    page.engine = c->engine;
 }
 
 struct check_job *checker_take(struct checker *c)
 {
-    struct check_job *j = counted;
+    struct check_job *j = page.job;
     (void)c;
-    counted = NULL;
+    page.job = NULL;
+    if (j)
+        check_job_run(j, page.engine);
     return j;
 }
 
