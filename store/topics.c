@@ -91,6 +91,7 @@ void topic_forget(struct work *w, struct topic *t)
         txn_del(w->txn, TABLE_due, key_bytes(&due));
     txn_del(w->txn, TABLE_topics, t->name);
     t->row = (struct topic_row){0};
+    t->categories = NULL; /* or what comes in the same commit is counted with what was there */
     t->due_ms = 0;
     t->dirty = false;
 }
