@@ -455,9 +455,31 @@ static void who_is_no_user_is_refused(void **state)
     assert_true(done(d, erasure));
 }
 
+/* The commit has the inbox before it in its hands. */
+static void what_comes_in_the_same_commit_is_a_new_inbox(void **state)
+{
+    struct desk *d = *state;
+    struct buf users;
+    buf_init(&users, 100);
+    mp_put_str(&users, BYTES("ann"));
+    struct msg create = create_of(&users, 1), erase = {.id = MSG_erase};
+    create.create.category = BYTES("work");
+    erase.erase.user = BYTES("ann");
+    desk_send(d, 0, &create);
+    desk_commit(d);
+    desk_send(d, 0, &create);
+    desk_send(d, 0, &erase);
+    desk_send(d, 0, &create);
+    desk_commit(d);
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 1);
+    assert_int_equal(recount(d, NULL), 0);
+    buf_fini(&users);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        OVER_BOTH(what_comes_in_the_same_commit_is_a_new_inbox),
         OVER_BOTH(nothing_stays),
         OVER_BOTH(of_every_kind_nothing_stays),
         OVER_BOTH(the_inbox_is_gone_at_once),
