@@ -210,6 +210,12 @@ static void whatever_makes_it(void **state)
         id_at(a.created.at_ms, a.created.first_seq + 1, id);
         assert_int_equal(get_item(d, "bob", id, &item), ERR_OK);
     }
+    struct msg later = create_of(&users, 2);
+    later.create.deliver_ms = d->now.wall_ms + 1000;
+    assert_int_equal(ask(d, later).created.status, ERR_OK);
+    d->now.wall_ms += 1000;
+    assert_int_equal(ask(d, (struct msg){.id = MSG_expire}).expired.status, ERR_OK);
+    assert_int_equal(snapshot(d, "bob", 0, 0).unread, 2);
     buf_reset(&users);
     for (int i = 0; i < 4; i++) {
         struct msg m = create_of(&users, 0);

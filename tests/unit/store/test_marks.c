@@ -106,6 +106,9 @@ static void all_means_up_to(void **state)
     assert_int_equal(items_of(&in, &item, 1), 1);
     assert_int_equal(item.pos, two);
     uint64_t seq = c.seq;
+    in = shown_at(d, "ann", PLACE_archive);
+    assert_int_equal(items_of(&in, &item, 1), 1);
+    assert_int_equal(item.rev, seq);                  /* it was changed by this */
     c = all_ask(d, all_of("ann", MARK_archive, one)); /* again: nothing */
     assert_int_equal(c.seq, seq);
     c = all_ask(d, all_of("ann", MARK_read, UINT64_MAX)); /* as it is when it arrives, and said */
