@@ -1,68 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Who may do what, in one table: every HTTP call and every push, times everyone who may come. A call that
- * session/routes.c has and the table has not fails the test. */
+/* Who may do what, in one table: every HTTP call times everyone who may come (matrix_sockets.test.mjs: every
+ * push). A call that session/routes.c has and the table has not fails the test. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before } from 'node:test';
 
-import { Belfry, checked, root, signed } from '../lib/belfry.mjs';
-import { RawSocket } from '../lib/raw.mjs';
+import { Belfry, checked, root } from '../lib/belfry.mjs';
 import { classes } from '../lib/topics.mjs';
-import { until } from '../lib/until.mjs';
+import { everyone, unknown, visitorsOf } from '../lib/visitors.mjs';
 
 let belfry;
 const check = checked(() => belfry);
 const visitors = {}; // name -> what it brings
-const soon = (s = 600) => Math.floor(Date.now() / 1000) + s;
 
 before(async () => {
-  belfry = await Belfry.start({
-    dev: false,
-    conf: classes({
-      'channel:{id}': { join: 'member', publish: 'member', history: 10, presence: 1 },
-      'user-room:{user}': { join: 'owner', publish: 'owner' },
-      'token-room:{id}': { join: 'token', publish: 'token' },
-      'closed:{id}': { join: 'authenticated', publish: 'nobody' },
-    }),
-  });
-  const token = (claims) => signed(belfry.secret(), { exp: soon(), ...claims });
-  const patterns = { topics: ['token-room:{id}'], publish: ['token-room:a'] };
-  Object.assign(visitors, {
-    nobody: undefined,
-    expired: token({ sub: 'ann', exp: soon(-60), ...patterns }),
-    foreign: signed('another installation, another key', { sub: 'ann', exp: soon(), ...patterns }),
-    revoked: token({ sub: 'ann', jti: 'revoked', ...patterns }),
-    ann: token({ sub: 'ann', ...patterns }),
-    bob: token({ sub: 'bob' }),
-    service: token({ role: 'service' }),
-    admin: token({ role: 'admin' }),
-    root: belfry.apiKey,
-  });
-  for (const scope of ['create', 'publish', 'read']) {
-    const { stdout } = await belfry.command('key', 'add', scope, '--scopes', scope);
-    visitors[`key ${scope}`] = stdout.trim();
-  }
-  await belfry.command('members', 'channel:7', 'add', 'ann');
-  await belfry.command('revoke', '--jti', 'revoked');
-  await until('the revocation is known', async () => {
-    for (let i = 0; i < 16; i++) if ((await belfry.get('/api/notifications/count', visitors.revoked)).status !== 401) return false;
-    return true;
-  });
-  await until('the keys are known', async () => {
-    for (let i = 0; i < 16; i++) if ((await belfry.get('/api/users/ann', visitors['key read'])).status !== 200) return false;
-    return true;
-  });
+  belfry = await Belfry.start({ dev: false, conf: classes({ 'channel:{id}': { join: 'member', publish: 'member', history: 10, presence: 1 } }) });
+  Object.assign(visitors, await visitorsOf(belfry));
 });
 after(() => belfry?.stop());
 
 /** Who is let in; all others are 403, or 401 if nobody knows them. */
-const everyone = ['nobody', 'expired', 'foreign', 'revoked', 'ann', 'bob', 'service', 'admin', 'root', 'key create', 'key publish', 'key read'];
 const operators = ['admin', 'root'];
 const create = ['service', ...operators, 'key create'];
 const publish = ['service', ...operators, 'key publish'];
 const read = ['service', ...operators, 'key read'];
-const unknown = ['nobody', 'expired', 'foreign', 'revoked'];
 
 /** What may be done to items: the paths of the list in proto/items.h. */
 const nothing = '01M84HBW0X0000000000000001';
@@ -135,41 +97,5 @@ check('without --dev what is for development is not there', async () => {
   for (const who of everyone) {
     assert.equal((await belfry.get('/dev/token?user=ann', visitors[who])).status, 404, who);
     assert.ok([401, 403, 404].includes((await belfry.post('/dev/kill', { role: 'broker' }, visitors[who])).status), who);
-  }
-});
-
-check('a socket: users only', async () => {
-  for (const who of everyone) {
-    const opened = await RawSocket.open(belfry.base, visitors[who] ?? '').catch(() => null);
-    assert.equal(Boolean(opened), ['ann', 'bob'].includes(who), who);
-    await opened?.close();
-  }
-});
-
-/** [topic, who may join, event, who may publish it once joined]. */
-const topics = [
-  ['user:ann:notifications', ['ann'], null, []],
-  ['user:bob:notifications', ['bob'], null, []],
-  ['channel:7', ['ann'], 'said', ['ann']],
-  ['user-room:ann', ['ann'], 'said', ['ann']],
-  ['token-room:a', ['ann'], 'said', ['ann']],
-  ['token-room:b', ['ann'], 'said', []],
-  ['closed:a', ['ann', 'bob'], 'said', []],
-  ['undeclared:a', [], null, []],
-];
-check('topics: who may join and who may publish', async () => {
-  for (const who of ['ann', 'bob']) {
-    const socket = await RawSocket.open(belfry.base, visitors[who]);
-    let ref = 1;
-    const ask = async (name, event, payload) => {
-      const mine = String(ref++);
-      socket.send([event === 'phx_join' ? mine : null, mine, name, event, payload]);
-      return (await socket.reply(mine))[4].status;
-    };
-    for (const [name, join, event, publishers] of topics) {
-      assert.equal(await ask(name, 'phx_join', {}), join.includes(who) ? 'ok' : 'error', `${who} joins ${name}`);
-      if (event) assert.equal(await ask(name, event, {}), publishers.includes(who) ? 'ok' : 'error', `${who} publishes on ${name}`);
-    }
-    await socket.close();
   }
 });
