@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures Belfry from BIN beside its floors, section by section (sections.mjs). What a section gave
 // is kept in BIN/../bench.json until it is measured again, and docs/performance.md is written from
-// all that is there; with --keep nothing is. A run in which anything was lost, repeated or miscounted
-// ends it with 1, and leaves that section as it was.
+// all that is there; with --keep nothing is. With --more its runs are added to those that are kept, if
+// they are of the same commit: so a table of many runs is taken a few minutes at a time. --page only
+// writes the page. A run in which anything was lost, repeated or miscounted ends it with 1, and leaves
+// that section as it was.
 import fs from 'node:fs';
 import path from 'node:path';
 import { sections } from './sections.mjs';
@@ -11,21 +13,31 @@ import { bench } from './measure.mjs';
 import { writePage } from './page.mjs';
 
 const names = Object.keys(sections);
-const options = { times: 0, seconds: 0, only: null, keep: false, bin: null };
+const options = { times: 0, seconds: 0, only: null, keep: false, more: false, bin: null };
 
 function readOptions(words) {
     for (let i = 0; i < words.length; i++) {
-        if (words[i] === '--keep') options.keep = true;
+        if (words[i] === '--keep' || words[i] === '--more') options[words[i].slice(2)] = true;
+        else if (words[i] === '--page') options.only = [];
         else if (words[i] === '--only') options.only = words[++i].split(',');
         else if (words[i] === '--times' || words[i] === '--seconds') options[words[i].slice(2)] = Number(words[++i]);
         else options.bin = words[i];
     }
     const wrong = (options.only ?? []).find((name) => !names.includes(name));
     if (!options.bin || wrong || Number.isNaN(options.times + options.seconds)) {
-        console.error('bench/run BIN [--only SECTION,...] [--times N] [--seconds N] [--keep]\n');
+        console.error('bench/run BIN [--only SECTION,...] [--times N] [--seconds N] [--more] [--keep] [--page]\n');
         for (const name of names) console.error(`  ${name.padEnd(12)} ${sections[name].what}`);
         process.exit(2);
     }
+}
+
+// The runs of a section that are kept, and more of them.
+function joined(old, more) {
+    if (!old || old.when.commit !== more.when.commit) return more;
+    const figures = { ...old.figures };
+    for (const [name, values] of Object.entries(more.figures)) figures[name] = [...(figures[name] ?? []), ...values];
+    return { ...more, figures, commands: [...new Set([...old.commands, ...more.commands])],
+        runs: old.runs + more.runs, disturbed: old.disturbed + more.disturbed };
 }
 
 async function main(machine) {
@@ -35,7 +47,7 @@ async function main(machine) {
         const b = bench(machine, name, options);
         await sections[name].run(b);
         await machine.stopAll();
-        kept[name] = { ...b.results, when: b.stamp() };
+        kept[name] = joined(options.more && kept[name], { ...b.results, when: b.stamp() });
         if (!options.keep) fs.writeFileSync(file, JSON.stringify(kept, null, 1));
     }
     if (!options.keep) console.log('written:', writePage(kept, sections).join(' '));

@@ -59,9 +59,11 @@ export function bench(machine, section, options) {
         return { a, b };
     }
 
+    // The commit is the last one that changed a program, so that a change of a page does not count.
+    const programs = [':(top,glob)**/*.[ch]', ':(top)Makefile', ':(top,exclude)tests'];
     const stamp = () => ({
         date: new Date().toISOString().slice(0, 10),
-        commit: git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no', ':/', ':(top,exclude)docs/performance*') ? ' with changes' : ''),
+        commit: git('log', '-1', '--format=%h', '--', ...programs) + (git('status', '--porcelain', '--untracked-files=no', '--', ...programs) ? ' with changes' : ''),
     });
     const times = (standard) => options.times || standard, seconds = (standard) => String(options.seconds || standard);
     return { machine, results, run, note, load, pair, ratio, times, seconds, stamp };
