@@ -10,10 +10,10 @@ import { fileURLToPath } from 'node:url';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const git = (...args) => spawnSync('git', args, { cwd: here, encoding: 'utf8' }).stdout?.trim();
 
-// A run begins when the machine has nothing else to do, or after 5 s of waiting for that in vain.
+// A run begins when the machine has nothing else to do, or after 2 s of waiting for that in vain.
 async function isQuiet() {
     const idle = () => os.cpus().reduce((sum, cpu) => sum + cpu.times.idle, 0) / os.cpus().length;
-    for (let tries = 0; tries < 12; tries++) {
+    for (let tries = 0; tries < 5; tries++) {
         const before = idle();
         await new Promise((later) => setTimeout(later, 400));
         if (idle() - before > 340) return true;
