@@ -63,7 +63,7 @@ SIM_HANDS = session/http session/request session/answer session/stream session/d
             session/upgrade session/pages session/entrance store/engine_lmdb store/committer \
             store/checker lib/curve
 SIM_WRAPS = clock_ms clock_wall_ms secret_random log_line try_again refuse ensure_failed sock_bind \
-            epoll_create1 epoll_ctl epoll_wait recv sendmsg shutdown close view_step
+            epoll_create1 epoll_ctl epoll_wait recv send sendmsg shutdown close view_step
 sim_objs  = $(filter-out $(SIM_HANDS:%=$(OUT)/%.o),$(call objs,session store notifier broker))
 $(SIM): $(SIM).o $(patsubst %.c,$(OUT)/%.o,$(wildcard tests/sim/*.c)) $$(sim_objs)
 	@echo "link $@"

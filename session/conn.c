@@ -208,13 +208,13 @@ static struct output *output_grow(struct output *out)
 
 unsigned conn_waiting(const struct conn *c)
 {
-    return c->out ? c->out->n : 0;
+    return (c->first != NULL) + (c->out ? c->out->n : 0);
 }
 
 struct frame *conn_waiting_at(const struct conn *c, unsigned i)
 {
     ENSURE(i < conn_waiting(c));
-    return c->out->ring[(c->out->first + i) & (c->out->cap - 1)];
+    return i == 0 ? c->first : c->out->ring[(c->out->first + i - 1) & (c->out->cap - 1)];
 }
 
 void conn_written(struct conn *c, unsigned n)
@@ -228,15 +228,16 @@ void conn_forget(struct session *s, struct conn *c, unsigned n)
 {
     ENSURE(n <= conn_waiting(c));
     for (; n > 0; n--) {
-        struct frame *f = conn_waiting_at(c, 0);
-        c->out_bytes -= f->n;
-        frame_unref(&f);
-        c->out->first++;
-        c->out->n--;
+        c->out_bytes -= c->first->n;
         c->out_at = 0;
+        frame_unref(&c->first);
+        if (c->out) {
+            c->first = c->out->ring[c->out->first++ & (c->out->cap - 1)];
+            c->out->n--;
+        }
+        if (c->out && c->out->n == 0)
+            output_free(s->conns, c);
     }
-    if (c->out && c->out->n == 0)
-        output_free(s->conns, c);
 }
 
 static void mark_dirty(struct session *s, struct conn *c)
@@ -248,13 +249,21 @@ static void mark_dirty(struct session *s, struct conn *c)
     }
 }
 
-static void append(struct session *s, struct conn *c, struct frame *f)
+static void queue(struct session *s, struct conn *c, struct frame *f)
 {
     if (!c->out)
         c->out = output_new(s->conns);
     if (c->out->n == c->out->cap)
         c->out = output_grow(c->out);
     c->out->ring[(c->out->first + c->out->n++) & (c->out->cap - 1)] = f;
+}
+
+static void append(struct session *s, struct conn *c, struct frame *f)
+{
+    if (c->first)
+        queue(s, c, f);
+    else
+        c->first = f; /* most turns have one for each: it takes no queue */
     c->out_bytes += f->n;
     count_one(s, COUNT_frames_out);
     mark_dirty(s, c);
@@ -295,6 +304,17 @@ struct frame *conn_goodbye(enum close_reason reason, uint16_t code)
     return ws_control(8, (struct bytes){room, (size_t)n});
 }
 
+/* All that waits but a frame that is half written. */
+static void forget_unsent(struct session *s, struct conn *c)
+{
+    struct frame *half = c->out_at > 0 ? frame_ref(c->first) : NULL;
+    uint32_t at = c->out_at;
+    conn_forget(s, c, conn_waiting(c));
+    c->first = half;
+    c->out_at = at;
+    c->out_bytes = half ? half->n : 0;
+}
+
 void conn_close_with(struct session *s, struct conn *c, enum close_reason reason,
                      struct frame *last)
 {
@@ -307,15 +327,8 @@ void conn_close_with(struct session *s, struct conn *c, enum close_reason reason
              log_safe(user_name(c->user)), c->out_bytes);
     joins_forget(s, c);
     live_leave_all(s, c);
-    if (reason == CLOSE_slow_reader) { /* all that waits but a frame that is half written */
-        unsigned keep = c->out_at > 0;
-        while (conn_waiting(c) > keep) {
-            struct frame *f = conn_waiting_at(c, conn_waiting(c) - 1);
-            c->out_bytes -= f->n;
-            frame_unref(&f);
-            c->out->n--;
-        }
-    }
+    if (reason == CLOSE_slow_reader)
+        forget_unsent(s, c);
     append(s, c, last);
     c->closing = true;
     c->heard_ms = s->now_ms; /* from here on: when it must be over */
@@ -381,9 +394,12 @@ static void written(struct session *s, struct conn *c, size_t n)
     count_add(s, COUNT_bytes_out, n);
 }
 
-/* One sendmsg() of what waits; false when there is no more to do now. */
-static bool flush_some(struct session *s, struct conn *c)
+/* One write of what waits. A frame alone is not gathered. */
+static ssize_t write_some(const struct conn *c)
 {
+    if (!c->out)
+        return send(c->fd, c->first->p + c->out_at, c->first->n - c->out_at,
+                    MSG_NOSIGNAL | MSG_DONTWAIT);
     struct iovec pieces[FLUSH_PIECES];
     unsigned count = conn_waiting(c) < FLUSH_PIECES ? conn_waiting(c) : FLUSH_PIECES;
     for (unsigned i = 0; i < count; i++) {
@@ -392,7 +408,13 @@ static bool flush_some(struct session *s, struct conn *c)
         pieces[i] = (struct iovec){f->p + skip, f->n - skip};
     }
     struct msghdr msg = {.msg_iov = pieces, .msg_iovlen = count};
-    ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sendmsg(c->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* False when there is no more to do now. */
+static bool flush_some(struct session *s, struct conn *c)
+{
+    ssize_t n = write_some(c);
     if (n < 0) {
         if (errno == EINTR)
             return true;
@@ -403,12 +425,12 @@ static bool flush_some(struct session *s, struct conn *c)
         return false;
     }
     written(s, c, (size_t)n);
-    return conn_waiting(c) > 0;
+    return true;
 }
 
 static void flush(struct session *s, struct conn *c)
 {
-    while (flush_some(s, c))
+    while (c->first && flush_some(s, c))
         ;
     if (c->kind == CONN_free || conn_waiting(c) > 0)
         return;

@@ -3,7 +3,7 @@
  *
  * The idea    an idle connection is a slot of an array and nothing else. Frames are queued by
  *             reference; a connection that got any is flushed once at the end of the turn, with
- *             everything that the turn gave it, in one sendmsg().
+ *             everything that the turn gave it, in one write.
  * Shape       a slot is either a WebSocket (fd) or a long-poll session (no fd; its frames are taken by
  *             polls). `generation` tells an old occupant from the present one.
  * Limits      settings->connections slots; output: soft at output_bytes (views stop sending), hard at
@@ -40,7 +40,8 @@ enum { IP_SIZE = 16 }; /* IPv4 mapped into IPv6 */
 enum conn_kind { CONN_free, CONN_websocket, CONN_longpoll };
 
 struct conn {
-    struct output *out;                 /* NULL when nothing waits */
+    struct frame *first;                /* waits to be written; NULL: nothing does */
+    struct output *out;                 /* what waits behind it; NULL: nothing does */
     struct member *members;             /* joined topics */
     struct user *user;                  /* whose token it came with */
     struct conn *user_next, *user_prev; /* of the same user */

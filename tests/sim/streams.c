@@ -3,7 +3,7 @@
  *
  * The supervisor holds the listening sockets: whoever connects while a process is dead waits in the
  * backlog until it is back. What a process had accepted is reset when it dies.
- * A WebSocket is real from its handshake on: frames, masks, wslay, sendmsg() with a socket that may
+ * A WebSocket is real from its handshake on: frames, masks, wslay, send() with a socket that may
  * take only a part. */
 #include "lib/ensure.h"
 #include "session/revoked.h"
@@ -268,6 +268,7 @@ int __wrap_epoll_ctl(int set, int op, int fd, struct epoll_event *ev);
 int __wrap_epoll_wait(int set, struct epoll_event *events, int most, int timeout_ms);
 ssize_t __wrap_recv(int fd, void *p, size_t n, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_send(int fd, const void *p, size_t n, int flags);
 int __wrap_shutdown(int fd, int how);
 int __real_close(int fd);
 int __wrap_close(int fd);
@@ -350,6 +351,12 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
         return (ssize_t)sent;
     errno = EAGAIN;
     return -1;
+}
+
+ssize_t __wrap_send(int fd, const void *p, size_t n, int flags)
+{
+    struct iovec one = {(void *)(uintptr_t)p, n};
+    return __wrap_sendmsg(fd, &(struct msghdr){.msg_iov = &one, .msg_iovlen = 1}, flags);
 }
 
 int __wrap_shutdown(int fd, int how)
