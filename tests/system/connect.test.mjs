@@ -166,7 +166,7 @@ check('row 34: a bad frame closes that connection, and no other', async (t) => {
 });
 
 check('row 35: a message that is too large closes with 1009', async () => {
-  const counted = await belfry.counter('close_protocol');
+  const counted = await belfry.counter('close_too_large');
   const raw = await RawSocket.open(belfry.base, belfry.token('ann'));
   raw.send(['1', '1', topicOf('ann'), 'phx_join', { x: 'x'.repeat(80000) }]);
   assert.equal((await raw.closed).code, 1009);
@@ -174,7 +174,7 @@ check('row 35: a message that is too large closes with 1009', async () => {
   split.ws.send(`["1","1","${topicOf('ann')}","phx_join",{"x":"`, { fin: false });
   for (let i = 0; i < 8; i++) split.ws.send('x'.repeat(10000), { fin: false });
   assert.equal((await split.closed).code, 1009, 'in fragments');
-  assert.equal((await belfry.counter('close_protocol')) - counted, 2);
+  assert.equal((await belfry.counter('close_too_large')) - counted, 2);
 });
 
 check('a message in more than a thousand fragments closes the connection, one of a thousand does not', async () => {
