@@ -77,7 +77,7 @@ check('every route is in the table', () => {
   const source = fs.readFileSync(path.join(root, 'session/routes.c'), 'utf8');
   const rows = [...source.matchAll(/^ {4}\{"(\/[^"]+)",\s*HTTP_(\w+)/gm)].filter(([, at]) => !socketOrDev.includes(at));
   assert.ok(rows.length > 10);
-  assert.deepEqual(rows.map(([, at, method]) => `${method} ${at}`).sort(), [...new Set(calls.map(([row]) => row))].sort());
+  assert.deepEqual(rows.map(([, at, method]) => `${method} ${at.replace(/\{\w+\}/g, '{}')}`).sort(), [...new Set(calls.map(([row]) => row))].sort());
   assert.equal(marks.length, 10);
 });
 
