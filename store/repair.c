@@ -15,7 +15,7 @@ static uint64_t *number_of(struct topic *t, const struct msg_drift *d)
     return row && d->number > 0 && d->number <= numbers ? &row[d->number - 1] : NULL;
 }
 
-static bool open(struct work *w, struct bytes name, struct topic **t)
+static bool open_topic(struct work *w, struct bytes name, struct topic **t)
 {
     enum err e = topic_open(w, name, t);
     if (!e && (*t)->row.categories > 0 && !(*t)->categories)
@@ -61,7 +61,7 @@ void repair(struct work *w, const struct msg_repair *m)
     struct topic *t;
     struct bytes user;
     unsigned wrong;
-    if (!msg_read(&in, &first) || !open(w, first.drift.topic, &t) ||
+    if (!msg_read(&in, &first) || !open_topic(w, first.drift.topic, &t) ||
         !unchanged(t, m->drifts, &wrong) || wrong == 0)
         return;
     put_right(t, m->drifts);
