@@ -228,7 +228,7 @@ export const sections = {
         ['rate to the coalescing floor\'s', '10k_to_together', '>= 0.8'], ['**CPU ratio**', '10k_cpu_ratio', '<= 0.75'],
         ['1,000 messages/s to 1,000: deliveries/s', 'held_deliveries_per_s'], ['p99 ms', 'held_delivery_p99_ms'],
         ['a reader that reads nothing: rate with it to rate without', 'slow_ratio', '>= 0.95']] },
-    held: { what: 'the highest rate that 1,000 subscribers get with p99 <= 50 ms, by halving', run: held, rows: [
+    held: { what: 'the highest rate that 1,000 subscribers get with p99 <= 50 ms, by halving', run: held, apart: true, rows: [
         ['deliveries/s', 'per_s', '> 642,000'], ['p99 ms', 'p99_ms', '<= 50'], ['CPU, us a delivery', 'cpu_us']] },
     pairs: { what: '10,000 topics with one subscriber each, 100 publishers', run: pairs('pairs', [['', { users: 10000, writers: 100, rate: 0 }, 4, 3], ['paced_', { users: 10000, writers: 100, rate: 2000 }, 3, 3]]), rows: [
         ['saturated: deliveries/s', 'deliveries_per_s', '>= 45,000'], ['floor', 'floor_deliveries_per_s'], ['CPU, s per million', 'cpu_s_per_million'], ['floor', 'floor_cpu'], ['**CPU ratio**', 'cpu_ratio', '<= 2.0'],
@@ -241,9 +241,9 @@ export const sections = {
         ['CPU of a heartbeat, us', 'cpu_s_per_million', '<= 30'], ['floor', 'floor_cpu'], ['heartbeat answered: p50 ms', 'heartbeat_p50_ms'], ['p99 ms', 'heartbeat_p99_ms'],
         ['joined to its inbox: bytes of PSS, all processes', 'inbox_all_pss_bytes', '<= 1,536'], ['bytes of RssAnon, session processes', 'inbox_sessions_rss_anon_bytes'],
         ['a parked long-poll: bytes of PSS, all processes', 'poll_all_pss_bytes', '<= 6,144']] },
-    minute: { what: '15,000 idle connections, a heartbeat each 30 s', run: minute, rows: [
+    minute: { what: '15,000 idle connections, a heartbeat each 30 s', run: minute, apart: true, rows: [
         ['CPU of all that runs, us for each heartbeat: half a connection-minute', 'cpu_s_per_million'], ['floor', 'floor_cpu'], ['**CPU ratio**', 'cpu_ratio', '<= 2']] },
-    many: { what: '50,000 idle connections, joined to one topic, in four session processes', run: many, rows: [
+    many: { what: '50,000 idle connections, joined to one topic, in four session processes', run: many, apart: true, rows: [
         ['bytes of PSS, all processes', 'all_pss_bytes', '<= 1,024'], ['kernel slab, both ends', 'kernel_slab_bytes'], ['joins/s', 'joins_per_s'],
         ['CPU of a heartbeat, us', 'cpu_of_a_heartbeat_us', '<= 30'], ['one message to all: CPU of a delivery, us', 'cpu_of_a_delivery_us'],
         ['the last of them after, s', 'all_heard_it_s'], ['a notification to one: shown after, ms', 'notified_ms']] },
