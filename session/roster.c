@@ -225,3 +225,8 @@ void member_third_set(struct member *m, struct bytes ref)
     m->third_n = (uint8_t)ref.n;
     memcpy(m->refs + m->join_ref_n + m->ref_n, ref.p, ref.n);
 }
+
+bool member_answered(const struct member *m)
+{
+    return m->view.state != VIEW_joining && m->view.state != VIEW_mounting;
+}

@@ -81,6 +81,7 @@ void roster_wait_over(struct roster *r, struct member *m);
 
 struct bytes member_topic(const struct member *m);
 struct bytes member_join_ref(const struct member *m);
+bool member_answered(const struct member *m); /* its join was answered */
 struct bytes member_ref(const struct member *m);
 struct bytes member_third(const struct member *m);
 void member_third_set(struct member *m, struct bytes ref);
