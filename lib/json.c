@@ -3,6 +3,8 @@
 
 #include "lib/ensure.h"
 
+#include <stdio.h>
+
 struct json json_over(struct bytes text)
 {
     return (struct json){text.p, text.p + text.n, true};
@@ -346,6 +348,50 @@ bool json_member(struct json *in, struct bytes *key, struct bytes *out)
     in->p++;
     *out = json_value(in);
     return in->ok && separated(in, '}');
+}
+
+/* Which of the places has this name; `count`: none. */
+static size_t place_of(const struct json_members *m, struct bytes key)
+{
+    size_t i = 0;
+    while (i < m->count && !json_key_is(key, m->places[i].name))
+        i++;
+    return i;
+}
+
+bool json_read(struct bytes object, struct json_members *m)
+{
+    struct json in = json_over(object);
+    struct bytes key, v;
+    uint64_t seen = 0; /* a bit a place */
+    ENSURE(m->count <= JSON_PLACES);
+    m->other = (struct bytes){0};
+    m->twice = NULL;
+    json_enter(&in, '{');
+    while (json_member(&in, &key, &v)) {
+        size_t i = place_of(m, key);
+        if (i == m->count) {
+            m->other = m->other.n > 0 ? m->other : key;
+            continue;
+        }
+        if (seen >> i & 1 && !m->twice)
+            m->twice = m->places[i].name;
+        seen |= UINT64_C(1) << i;
+        if (m->places[i].to)
+            *m->places[i].to = v;
+    }
+    return json_end(&in);
+}
+
+const char *json_twice(const struct json_members *m, struct arena *scratch)
+{
+    if (!m->twice)
+        return NULL;
+    size_t size = strlen(m->twice) + sizeof " is there twice";
+    char *says = arena_alloc(scratch, size);
+    if (says)
+        snprintf(says, size, "%s is there twice", m->twice);
+    return says ? says : "a member is there twice";
 }
 
 bool json_valid(struct bytes text)

@@ -35,6 +35,27 @@ void json_enter(struct json *in, char bracket);
 bool json_element(struct json *in, struct bytes *value);
 bool json_member(struct json *in, struct bytes *key, struct bytes *value);
 
+/* Or all members at once, each to where its name says. A name that is there twice would be one thing to us and
+ * another to who asked, so it is told. */
+struct json_place {
+    const char *name;
+    struct bytes *to; /* NULL: it may be there, and says nothing */
+};
+enum { JSON_PLACES = 64 };
+
+struct json_members {
+    const struct json_place *places;
+    size_t count;
+    struct bytes other; /* the first that has no place: its key; empty: there is none */
+    const char *twice;  /* the first of `places` that came again; NULL: none */
+};
+
+/* False: it is not an object, or not valid throughout. Values keep what they were where nothing came. */
+bool json_read(struct bytes object, struct json_members *m);
+
+/* That one is there twice, in words; NULL: none is. */
+const char *json_twice(const struct json_members *m, struct arena *scratch);
+
 /* The text is one JSON value and nothing else. */
 bool json_valid(struct bytes text);
 

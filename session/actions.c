@@ -20,18 +20,13 @@ bool action_resume(struct bytes json, struct resume *r, struct problem *why)
     *r = (struct resume){.since = VIEW_NOTHING};
     if (json_kind(json) != '{')
         return true; /* phoenix.js sends {} when the page gave nothing; others may send null */
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        bool null = json_kind(value) == 'n';
-        if (!null && json_key_is(key, "since") && !field_number(value, &r->since, "since", why))
-            return false;
-        if (!null && json_key_is(key, "epoch") && !field_number(value, &r->epoch, "epoch", why))
-            return false;
-        if (!null && json_key_is(key, "have") && !field_number(value, &r->have, "have", why))
-            return false;
-    }
+    struct bytes since = {0}, epoch = {0}, have = {0};
+    const struct json_place places[] = {{"since", &since}, {"epoch", &epoch}, {"have", &have}};
+    if (!fields_read(json, FIELDS(places), NULL, why) ||
+        (field_given(since) && !field_number(since, &r->since, "since", why)) ||
+        (field_given(epoch) && !field_number(epoch, &r->epoch, "epoch", why)) ||
+        (field_given(have) && !field_number(have, &r->have, "have", why)))
+        return false;
     if (r->since == 0 && r->epoch == 0)
         r->since = VIEW_NOTHING;
     return true;
@@ -39,16 +34,11 @@ bool action_resume(struct bytes json, struct resume *r, struct problem *why)
 
 bool action_user(struct bytes json, struct bytes *user, struct arena *scratch, struct problem *why)
 {
+    struct bytes value = {0};
+    const struct json_place places[] = {{"user", &value}};
     *user = (struct bytes){0};
-    if (!field_object(json, why))
-        return false;
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value))
-        if (json_key_is(key, "user") && !field_user(value, user, "user", scratch, why))
-            return false;
-    return true;
+    return field_object(json, why) && fields_read(json, FIELDS(places), NULL, why) &&
+           (value.n == 0 || field_user(value, user, "user", scratch, why));
 }
 
 enum { SEEN_SLOTS = 2048 }; /* open addressing over hashes: at most USERS_MAX of them taken */
@@ -92,25 +82,20 @@ static bool read_users(struct buf *users, uint32_t *count, struct bytes list, st
 static bool read_audience(struct msg_create *a, struct bytes to, struct arena *scratch,
                           struct problem *why)
 {
-    struct json in = json_over(to);
-    struct bytes key, value, user;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        bool yes = json_kind(value) == 't';
-        if (json_key_is(key, "all") && yes)
-            a->all = 1;
-        else if (json_key_is(key, "all"))
-            return problem_set(why, "to.all", "must be true");
-        else if (json_key_is(key, "include_new") && (yes || json_kind(value) == 'f'))
-            a->new_too = yes;
-        else if (json_key_is(key, "include_new"))
-            return problem_set(why, "to.include_new", "must be true or false");
-        else if (!json_key_is(key, "topic"))
-            return problem_unknown(why, key, "all, include_new; or topic");
-        else if (!json_string(value, scratch, &a->topic) || !topic_valid(a->topic) ||
-                 topic_user(a->topic, &user))
-            return problem_set(why, "to.topic", "must be the name of a topic, and not of an inbox");
-    }
+    struct bytes all = {0}, include_new = {0}, topic = {0}, user;
+    const struct json_place places[] = {
+        {"all", &all}, {"include_new", &include_new}, {"topic", &topic}};
+    if (!fields_read(to, FIELDS(places), "all, include_new; or topic", why))
+        return false;
+    a->all = all.n > 0;
+    if (a->all && json_kind(all) != 't')
+        return problem_set(why, "to.all", "must be true");
+    a->new_too = include_new.n > 0 && json_kind(include_new) == 't';
+    if (include_new.n > 0 && !a->new_too && json_kind(include_new) != 'f')
+        return problem_set(why, "to.include_new", "must be true or false");
+    if (topic.n > 0 && (!json_string(topic, scratch, &a->topic) || !topic_valid(a->topic) ||
+                        topic_user(a->topic, &user)))
+        return problem_set(why, "to.topic", "must be the name of a topic, and not of an inbox");
     if (a->topic.n > 0 && (a->all || a->new_too))
         return problem_set(why, a->all ? "to.all" : "to.include_new",
                            "and topic exclude each other");
@@ -225,30 +210,19 @@ bool action_create(struct msg *m, struct bytes json, struct bytes key, uint64_t 
 /* What is to be other than it is. */
 static bool read_changes(struct draft *d, struct bytes json, bool user, struct problem *why)
 {
-    const struct {
-        const char *name;
-        struct bytes *to;
-    } members[] = {{"title", &d->title},
-                   {"body", &d->body},
-                   {"data", &d->data},
-                   {"category", &d->category},
-                   {"expires_at", &d->expires_at},
-                   {"expires_in", &d->expires_in}};
-    struct json in = json_over(json);
-    struct bytes key, value;
-    bool any = false;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        size_t i = 0;
-        while (i < sizeof members / sizeof *members && !json_key_is(key, members[i].name))
-            i++;
-        if (i < sizeof members / sizeof *members)
-            *members[i].to = value;
-        else if (!user || !json_key_is(key, "user"))
-            return problem_unknown(why, key, user ? UPDATE_MEMBERS : CHANGE_MEMBERS);
-        any = any || i < sizeof members / sizeof *members;
-    }
-    return any || problem_set(why, "", "must name what is to change");
+    const struct json_place places[] = {{"title", &d->title},
+                                        {"body", &d->body},
+                                        {"data", &d->data},
+                                        {"category", &d->category},
+                                        {"expires_at", &d->expires_at},
+                                        {"expires_in", &d->expires_in},
+                                        {"user", NULL}}; /* action_user()'s */
+    if (!fields_read(json, places, sizeof places / sizeof *places - !user,
+                     user ? UPDATE_MEMBERS : CHANGE_MEMBERS, why))
+        return false;
+    return d->title.n + d->body.n + d->data.n + d->category.n + d->expires_at.n + d->expires_in.n >
+               0 ||
+           problem_set(why, "", "must name what is to change");
 }
 
 static uint64_t take(struct bytes *of, struct bytes other, enum item_field field)

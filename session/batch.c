@@ -82,15 +82,13 @@ static bool read_op(struct session *s, struct batch *b, struct bytes op, struct 
                     struct problem *why)
 {
     struct marker by = {{b->user, b->user_n}, UP_TO_NEWEST, s->wall_ms, true};
-    struct bytes key, value, name = {0};
+    struct bytes named = {0}, name = {0};
+    const struct json_place places[] = {{"op", &named}};
     struct marking marking;
-    if (json_kind(op) != '{')
-        return problem_set(why, "", "must be a JSON object");
-    struct json in = json_over(op);
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value))
-        if (json_key_is(key, "op") && !json_string(value, &s->scratch, &name))
-            return problem_set(why, "op", "must be text");
+    if (!fields_read(op, FIELDS(places), NULL, why))
+        return false;
+    if (named.n > 0 && !json_string(named, &s->scratch, &name))
+        return problem_set(why, "op", "must be text");
     if (!marking_pushed(name, &marking))
         return problem_set(why, "op", "must be one of the pushes: mark_read, archive, ...");
     return marking_read(m, &marking, &by, op, &s->scratch, why);
@@ -130,16 +128,11 @@ static void next(struct session *s, struct batch *b)
 /* The list of them, entered; and how many. */
 static bool find_ops(struct bytes json, struct json *ops, struct problem *why)
 {
-    struct json in = json_over(json);
-    struct bytes key, value, list = {0}, op;
+    struct bytes list = {0}, op;
+    const struct json_place places[] = {{"ops", &list}, {"user", NULL}};
     uint32_t n = 0;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        if (json_key_is(key, "ops"))
-            list = value;
-        else if (!json_key_is(key, "user"))
-            return problem_unknown(why, key, BATCH_MEMBERS);
-    }
+    if (!fields_read(json, FIELDS(places), BATCH_MEMBERS, why))
+        return false;
     if (list.n > 0 && json_kind(list) == '[') {
         *ops = json_over(list);
         json_enter(ops, '[');

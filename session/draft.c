@@ -10,36 +10,18 @@
 
 bool draft_read(struct draft *d, struct bytes json, struct problem *why)
 {
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        if (json_key_is(key, "to"))
-            d->to = value;
-        else if (json_key_is(key, "type"))
-            d->type = value;
-        else if (json_key_is(key, "title"))
-            d->title = value;
-        else if (json_key_is(key, "body"))
-            d->body = value;
-        else if (json_key_is(key, "data"))
-            d->data = value;
-        else if (json_key_is(key, "category"))
-            d->category = value;
-        else if (json_key_is(key, "collapse_key"))
-            d->collapse = value;
-        else if (json_key_is(key, "dedupe_key"))
-            d->dedupe = value;
-        else if (json_key_is(key, "expires_at"))
-            d->expires_at = value;
-        else if (json_key_is(key, "expires_in"))
-            d->expires_in = value;
-        else if (json_key_is(key, "deliver_at"))
-            d->deliver_at = value;
-        else
-            return problem_unknown(why, key, DRAFT_MEMBERS);
-    }
-    return true;
+    const struct json_place places[] = {{"to", &d->to},
+                                        {"type", &d->type},
+                                        {"title", &d->title},
+                                        {"body", &d->body},
+                                        {"data", &d->data},
+                                        {"category", &d->category},
+                                        {"collapse_key", &d->collapse},
+                                        {"dedupe_key", &d->dedupe},
+                                        {"expires_at", &d->expires_at},
+                                        {"expires_in", &d->expires_in},
+                                        {"deliver_at", &d->deliver_at}};
+    return fields_read(json, FIELDS(places), DRAFT_MEMBERS, why);
 }
 
 bool draft_type(struct bytes type, uint64_t *out, struct arena *scratch, struct problem *why)

@@ -34,6 +34,22 @@ bool field_object(struct bytes json, struct problem *why)
     return json_kind(json_value(&in)) == '{' || problem_set(why, "", "must be a JSON object");
 }
 
+bool fields_read(struct bytes json, const struct json_place *places, size_t count,
+                 const char *allowed, struct problem *why)
+{
+    struct json_members m = {.places = places, .count = count};
+    if (!json_read(json, &m))
+        return problem_set(why, "", "must be a JSON object");
+    if (allowed && m.other.n > 0)
+        return problem_unknown(why, m.other, allowed);
+    return !m.twice || problem_set(why, m.twice, "is there twice");
+}
+
+bool field_given(struct bytes value)
+{
+    return value.n > 0 && json_kind(value) != 'n';
+}
+
 bool field_number(struct bytes value, uint64_t *out, const char *field, struct problem *why)
 {
     return json_u64(value, out) || problem_set(why, field, "must be a whole number from 0 to 2^53");

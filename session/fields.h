@@ -21,6 +21,16 @@ bool problem_unknown(struct problem *why, struct bytes key, const char *allowed)
 /* The whole is an object, and valid throughout. */
 bool field_object(struct bytes json, struct problem *why);
 
+/* Every member goes to its place. None may be there twice; and none without a place, where `allowed` says
+ * which there are (NULL: others are not ours to read). */
+struct json_place;
+bool fields_read(struct bytes json, const struct json_place *places, size_t count,
+                 const char *allowed, struct problem *why);
+#define FIELDS(places) places, sizeof(places) / sizeof *(places)
+
+/* It is there, and not null. */
+bool field_given(struct bytes value);
+
 bool field_number(struct bytes value, uint64_t *out, const char *field, struct problem *why);
 
 /* Text of 1 to KEY_MAX bytes. */

@@ -28,42 +28,12 @@ void import_room_fini(struct import_room *r)
 
 /* ---- members ---- */
 
-struct member_to {
-    const char *name;
-    struct bytes *to; /* NULL: it may be there, and says nothing */
-};
-
-/* Every member goes to its place; one that has none is refused. */
-static bool members(struct bytes json, const struct member_to *places, size_t count,
-                    const char *allowed, struct problem *why)
-{
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        size_t i = 0;
-        while (i < count && !json_key_is(key, places[i].name))
-            i++;
-        if (i == count)
-            return problem_unknown(why, key, allowed);
-        if (places[i].to)
-            *places[i].to = value;
-    }
-    return true;
-}
-#define COUNT(places) (sizeof(places) / sizeof *(places))
-
-static bool is_there(struct bytes value)
-{
-    return value.n > 0 && json_kind(value) != 'n';
-}
-
 static bool read_flag(struct bytes value, const char *name, uint64_t flag, uint64_t *flags,
                       struct problem *why)
 {
-    if (is_there(value) && json_kind(value) == 't')
+    if (field_given(value) && json_kind(value) == 't')
         *flags |= flag;
-    return !is_there(value) || json_kind(value) == 't' || json_kind(value) == 'f' ||
+    return !field_given(value) || json_kind(value) == 't' || json_kind(value) == 'f' ||
            problem_set(why, name, "must be true or false");
 }
 
@@ -75,7 +45,7 @@ struct span {
 static bool read_time(struct bytes value, const char *name, const struct span *span, uint64_t *ms,
                       struct arena *scratch, struct problem *why)
 {
-    if (!is_there(value))
+    if (!field_given(value))
         return true;
     return field_time(value, ms, name, scratch, why) &&
            ((*ms >= span->least_ms && *ms <= span->most_ms) || problem_set(why, name, span->says));
@@ -96,29 +66,30 @@ struct row {
 
 static bool read_row(struct row *r, struct bytes json, bool with_user, struct problem *why)
 {
-    const struct member_to places[] = {{"id", &r->id},
-                                       {"type", &r->draft.type},
-                                       {"title", &r->draft.title},
-                                       {"body", &r->draft.body},
-                                       {"data", &r->draft.data},
-                                       {"category", &r->draft.category},
-                                       {"inserted_at", &r->inserted_at},
-                                       {"read_at", &r->read_at},
-                                       {"seen", &r->seen},
-                                       {"archived", &r->archived},
-                                       {"snoozed_until", &r->snoozed_until},
-                                       {"expires_at", &r->draft.expires_at},
-                                       {"muted", &r->muted},
-                                       {"quiet", &r->quiet},
-                                       {"pos", NULL}, /* of where it stood */
-                                       {"rev", NULL},
-                                       {"user", &r->user}};
-    return members(json, places, COUNT(places) - !with_user,
-                   with_user ? "user, id, type, title, body, data, category, inserted_at, read_at, "
-                               "seen, archived, snoozed_until, expires_at, muted, quiet"
-                             : "id, type, title, body, data, category, inserted_at, read_at, seen, "
-                               "archived, snoozed_until, expires_at, muted, quiet",
-                   why);
+    const struct json_place places[] = {{"id", &r->id},
+                                        {"type", &r->draft.type},
+                                        {"title", &r->draft.title},
+                                        {"body", &r->draft.body},
+                                        {"data", &r->draft.data},
+                                        {"category", &r->draft.category},
+                                        {"inserted_at", &r->inserted_at},
+                                        {"read_at", &r->read_at},
+                                        {"seen", &r->seen},
+                                        {"archived", &r->archived},
+                                        {"snoozed_until", &r->snoozed_until},
+                                        {"expires_at", &r->draft.expires_at},
+                                        {"muted", &r->muted},
+                                        {"quiet", &r->quiet},
+                                        {"pos", NULL}, /* of where it stood */
+                                        {"rev", NULL},
+                                        {"user", &r->user}};
+    return fields_read(json, places, sizeof places / sizeof *places - !with_user,
+                       with_user
+                           ? "user, id, type, title, body, data, category, inserted_at, read_at, "
+                             "seen, archived, snoozed_until, expires_at, muted, quiet"
+                           : "id, type, title, body, data, category, inserted_at, read_at, seen, "
+                             "archived, snoozed_until, expires_at, muted, quiet",
+                       why);
 }
 
 static bool read_times(struct msg_import_item *m, const struct row *r, uint64_t wall_ms,
@@ -159,7 +130,7 @@ static bool read_item(struct msg *m, const struct row *r, uint64_t wall_ms,
         !field_text(or_null(r->id), &item->id, "id", scratch, why) ||
         !read_type(item, r->draft.type, scratch, why) ||
         !read_times(item, r, wall_ms, scratch, why) || !read_flags(item, r, why) ||
-        (is_there(r->draft.category) &&
+        (field_given(r->draft.category) &&
          !field_category(r->draft.category, &item->category, scratch, why)) ||
         !draft_write(&room->content, &r->draft, item->type, item->category, scratch, why))
         return false;
@@ -192,18 +163,18 @@ struct export_line {
 
 static bool read_export(struct export_line *x, struct bytes json, struct problem *why)
 {
-    const struct member_to places[] = {{"kind", NULL},
-                                       {"user", &x->user},
-                                       {"notification", &x->notification},
-                                       {"topic", &x->topic},
-                                       {"preferences", &x->preferences},
-                                       {"last_seen_at", NULL}, /* of the user: not taken over */
-                                       {"exported_at", NULL},
-                                       {"memberships", NULL}, /* of the end */
-                                       {"notifications", NULL}};
-    return members(json, places, COUNT(places),
-                   "kind, and what an export has with it: user, notification, topic, preferences",
-                   why);
+    const struct json_place places[] = {{"kind", NULL},
+                                        {"user", &x->user},
+                                        {"notification", &x->notification},
+                                        {"topic", &x->topic},
+                                        {"preferences", &x->preferences},
+                                        {"last_seen_at", NULL}, /* of the user: not taken over */
+                                        {"exported_at", NULL},
+                                        {"memberships", NULL}, /* of the end */
+                                        {"notifications", NULL}};
+    return fields_read(
+        json, FIELDS(places),
+        "kind, and what an export has with it: user, notification, topic, preferences", why);
 }
 
 static bool export_line(struct msg *m, struct bytes json, struct bytes kind,
@@ -238,21 +209,16 @@ bool import_line(struct msg *m, struct bytes json, const struct settings *settin
                  uint64_t wall_ms, struct import_room *room, struct arena *scratch,
                  struct problem *why)
 {
-    struct bytes key, value, kind = {0};
+    struct bytes value = {0}, kind = {0};
+    const struct json_place places[] = {{"kind", &value}};
     struct row row = {0};
-    bool exported = false;
     *m = (struct msg){0};
-    if (!field_object(json, why))
+    if (!field_object(json, why) || !fields_read(json, FIELDS(places), NULL, why))
         return false;
-    struct json in = json_over(json);
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value))
-        if (json_key_is(key, "kind")) {
-            exported = true;
-            json_string(value, scratch, &kind);
-        }
-    bool good = exported ? export_line(m, json, kind, settings, wall_ms, room, scratch, why)
-                         : read_row(&row, json, true, why) &&
-                               read_item(m, &row, wall_ms, room, scratch, why);
+    if (value.n > 0)
+        json_string(value, scratch, &kind);
+    bool good = value.n > 0 ? export_line(m, json, kind, settings, wall_ms, room, scratch, why)
+                            : read_row(&row, json, true, why) &&
+                                  read_item(m, &row, wall_ms, room, scratch, why);
     return good && (!scratch->overflowed || problem_set(why, "", "is too large"));
 }

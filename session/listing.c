@@ -63,22 +63,15 @@ static bool as_text(struct bytes value, struct arena *scratch, struct bytes *tex
     return json_kind(value) == 't' || json_kind(value) == 'f' || json_string(value, scratch, text);
 }
 
-static bool read_member(struct msg_snapshot *page, struct bytes key, struct bytes value,
+/* One filter, as a page of HTTP has it in its address. */
+static bool read_filter(struct msg_snapshot *page, const char *name, struct bytes value,
                         struct arena *scratch, struct problem *why)
 {
     struct bytes text;
-    if (json_key_is(key, "before"))
-        return field_number(value, &page->before, "before", why);
-    if (json_key_is(key, "limit"))
-        return field_number(value, &page->limit, "limit", why);
-    for (size_t i = 0; i < LISTING_FILTERS; i++) {
-        const char *name = listing_filters[i];
-        if (!json_key_is(key, name))
-            continue;
-        return as_text(value, scratch, &text) ? listing_filter(page, name, text, why)
-                                              : problem_set(why, name, "must be text");
-    }
-    return problem_unknown(why, key, "before, limit, status, archived, snoozed, type, category");
+    if (value.n == 0)
+        return true;
+    return as_text(value, scratch, &text) ? listing_filter(page, name, text, why)
+                                          : problem_set(why, name, "must be text");
 }
 
 bool listing_read(struct msg_snapshot *page, struct bytes json, struct arena *scratch,
@@ -86,11 +79,17 @@ bool listing_read(struct msg_snapshot *page, struct bytes json, struct arena *sc
 {
     if (!field_object(json, why))
         return false;
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value))
-        if (!read_member(page, key, value, scratch, why))
+    struct bytes before = {0}, limit = {0}, filters[LISTING_FILTERS] = {0};
+    struct json_place places[2 + LISTING_FILTERS] = {{"before", &before}, {"limit", &limit}};
+    for (size_t i = 0; i < LISTING_FILTERS; i++)
+        places[2 + i] = (struct json_place){listing_filters[i], &filters[i]};
+    if (!fields_read(json, FIELDS(places),
+                     "before, limit, status, archived, snoozed, type, category", why) ||
+        (before.n > 0 && !field_number(before, &page->before, "before", why)) ||
+        (limit.n > 0 && !field_number(limit, &page->limit, "limit", why)))
+        return false;
+    for (size_t i = 0; i < LISTING_FILTERS; i++)
+        if (!read_filter(page, listing_filters[i], filters[i], scratch, why))
             return false;
     if (page->limit < 1 || page->limit > PAGE_MAX)
         return problem_set(why, "limit", "must be from 1 to 100");

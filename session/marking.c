@@ -44,30 +44,16 @@ struct draft {
 static bool read_draft(struct draft *d, struct bytes json, bool batch, const char *allowed,
                        struct problem *why)
 {
-    const struct {
-        const char *name;
-        struct bytes *to;
-    } members[] = {{"id", &d->id},
-                   {"ids", &d->ids},
-                   {"until", &d->until},
-                   {"up_to", &d->up_to},
-                   {"category", &d->category},
-                   {"only_read", &d->only_read},
-                   {"op_id", &d->op_id},
-                   {"observed_seq", &d->observed_seq}};
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        size_t i = 0;
-        while (i < sizeof members / sizeof *members && !json_key_is(key, members[i].name))
-            i++;
-        if (i < sizeof members / sizeof *members)
-            *members[i].to = value;
-        else if (!json_key_is(key, batch ? "op" : "user"))
-            return problem_unknown(why, key, allowed);
-    }
-    return true;
+    const struct json_place places[] = {{"id", &d->id},
+                                        {"ids", &d->ids},
+                                        {"until", &d->until},
+                                        {"up_to", &d->up_to},
+                                        {"category", &d->category},
+                                        {"only_read", &d->only_read},
+                                        {"op_id", &d->op_id},
+                                        {"observed_seq", &d->observed_seq},
+                                        {batch ? "op" : "user", NULL}};
+    return fields_read(json, FIELDS(places), allowed, why);
 }
 
 static const char *allowed_of(const struct marking *k, bool by_ids)

@@ -198,17 +198,12 @@ static uint64_t pid_of(struct session *s, struct bytes role)
 
 static bool role_of(struct session *s, struct bytes body, struct bytes *role, struct problem *why)
 {
-    if (!json_valid(body) || json_kind(body) != '{')
-        return problem_set(why, "", "must be a JSON object");
-    struct json in = json_over(body);
-    struct bytes key, text;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &text)) {
-        if (!json_key_is(key, "role"))
-            return problem_unknown(why, key, KILL_MEMBERS);
-        if (!json_string(text, &s->scratch, role))
-            return problem_set(why, "role", "must be text");
-    }
+    struct bytes text = {0};
+    const struct json_place places[] = {{"role", &text}};
+    if (!fields_read(body, FIELDS(places), KILL_MEMBERS, why))
+        return false;
+    if (text.n > 0 && !json_string(text, &s->scratch, role))
+        return problem_set(why, "role", "must be text");
     return role->n > 0 || problem_set(why, "role", "must be there");
 }
 

@@ -42,24 +42,18 @@ static const char *read_v2(struct phx_in *in, struct bytes text, struct arena *s
 
 static const char *read_v1(struct phx_in *in, struct bytes text, struct arena *scratch)
 {
-    struct json j = json_over(text);
-    struct bytes key, value, topic = {0}, event = {0};
+    struct bytes topic = {0}, event = {0};
+    const struct json_place places[] = {{"topic", &topic},
+                                        {"event", &event},
+                                        {"payload", &in->payload},
+                                        {"ref", &in->ref},
+                                        {"join_ref", &in->join_ref}};
+    struct json_members m = {.places = places, .count = sizeof places / sizeof *places};
     in->join_ref = PHX_NULL;
-    json_enter(&j, '{');
-    while (json_member(&j, &key, &value)) {
-        if (json_key_is(key, "topic"))
-            topic = value;
-        else if (json_key_is(key, "event"))
-            event = value;
-        else if (json_key_is(key, "payload"))
-            in->payload = value;
-        else if (json_key_is(key, "ref"))
-            in->ref = value;
-        else if (json_key_is(key, "join_ref"))
-            in->join_ref = value;
-    }
-    if (!json_end(&j))
+    if (!json_read(text, &m))
         return "not an object";
+    if (m.twice)
+        return json_twice(&m, scratch);
     if (!topic.n || !event.n || !in->payload.n || !in->ref.n)
         return "topic, event, payload and ref must be there";
     if (!a_ref(in->join_ref) || !a_ref(in->ref))

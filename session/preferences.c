@@ -63,26 +63,17 @@ static bool read_texts(struct bytes value, const char *field, size_t max, struct
 static bool read_mute(struct bytes value, struct msg_prefs_put *p, struct buf lists[2],
                       struct arena *scratch, struct problem *why)
 {
-    struct json in = json_over(value);
-    struct bytes key, v;
+    struct bytes types = {0}, categories = {0}, topics = {0};
+    const struct json_place places[] = {
+        {"types", &types}, {"categories", &categories}, {"topics", &topics}};
     if (json_kind(value) != '{')
         return problem_set(why, "mute", "must be an object: types, categories, topics");
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &v)) {
-        bool good;
-        if (json_key_is(key, "types"))
-            good = read_types(v, "mute.types", &p->types, scratch, why);
-        else if (json_key_is(key, "categories"))
-            good = read_texts(v, "mute.categories", CATEGORY_MAX, &lists[0], &p->categories,
-                              scratch, why);
-        else if (json_key_is(key, "topics"))
-            good = read_texts(v, "mute.topics", TOPIC_MAX, &lists[1], &p->topics, scratch, why);
-        else
-            good = problem_unknown(why, key, "types, categories, topics");
-        if (!good)
-            return false;
-    }
-    return true;
+    return fields_read(value, FIELDS(places), "types, categories, topics", why) &&
+           (types.n == 0 || read_types(types, "mute.types", &p->types, scratch, why)) &&
+           (categories.n == 0 || read_texts(categories, "mute.categories", CATEGORY_MAX, &lists[0],
+                                            &p->categories, scratch, why)) &&
+           (topics.n == 0 ||
+            read_texts(topics, "mute.topics", TOPIC_MAX, &lists[1], &p->topics, scratch, why));
 }
 
 /* "22:00" */
@@ -115,9 +106,9 @@ static bool zone_known(struct bytes value, struct bytes *name, struct arena *scr
 static bool read_quiet(struct bytes value, struct msg_prefs_put *p, struct arena *scratch,
                        struct problem *why)
 {
-    struct json in = json_over(value);
-    struct bytes key, v;
-    unsigned times = 0;
+    struct bytes from = {0}, to = {0}, zone = {0}, allow = {0};
+    const struct json_place places[] = {
+        {"from", &from}, {"to", &to}, {"time_zone", &zone}, {"allow", &allow}};
     if (json_kind(value) == 'n')
         return true;
     if (json_kind(value) != '{')
@@ -125,24 +116,15 @@ static bool read_quiet(struct bytes value, struct msg_prefs_put *p, struct arena
     p->quiet = 1;
     p->zone = BYTES("UTC");
     p->allow = UINT64_C(1) << TYPE_alert;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &v)) {
-        bool good = true;
-        if (json_key_is(key, "from") && ++times)
-            good = read_minute(v, "quiet_hours.from", &p->from_min, scratch, why);
-        else if (json_key_is(key, "to") && ++times)
-            good = read_minute(v, "quiet_hours.to", &p->to_min, scratch, why);
-        else if (json_key_is(key, "allow"))
-            good = read_types(v, "quiet_hours.allow", &p->allow, scratch, why);
-        else if (!json_key_is(key, "time_zone"))
-            good = problem_unknown(why, key, "from, to, time_zone, allow");
-        else if (!zone_known(v, &p->zone, scratch))
-            good = problem_set(why, "quiet_hours.time_zone",
-                               "must be the name of a time zone, like Europe/Berlin");
-        if (!good)
-            return false;
-    }
-    return (times == 2 && p->from_min != p->to_min) ||
+    if (!fields_read(value, FIELDS(places), "from, to, time_zone, allow", why) ||
+        (from.n > 0 && !read_minute(from, "quiet_hours.from", &p->from_min, scratch, why)) ||
+        (to.n > 0 && !read_minute(to, "quiet_hours.to", &p->to_min, scratch, why)) ||
+        (allow.n > 0 && !read_types(allow, "quiet_hours.allow", &p->allow, scratch, why)))
+        return false;
+    if (zone.n > 0 && !zone_known(zone, &p->zone, scratch))
+        return problem_set(why, "quiet_hours.time_zone",
+                           "must be the name of a time zone, like Europe/Berlin");
+    return (from.n > 0 && to.n > 0 && p->from_min != p->to_min) ||
            problem_set(why, "quiet_hours", "must have from and to, and they must differ");
 }
 
@@ -150,25 +132,12 @@ bool preferences_read(struct msg *m, struct bytes user, struct bytes json, struc
                       struct arena *scratch, struct problem *why)
 {
     *m = (struct msg){.id = MSG_prefs_put, .prefs_put = {.user = user}};
-    if (!json_valid(json))
-        return problem_set(why, "", "is not JSON");
-    struct json in = json_over(json);
-    struct bytes key, value;
-    struct json over = in;
-    if (json_kind(json_value(&over)) != '{')
-        return problem_set(why, "", "must be a JSON object");
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        bool good = true;
-        if (json_key_is(key, "mute"))
-            good = read_mute(value, &m->prefs_put, lists, scratch, why);
-        else if (json_key_is(key, "quiet_hours"))
-            good = read_quiet(value, &m->prefs_put, scratch, why);
-        else if (!json_key_is(key, "user"))
-            good = problem_unknown(why, key, PREFERENCES_MEMBERS);
-        if (!good)
-            return false;
-    }
+    struct bytes mute = {0}, quiet = {0};
+    const struct json_place places[] = {{"mute", &mute}, {"quiet_hours", &quiet}, {"user", NULL}};
+    if (!field_object(json, why) || !fields_read(json, FIELDS(places), PREFERENCES_MEMBERS, why) ||
+        (mute.n > 0 && !read_mute(mute, &m->prefs_put, lists, scratch, why)) ||
+        (quiet.n > 0 && !read_quiet(quiet, &m->prefs_put, scratch, why)))
+        return false;
     return !scratch->overflowed || problem_set(why, "", "is too large");
 }
 

@@ -135,15 +135,10 @@ void presence_live_free(struct presence_live **slot)
 
 bool presence_meta(struct bytes payload, struct bytes *meta, struct problem *why)
 {
-    struct json in = json_over(payload);
-    struct bytes key, value;
+    const struct json_place places[] = {{"meta", meta}};
     *meta = (struct bytes){NULL, 0};
-    if (payload.n == 0 || json_kind(payload) != '{')
-        return problem_set(why, "", "must be a JSON object");
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value))
-        if (json_key_is(key, "meta"))
-            *meta = value;
+    if (!fields_read(payload, FIELDS(places), NULL, why))
+        return false;
     if (meta->n > 0 && json_kind(*meta) != '{')
         return problem_set(why, "meta", "must be a JSON object");
     if (meta->n > PRESENCE_META_GIVEN)

@@ -6,16 +6,15 @@
 #include "session/auth.h"
 #include "session/live.h"
 
-static bool token_of(struct bytes payload, struct arena *scratch, struct bytes *token)
+/* NULL, or why there is none. */
+static const char *token_of(struct bytes payload, struct arena *scratch, struct bytes *token)
 {
-    struct json in = json_over(payload);
-    struct bytes key, value;
-    bool found = false;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value))
-        if (json_key_is(key, "token"))
-            found = json_string(value, scratch, token);
-    return json_end(&in) && found;
+    struct bytes value = {0};
+    const struct json_place places[] = {{"token", &value}};
+    struct json_members m = {.places = places, .count = 1};
+    if (!json_read(payload, &m) || value.n == 0 || !json_string(value, scratch, token))
+        return "token must be given";
+    return json_twice(&m, scratch);
 }
 
 /* Members of a topic are the store's to judge, and are told by it. */
@@ -34,8 +33,9 @@ const char *refresh_token(struct session *s, struct conn *c, struct bytes payloa
 {
     struct bytes text = {0};
     struct who who;
-    if (!token_of(payload, &s->scratch, &text))
-        return "token must be given";
+    const char *wrong = token_of(payload, &s->scratch, &text);
+    if (wrong)
+        return wrong;
     auth_token(s, text, &who);
     if (who.kind == WHO_nobody)
         return who.why;

@@ -53,22 +53,13 @@ struct wish {
 
 static bool read_members(struct wish *w, struct bytes json, struct problem *why)
 {
-    struct json in = json_over(json);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        struct bytes *slot = json_key_is(key, "jti")          ? &w->jti
-                             : json_key_is(key, "token")      ? &w->token
-                             : json_key_is(key, "user")       ? &w->user
-                             : json_key_is(key, "before")     ? &w->before
-                             : json_key_is(key, "expires_at") ? &w->expires_at
-                                                              : NULL;
-        if (!slot)
-            return problem_unknown(why, key, REVOKE_MEMBERS);
-        *slot = value;
-    }
-    if (!json_end(&in))
-        return problem_set(why, "", "must be a JSON object");
+    const struct json_place places[] = {{"jti", &w->jti},
+                                        {"token", &w->token},
+                                        {"user", &w->user},
+                                        {"before", &w->before},
+                                        {"expires_at", &w->expires_at}};
+    if (!fields_read(json, FIELDS(places), REVOKE_MEMBERS, why))
+        return false;
     if ((w->jti.n > 0) + (w->token.n > 0) + (w->user.n > 0) != 1)
         return problem_set(why, "", "one of jti, token and user must be there");
     if (w->before.n > 0 && w->user.n == 0)

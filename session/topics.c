@@ -59,20 +59,12 @@ static void published(struct ask_waiter w, const struct msg *answer, enum err e)
 static bool read_body(struct request *r, struct publication *p, struct arena *scratch,
                       struct problem *why)
 {
-    struct json in = json_over(request_body(r));
-    struct bytes key, value;
-    if (!json_valid(request_body(r)))
-        return problem_set(why, "", "is not JSON");
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        if (json_key_is(key, "payload"))
-            p->payload = value;
-        else if (!json_key_is(key, "event"))
-            return problem_unknown(why, key, EVENT_MEMBERS);
-        else if (!json_string(value, scratch, &p->event))
-            return problem_set(why, "event", "must be text");
-    }
-    return json_end(&in) || problem_set(why, "", "must be a JSON object");
+    struct bytes event = {0};
+    const struct json_place places[] = {{"payload", &p->payload}, {"event", &event}};
+    return field_object(request_body(r), why) &&
+           fields_read(request_body(r), FIELDS(places), EVENT_MEMBERS, why) &&
+           (event.n == 0 || json_string(event, scratch, &p->event) ||
+            problem_set(why, "event", "must be text"));
 }
 
 void topics_publish(struct session *s, struct request *r)
@@ -302,26 +294,16 @@ static void run_send(struct run *run)
 static bool read_line(struct bytes line, struct bytes *user, bool *remove, struct arena *scratch,
                       struct problem *why)
 {
-    struct json in = json_over(line);
-    struct bytes key, value;
+    struct bytes named = {0}, removes = {0};
+    const struct json_place places[] = {{"user", &named}, {"remove", &removes}};
     *user = (struct bytes){0};
-    *remove = false;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        if (json_key_is(key, "user")) {
-            if (!json_string(value, scratch, user))
-                return problem_set(why, "user", "must be text");
-        } else if (json_key_is(key, "remove")) {
-            *remove = bytes_is(value, "true");
-            if (!*remove && !bytes_is(value, "false"))
-                return problem_set(why, "remove", "must be true or false");
-        } else {
-            return problem_unknown(why, key, MEMBER_MEMBERS);
-        }
-    }
-    if (!json_end(&in))
-        return problem_set(why, "", "each line must be a JSON object");
-    return user_valid(*user) || problem_set(why, "user", "must be there, and be a user id");
+    if (!fields_read(line, FIELDS(places), MEMBER_MEMBERS, why))
+        return false;
+    *remove = bytes_is(removes, "true");
+    if (removes.n > 0 && !*remove && !bytes_is(removes, "false"))
+        return problem_set(why, "remove", "must be true or false");
+    return (named.n > 0 && json_string(named, scratch, user) && user_valid(*user)) ||
+           problem_set(why, "user", "must be there, and be a user id");
 }
 
 /* Walk over the lines; `take` is told of each. False at the first that is wrong. */

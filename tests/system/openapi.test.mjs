@@ -4,12 +4,14 @@ import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 
 import { Belfry, checked } from '../lib/belfry.mjs';
+import { RawSocket } from '../lib/raw.mjs';
+import { classes } from '../lib/topics.mjs';
 
 let belfry;
 let api;
 const check = checked(() => belfry);
 before(async () => {
-  belfry = await Belfry.start({ dev: false });
+  belfry = await Belfry.start({ dev: false, conf: classes({ 'chat:{id}': { publish: 'authenticated' } }) });
   api = (await belfry.get('/openapi.json')).json;
 });
 after(() => belfry?.stop());
@@ -69,4 +71,33 @@ check('the members of a body are those that the server names when it is given an
     assert.deepEqual(allowed.split(/, | or /).filter((one) => one !== 'user'), Object.keys(schema.properties).filter((one) => one !== 'user'), `${method} ${path}`);
   }
   assert.ok(named >= 14, `${named} named them`);
+});
+
+check('a member of a body that is there twice is refused by its name, whatever the call', async () => {
+  const { publish, notifications: [{ id }] } = (await belfry.post('/api/notifications', { to: 'x', title: 'to be changed' }, belfry.apiKey)).json;
+  for (const { path, method, requestBody } of operations().filter((one) => !/^\/(dev|socket)\//.test(one.path)))
+    for (const [type, { schema }] of Object.entries(requestBody?.content ?? {}))
+      for (const name of Object.keys(schema.properties ?? {})) {
+        const user = 'user' in schema.properties && name !== 'user' && !/revoke|members/.test(path) ? '"user":"x",' : '';
+        const { status, json, text } = await belfry.request(method.toUpperCase(), path.replace('{id}', id).replace('{publish}', publish).replace(/\{\w+\}/g, 'chat:x'), { headers: { authorization: `Bearer ${belfry.apiKey}`, 'content-type': type, 'idempotency-key': name }, body: `{${user}"${name}":"a","${name}":"a"}` });
+        assert.deepEqual([status, json?.field, json?.detail], [400, name, type === 'application/json' ? 'is there twice' : json?.detail], `${method} ${path} ${name}: ${text}`);
+        assert.match(json.detail, /is there twice/);
+      }
+});
+
+check('a member of a push that is there twice is refused by its name, and the connection stays', async () => {
+  const raw = await RawSocket.open(belfry.base, belfry.token('y'));
+  const topic = 'user:y:notifications';
+  const ask = async (ref, event, payload) => {
+    raw.send(`["1","${ref}","${topic}","${event}",${payload}]`);
+    return (await raw.reply(ref))[4];
+  };
+  const { status, response } = await ask('1', 'phx_join', '{"since":1,"epoch":1,"since":2}');
+  assert.deepEqual([status, response.field, response.reason], ['error', 'since', 'is there twice']);
+  await raw.join(topic);
+  for (const [event, name] of [['mark_read', 'ids'], ['mark_all_read', 'up_to'], ['snooze', 'until'], ['archive_all', 'only_read'], ['list', 'limit'], ['reconnect', 'since']]) {
+    const answer = await ask(event, event, `{"${name}":1,"${name}":1}`);
+    assert.deepEqual([answer.status, answer.response.field, answer.response.reason], ['error', name, 'is there twice'], event);
+  }
+  await raw.close();
 });

@@ -60,7 +60,7 @@ static void anything_else_is_no_answer(void **state)
         {HOOK_join, "{\"allow\":1}", "allow"},
         {HOOK_join, "{\"allow\":\"true\"}", "allow"},
         {HOOK_join, "{\"allow\":null}", "allow"},
-        {HOOK_join, "{\"allow\":true,\"allow\":2}", "allow"},
+        {HOOK_join, "{\"allow\":false,\"allow\":true}", "allow is there twice"},
         {HOOK_join, "{\"allow\":true,\"publish\":[\"a\"]}", "publish"},
         {HOOK_join, "{\"allow\":true,\"cache_s\":-1}", "cache_s"},
         {HOOK_join, "{\"allow\":false,\"reason\":\"a\\nb\"}", "reason"},

@@ -109,6 +109,41 @@ static void a_failed_walk_stays_failed(void **state)
     assert_false(json_element(&in, &value));
 }
 
+static void members_go_to_their_places(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        bool good;
+        const char *a, *b, *other, *twice;
+    } table[] = {
+        {"{}", true, "", "", "", NULL},
+        {" { \"a\" : 1 , \"b\" : [2] } ", true, "1", "[2]", "", NULL},
+        {"{\"\\u0061\":1}", true, "1", "", "", NULL},
+        {"{\"c\":1,\"d\":2,\"c\":3}", true, "", "", "\"c\"", NULL}, /* not ours to say */
+        {"{\"a\":1,\"a\":2}", true, "2", "", "", "a"},
+        {"{\"a\":1,\"\\u0061\":1}", true, "1", "", "", "a"},
+        {"{\"b\":1,\"a\":2,\"b\":3,\"a\":4}", true, "4", "3", "", "b"},
+        {"{\"n\":1,\"n\":1}", true, "", "", "", "n"}, /* without a place to go to */
+        {"{\"a\":1", false, "", "", "", NULL},
+        {"{\"a\":1} x", false, "1", "", "", NULL},
+        {"[1]", false, "", "", "", NULL},
+        {"", false, "", "", "", NULL},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct bytes a = {0}, b = {0};
+        const struct json_place places[] = {{"a", &a}, {"b", &b}, {"n", NULL}};
+        struct json_members m = {.places = places, .count = 3};
+        if (json_read(bytes_of(table[i].json), &m) != table[i].good || !bytes_is(a, table[i].a) ||
+            !bytes_is(b, table[i].b) || !bytes_is(m.other, table[i].other))
+            fail_msg("%s: \"%.*s\" \"%.*s\"", table[i].json, (int)a.n, a.p, (int)b.n, b.p);
+        if (!m.twice || !table[i].twice)
+            assert_ptr_equal(m.twice, table[i].twice);
+        else
+            assert_string_equal(m.twice, table[i].twice);
+    }
+}
+
 static void undoes_escapes(void **state)
 {
     (void)state;
@@ -254,6 +289,7 @@ int main(void)
         cmocka_unit_test(walks_an_array),
         cmocka_unit_test(walking_agrees_with_checking),
         cmocka_unit_test(a_failed_walk_stays_failed),
+        cmocka_unit_test(members_go_to_their_places),
         cmocka_unit_test(undoes_escapes),
         cmocka_unit_test(kinds_and_numbers),
         cmocka_unit_test(keys_that_are_long_or_escaped),

@@ -338,7 +338,7 @@ static const struct {
     {list, "{'archived':'yes'}", "archived"},
     {list, "{'archived':null}", "archived"},
     {list, "{'archived':true,'snoozed':true}", "snoozed"},
-    {list, "{'snoozed':true,'archived':true}", "archived"},
+    {list, "{'snoozed':true,'archived':true}", "snoozed"},
     {list, "{'type':'toast'}", "type"},
     {list, "{'type':'nonsense'}", "type"},
     {list, "{'category':''}", "category"},
@@ -502,8 +502,8 @@ static void the_content_is_exact(void **state)
          "}"},
         {"{'category':'w\\u006frk','to':'a','title':'t'}",
          "{'type':'activity','title':'t','body':null,'data':{},'category':'work'}"},
-        {"{'to':'a','title':'first','title':'last'}",
-         "{'type':'activity','title':'last','body':null,'data':{}}"},
+        {"{'to':'a','title':'t','data':{'a':1,'a':2}}", /* carried as it came */
+         "{'type':'activity','title':'t','body':null,'data':{'a':1,'a':2}}"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         expect(rows[i].request, create(json("%s", rows[i].request)), NULL);
@@ -696,6 +696,65 @@ static void the_user_that_a_service_names(void **state)
     }
 }
 
+static bool resume(struct bytes request)
+{
+    struct resume r;
+    why = (struct problem){"", ""};
+    return action_resume(request, &r, &why);
+}
+
+static bool user(struct bytes request)
+{
+    struct bytes name;
+    arena_reset(&scratch);
+    why = (struct problem){"", ""};
+    return action_user(request, &name, &scratch, &why);
+}
+
+static bool revise(struct bytes request)
+{
+    arena_reset(&scratch);
+    why = (struct problem){"", ""};
+    return action_revise(&m, request, NOW, &content, &scratch, &why);
+}
+
+static bool update(struct bytes request)
+{
+    static const struct msg_item old = {.content = BYTES("{\"title\":\"t\"}")};
+    arena_reset(&scratch);
+    why = (struct problem){"", ""};
+    return action_update(&m, request, &old, NOW, &content, &scratch, &why);
+}
+
+/* Whichever of the two would count, somebody would have meant the other. */
+static void a_member_that_is_there_twice(void **state)
+{
+    (void)state;
+    static const struct {
+        action run;
+        const char *names[12];
+    } rows[] = {
+        {create,
+         {"to", "type", "title", "body", "data", "category", "expires_at", "expires_in",
+          "deliver_at", "collapse_key", "dedupe_key"}},
+        {update, {"title", "body", "data", "category", "expires_at", "expires_in"}},
+        {revise, {"title", "body", "data", "category", "expires_at", "expires_in"}},
+        {mark_read, {"id", "ids", "until", "up_to", "category", "only_read", "op_id"}},
+        {snooze, {"observed_seq", "user"}},
+        {list, {"before", "limit", "status", "archived", "snoozed", "type", "category"}},
+        {resume, {"since", "epoch", "have"}},
+        {user, {"user"}},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (size_t k = 0; rows[i].names[k]; k++) {
+            const char *name = rows[i].names[k];
+            expect(name, rows[i].run(json("{'%s':1,'%s':null}", name, name)), name);
+            assert_string_equal(why.detail, "is there twice");
+        }
+    expect("escaped", create(json("{'to':'a','title':'t','t\\u0069tle':'t'}")), "title");
+    expect("of an audience", create(json("{'to':{'all':true,'all':true},'title':'t'}")), "all");
+}
+
 /* What does not fit in the turn's memory is refused, and nothing is written beyond it. */
 static void a_full_arena_is_an_answer(void **state)
 {
@@ -729,6 +788,7 @@ int main(void)
         cmocka_unit_test(the_hash_is_of_the_content),
         cmocka_unit_test(since_and_epoch),
         cmocka_unit_test(the_user_that_a_service_names),
+        cmocka_unit_test(a_member_that_is_there_twice),
         cmocka_unit_test(a_full_arena_is_an_answer),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);

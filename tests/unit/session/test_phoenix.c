@@ -207,6 +207,9 @@ static const struct {
     {"empty object", BYTES("{}"), false, BYTES(""), BYTES(""), BYTES("")},
     {"more behind it", BYTES("{\"topic\":\"t\",\"event\":\"e\",\"payload\":{},\"ref\":\"1\"}}"),
      false, BYTES(""), BYTES(""), BYTES("")},
+    {"a topic twice",
+     BYTES("{\"topic\":\"t\",\"event\":\"e\",\"payload\":{},\"ref\":\"1\",\"topic\":\"u\"}"), false,
+     BYTES(""), BYTES(""), BYTES("")},
     {"nothing", BYTES(""), false, BYTES(""), BYTES(""), BYTES("")},
 };
 
