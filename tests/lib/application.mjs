@@ -4,6 +4,8 @@
 import http from 'node:http';
 import https from 'node:https';
 
+import { ending } from './ending.mjs';
+
 export class Application {
   asked = []; // {path, question, headers, reply(answer), connection}
   /** What a question is answered with: an object is JSON; a function gets (question, res) and does what it likes;
@@ -19,6 +21,7 @@ export class Application {
     };
     one.server = tls ? https.createServer(tls, listener) : http.createServer(listener);
     await new Promise((resolve) => one.server.listen(port, '127.0.0.1', resolve));
+    one.ended = ending(() => one.stop());
     one.port = one.server.address().port;
     one.base = `${tls ? 'https' : 'http'}://127.0.0.1:${one.port}`;
     return one;
@@ -38,6 +41,7 @@ export class Application {
   }
 
   stop() {
+    this.ended();
     this.server.closeAllConnections();
     return new Promise((resolve) => this.server.close(resolve));
   }

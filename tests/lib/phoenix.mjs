@@ -7,8 +7,9 @@ import http from 'node:http';
 
 import WS from 'ws';
 
+import { ending } from './ending.mjs';
 import { followInbox } from './follow.mjs';
-import { until } from './until.mjs';
+import { until, within } from './until.mjs';
 
 /** Every request takes a new connection, so that polls land on any process of the port. */
 class Request {
@@ -106,6 +107,7 @@ export function openSocket(base, { version = '1.8.16', transport = 'websocket', 
   socket.onOpen(() => wire.opened++);
   socket.onClose((event) => wire.closes.push(event.code));
   socket.onError(() => wire.errors++);
+  ending(() => socket.disconnect());
   socket.connect();
   return { socket, wire, LongPoll: phoenix.LongPoll };
 }
@@ -182,10 +184,12 @@ function assertOk({ status, response }) {
   if (status !== 'ok') throw new Error(`answered ${status}: ${JSON.stringify(response)}`);
 }
 
+const ANSWER_MS = 60000; // phoenix.js gives up after ten seconds, unless it was told otherwise or its channel was left
+
 export function answered(push) {
-  return new Promise((resolve) => {
+  return within(`an answer to ${push.event}`, new Promise((resolve) => {
     for (const status of ['ok', 'error', 'timeout']) push.receive(status, (response) => resolve({ status, response }));
-  });
+  }), ANSWER_MS);
 }
 
 export async function openTab(belfry, user, options = {}) {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 
 import WS from 'ws';
 
+import { ending } from './ending.mjs';
 import { request } from './http.mjs';
 import { until, within } from './until.mjs';
 
@@ -18,8 +19,10 @@ export class RawSocket {
     const one = new RawSocket();
     const version = vsn === null ? '' : `&vsn=${vsn}`;
     one.ws = new WS(`${base.replace(/^http/, 'ws')}/socket/websocket?token=${enc(token)}${query}${version}`, protocols, { headers });
+    const ended = ending(() => one.ws.terminate());
     one.closed = new Promise((resolve) =>
       one.ws.on('close', (code, reason) => {
+        ended();
         one.code = code;
         resolve({ code, reason: reason.toString() });
       }));
