@@ -42,7 +42,7 @@ struct about {
 static void none(struct asking *a, struct verdict *v, unsigned counter, const char *why)
 {
     a->counts[counter].value++;
-    verdict_none(v, ERR_WORLD, why);
+    verdict_none(v, counter == COUNT_hook_late ? ERR_LATER : ERR_WORLD, why);
 }
 
 static void judge(struct asking *a, const struct question *q, const struct call_end *end,

@@ -3,6 +3,7 @@
 
 #include "lib/json.h"
 #include "session/addresses.h"
+#include "session/limits.h"
 
 enum { GRACE_MS = 250 }; /* the process `hook` says first that the time is over */
 
@@ -75,14 +76,27 @@ uint64_t hook_ask(struct session *s, enum hook_kind kind, struct bytes question,
     return ask(s->hook, &m, s->now_ms, s->settings->hook_ms + GRACE_MS, true, w);
 }
 
+/* The limits that stopped a question: the process `hook` says which, or does not answer itself. */
+static void silent(struct session *s, enum err e, struct bytes *why)
+{
+    if (e == ERR_FULL)
+        count_one(s, COUNT_refused_hook_queue);
+    else if (e == ERR_LATER || e == ERR_UNKNOWN)
+        count_one(s, COUNT_refused_hook_time);
+    if (why->n == 0)
+        *why = bytes_of(limit_rows[LIMIT_hook_time].text);
+}
+
 enum hook_word hook_said(struct session *s, const struct msg *answer, enum err e, struct bytes *why)
 {
     bool heard = e == ERR_OK && answer && answer->id == MSG_hooked;
     *why = answer && answer->id == MSG_hooked ? answer->hooked.reason : (struct bytes){0};
     if (heard && answer->hooked.allowed)
         return HOOK_yes;
+    if (!heard)
+        silent(s, answer && answer->id == MSG_hooked ? (enum err)answer->hooked.status : e, why);
     count_one(s, heard ? COUNT_hook_denied : COUNT_hook_failed);
     if (why->n == 0)
-        *why = heard ? BYTES("unauthorized") : BYTES("the application could not be asked in time");
+        *why = BYTES("unauthorized");
     return heard ? HOOK_no : HOOK_silent;
 }

@@ -38,10 +38,11 @@
     X(user_bytes, "session/user_bytes_per_s", "bytes of those, likewise",                          \
       "the client sent more than it may", "1008 flood", close_flood)                               \
     X(hook_queue, "hook/queue", "connects and joins that wait for the application",                \
-      "too many questions wait for the application", "503; long-poll 500; reply `error`",          \
-      hook_failed)                                                                                 \
+      "too many questions wait for the application", "503; long-poll 500; reply `unavailable`",    \
+      refused_hook_queue)                                                                          \
     X(hook_time, "hook/timeout_ms", "time for the application's answer",                           \
-      "the application did not answer in time", "503; long-poll 500; reply `error`", hook_failed)  \
+      "the application did not answer in time", "503; long-poll 500; reply `unavailable`",         \
+      refused_hook_time)                                                                           \
     X(params, "16384 bytes", "payload of a join that the application is asked about",              \
       "the payload is too large", "reply `error`", refused_params)                                 \
     X(topics, "session/topics", "topics of a connection", "too many channels joined",              \
@@ -58,6 +59,8 @@
       "the body is larger than session/body_bytes allows", "413", refused_body)                    \
     X(import, "500 lines, 524288 bytes", "what one import may be",                                 \
       "at most 500 lines, and half a megabyte, at a time", "413", refused_import)                  \
+    X(presence, "16777216 bytes", "the list of who is on a topic, as one answer",                  \
+      "too many are there for one answer: ask with ?count=1", "413", refused_presence)             \
     X(slow, "session/header_ms", "time for a request to arrive", "cut off", "closed", close_slow)  \
     X(idle, "session/idle_ms", "time without a message", "nothing came for too long", "1001 idle", \
       close_idle)                                                                                  \

@@ -40,8 +40,10 @@ static void gather_end(struct gather *g)
         entries_write(&json, &g->list);
         g->found.json = buf_all(&json);
     }
-    if (g->e == ERR_OK && json.overflowed)
+    if (g->e == ERR_OK && json.overflowed) {
         g->e = ERR_FULL;
+        count_one(g->waiter.s, COUNT_refused_presence);
+    }
     g->waiter.done(g->waiter, g->e == ERR_OK ? &g->found : NULL, g->e);
     for (uint32_t i = 0; i < g->list.n; i++)
         free(g->list.p[i]);

@@ -8,6 +8,7 @@
 #include "session/access.h"
 #include "session/api.h"
 #include "session/asks.h"
+#include "session/limits.h"
 #include "session/presence_live.h"
 #include "session/query.h"
 
@@ -16,8 +17,7 @@
 static void failed(struct session *s, struct request *r, enum err e)
 {
     if (e == ERR_FULL) {
-        count_one(s, COUNT_refused_bad);
-        http_problem(s, r, 413, "", "too many are there for one answer: ask with ?count=1");
+        http_problem(s, r, 413, "", limit_rows[LIMIT_presence].text);
     } else if (e == ERR_UNKNOWN) {
         http_problem(s, r, 503, "", "a session process did not answer in time");
     } else {

@@ -33,6 +33,8 @@
     X(hook_asks, total, "connects and joins that the application was asked about")                 \
     X(hook_denied, total, "of them, those that it refused")                                        \
     X(hook_failed, total, "of them, those refused as it gave no answer that counts")               \
+    X(refused_hook_queue, total, "of these, those for which too many questions waited")            \
+    X(refused_hook_time, total, "of these, those that it did not answer in time")                  \
     X(refused_origin, total, "connects from a page of another origin")                             \
     X(refused_bad, total, "requests refused as malformed")                                         \
     X(refused_full, total, "connects refused, as the process had no place for them")               \
@@ -41,6 +43,7 @@
     X(refused_import, total, "imports refused, as they are larger than they may be")               \
     X(refused_pushes, total, "pushes refused, as too many of the connection waited")               \
     X(refused_topics, total, "joins above session/topics")                                         \
+    X(refused_presence, total, "lists of presence that would be too large for one answer")         \
     X(refused_params, total, "joins whose payload is too large to ask the application about")      \
     X(polls_replaced, total, "polls answered at once, as a newer one of the session came")         \
     X(refused_user, total, "connects of users who have too many connections")                      \

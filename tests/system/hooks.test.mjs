@@ -220,6 +220,7 @@ for (const [name, [answer, counter]] of Object.entries(wrongs))
     const socket = await RawSocket.open(belfry.base, token('ann'));
     const was = await belfry.counter(counter, 'hook');
     const failed = await belfry.counter('hook_failed');
+    const late = await belfry.counter('refused_hook_time');
     app.answer = (q, res) => (q.user === 'ann' && q.hook === 'connect' ? { allow: true } : answer(q, res));
     const from = Date.now();
     const refused = [upgrade(`token=${token('bad')}`), poll(token('bad', { n: 1 }))];
@@ -233,6 +234,7 @@ for (const [name, [answer, counter]] of Object.entries(wrongs))
     assert.ok(Date.now() - from < TIMEOUT_MS + 5000);
     assert.ok((await belfry.counter(counter, 'hook')) >= was + 3);
     assert.equal(await belfry.counter('hook_failed'), failed + 3);
+    assert.equal(await belfry.counter('refused_hook_time'), late + (name === 'hangs' ? 3 : 0));
     assert.equal(app.asked.filter((one) => one.path === '/elsewhere').length, 0);
     await socket.close();
     allow();
@@ -334,6 +336,7 @@ check('by TLS, by name, to certificates that lead to hook/ca; and no more wait t
     assert.deepEqual(await joins(socket, 'room:over', '2'), { status: 'error', response: { reason: 'unavailable' } });
     assert.equal(await other.counter('hook_full', 'hook'), 1);
     assert.equal(await other.counter('hook_failed'), 1);
+    assert.equal(await other.counter('refused_hook_queue'), 1);
     for (let i = 0; i < QUEUE; i++) {
       await until('one is asked at a time', () => secure.about(`room:w${i}`).length === 1);
       assert.equal(secure.asked.length, i + 2);
