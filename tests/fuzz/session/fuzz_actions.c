@@ -47,6 +47,8 @@ static bool act(uint8_t which, struct msg *m, struct bytes json, struct problem 
     struct bytes user;
     if (which >= 250)
         return action_update(m, json, &old, 1700000000000, &content, scratch, why);
+    if (which >= 244)
+        return action_revise(m, json, 1700000000000, &content, scratch, why);
     if (which % 6 == 4 && !json_valid(json))
         return problem_set(why, "", "a payload is checked before"); /* by phx_read_text() */
     switch (which % 6) {
