@@ -36,7 +36,7 @@ const struct command commands[] = {
      "",
      0,
      0,
-     "look at files, disk, limits, clock, libraries; 1 when something is bad",
+     "look at files, disk, limits, clock, hooks, libraries; 1 when something is bad",
      doctor_command,
      {{0}}},
     {"token",

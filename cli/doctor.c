@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* belfry doctor -- is this installation, running or planned, as it should be? One line for each thing; 1 when
- * something is bad. The limits and the network are here, files and the disk in doctor_files.c, the
- * libraries in doctor_libraries.c. */
+ * something is bad. The limits and the network are here, files and the disk in doctor_files.c, who is asked
+ * and who signs in doctor_hooks.c, the libraries in doctor_libraries.c. */
 #include "cli/doctor.h"
 
 #include "cli/commands.h"
@@ -158,6 +158,7 @@ int doctor_command(const struct args *a)
     doctor_disk(&p);
     doctor_clock(&p);
     doctor_network(&p);
+    doctor_hooks(&p);
     doctor_libraries(&p);
     printf("%u ok, %u to think about, %u bad\n", p.found[FOUND_ok], p.found[FOUND_warn],
            p.found[FOUND_bad]);

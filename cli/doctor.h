@@ -23,4 +23,5 @@ void doctor_descriptors(struct patient *p);
 void doctor_disk(struct patient *p);
 void doctor_clock(struct patient *p);
 void doctor_network(struct patient *p);
+void doctor_hooks(struct patient *p);
 void doctor_libraries(struct patient *p);

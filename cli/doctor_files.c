@@ -2,6 +2,7 @@
 /* Who may read what; and whether the disk keeps what it says it has kept. */
 #include "cli/doctor.h"
 #include "lib/ensure.h"
+#include "proto/hooks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +48,11 @@ void doctor_permissions(struct patient *p)
         shut(p, p->paths.bus_key, 077);
     if (p->config)
         shut(p, p->config, 022);
-    if (p->settings.jwks[0])
+    if (access(p->paths.hook_key, F_OK) == 0)
+        shut(p, p->paths.hook_key, 077);
+    if (p->settings.hook_ca[0])
+        shut(p, p->settings.hook_ca, 022);
+    if (p->settings.jwks[0] && !jwks_by_url(&p->settings))
         shut(p, p->settings.jwks, 022);
     if (geteuid() == 0)
         told(p, FOUND_warn, "user", "root: run Belfry as a user of its own (deploy/systemd)");

@@ -6,7 +6,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { Application } from '../lib/application.mjs';
 import { Belfry, bin } from '../lib/belfry.mjs';
+import { until } from '../lib/until.mjs';
 
 let dir;
 before(() => (dir = fs.mkdtempSync('/tmp/b-')));
@@ -165,6 +167,64 @@ test('whether it runs', async () => {
   const belfry = await Belfry.start({ sessions: 1 });
   try {
     assert.match((await run(['doctor', '--data', belfry.data])).out, new RegExp(`^ok +running +the store is process ${await belfry.pid('store')};`, 'm'));
+    await belfry.stop();
+  } finally {
+    belfry.abandon();
+  }
+});
+
+const KEYS = { keys: [{ kty: 'OKP', crv: 'Ed25519', kid: 'a', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }] };
+
+test('the application that is asked: is it there, is it quick, and can others listen', async (t) => {
+  const app = await Application.start();
+  t.after(() => app.stop());
+  const hooks = async (env) => (await doctor({ env })).out.split('\n').filter((line) => / hooks /.test(line)).join('\n');
+  assert.equal(await hooks({}), '');
+  assert.match(await hooks({ BELFRY_HOOK_CONNECT: `${app.base}/c` }), /^ok +hooks +hook\/connect: \S+\/c: connected, within \d+ ms of 2000$/);
+  assert.equal(app.asked.length, 0, 'it is not asked');
+  const both = await doctor({ env: { BELFRY_HOOK_CONNECT: app.base, BELFRY_HOOK_JOIN: 'http://127.0.0.1:1/' } });
+  assert.equal(both.code, 1);
+  assert.match(both.out, /^ok +hooks +hook\/connect[^]*^bad +hooks +hook\/join: http:\/\/127\.0\.0\.1:1\/: .*onnect.*; nobody gets in by it$/m);
+  assert.match(await hooks({ BELFRY_HOOK_JOIN: `https://127.0.0.1:${app.port}/` }), /^bad +hooks +hook\/join: .*(SSL|TLS)/);
+  assert.match(await hooks({ BELFRY_HOOK_JOIN: 'http://app.invalid/', BELFRY_HOOK_TIMEOUT_MS: '100' }), /^warn +hooks +hook\/join goes without TLS[^]*\nbad +hooks /);
+  assert.match(await hooks({ BELFRY_HOOK_JOIN: 'ftp://127.0.0.1/' }), /^bad +hooks +hook\/join: must be https/);
+});
+
+test('the keys that tokens are signed with: in a file, by a URL, and as they were fetched', async (t) => {
+  const file = path.join(dir, 'jwks.json');
+  const jwks = async (where) => doctor({ env: { BELFRY_AUTH_JWKS: where } });
+  for (const [text, want] of [
+    [JSON.stringify(KEYS), /^ok +jwks +\S+ has 1 key$/m],
+    ['{"keys":[]}', /^bad +jwks +\S+: none of its keys is for/m],
+    ['nonsense', /^bad +jwks +\S+: it is not/m],
+    [' '.repeat(70000), /^bad +jwks +\S+: it is too large$/m],
+  ]) {
+    fs.writeFileSync(file, text);
+    assert.match((await jwks(file)).out, want);
+  }
+  const gone = await jwks(path.join(dir, 'gone'));
+  assert.match(gone.out, /^bad +jwks +\S+gone: No such file/m);
+  const app = await Application.start();
+  t.after(() => app.stop());
+  app.answer = () => KEYS;
+  const { out } = await jwks(`${app.base}/keys`);
+  assert.match(out, /^ok +jwks +\S+\/keys has 1 key$/m);
+  assert.doesNotMatch(out, /permissions .*\/keys/, 'a URL is no file');
+  app.answer = (q, res) => void res.writeHead(404).end('{}');
+  assert.match((await jwks(`${app.base}/keys`)).out, /^bad +jwks +\S+: answered with 404$/m);
+  app.answer = (q, res) => void res.end('x'.repeat(70000));
+  assert.match((await jwks(`${app.base}/keys`)).out, /^bad +jwks +\S+: it is too large$/m);
+  assert.match((await jwks('http://127.0.0.1:1/')).out, /^bad +jwks +\S+: .*onnect/m);
+
+  app.answer = () => KEYS;
+  const env = { BELFRY_AUTH_JWKS: `${app.base}/keys`, BELFRY_AUTH_JWKS_S: '1' };
+  const belfry = await Belfry.start({ sessions: 1, dev: false, env });
+  try {
+    const now = async () => (await run(['doctor', '--data', belfry.data], { env })).out;
+    assert.doesNotMatch(await now(), /^bad +jwks/m);
+    app.answer = (q, res) => void res.writeHead(500).end();
+    await until('a fetch failed', async () => (await belfry.counter('jwks_failing', 'hook')) === 1, 10000);
+    assert.match(await now(), /^bad +jwks +the last fetch failed/m);
     await belfry.stop();
   } finally {
     belfry.abandon();
