@@ -273,6 +273,13 @@ check('every part can be replaced', async (t) => {
   assert.deepEqual(await page.locator('main > .belfry-inbox article b').allTextContents(), ['n1', 'n0']);
   await page.bell.click();
   assert.equal(await page.locator('.belfry-panel').textContent(), 'panel');
+  assert.equal(await page.locator('main > .belfry-inbox > i').textContent(), 'footer');
+  assert.equal(await page.locator('main > .belfry-badge').textContent(), '2 of mine');
+  await until('who is there', async () => (await page.locator('.belfry-present').textContent()).trim() === `${page.user} there`);
+  await belfry.create(page.user, 'passes');
+  await page.locator('.belfry-toast i', { hasText: 'passes of mine' }).waitFor();
+  await page.evaluate(() => window.inbox.archiveAll());
+  await page.locator('main > .belfry-inbox i', { hasText: 'nothing of mine' }).waitFor();
 });
 
 check('axe-core: the parts, in every state', async (t) => {

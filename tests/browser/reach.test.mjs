@@ -7,6 +7,7 @@ import { Belfry, checked } from '../lib/belfry.mjs';
 import { openBrowser } from '../lib/browser.mjs';
 import { fixture, openFixture } from '../lib/fixture.mjs';
 import { exact, openLive, shows, unread } from '../lib/live.mjs';
+import { openSocket, versions } from '../lib/phoenix.mjs';
 import { tapProxy } from '../lib/proxy.mjs';
 import { until } from '../lib/until.mjs';
 
@@ -64,6 +65,55 @@ check('WebSocket blocked: long-poll works; unblocked: back on WebSocket within a
   await until('the long-poll is given up', async () => (await belfry.status()).connections === 1, 30000);
 });
 
+check('back on WebSocket: the old channels are left when the new ones have joined: nobody is seen to leave, what passes is heard', async (t) => {
+  const other = await Belfry.start({ conf: 'topic\n    pattern = "presence:{room}"\n    join = "authenticated"\n    presence = 1\n' });
+  const held = []; // joins that are on their way to the server
+  const proxy = await tapProxy(other.base, (frame, from, send) => {
+    if (from !== 'page' || frame[3] !== 'phx_join' || held.open) return true;
+    held.push(() => send.server(frame));
+    return false;
+  });
+  const { socket } = openSocket(other.base, { token: other.token('bob') });
+  const context = await browser.newContext();
+  t.after(async () => {
+    socket.disconnect();
+    await context.close();
+    await proxy.close();
+    await other.stop();
+  });
+  const channel = socket.channel('presence:x');
+  const presence = new versions['1.8.16'].Presence(channel);
+  const seen = { joins: 0, left: 0, gone: 0 }; // connections of ann
+  presence.onJoin((user) => user === 'ann' && seen.joins++);
+  presence.onLeave((user, { metas }) => user === 'ann' && (seen.left++, metas.length || seen.gone++));
+  channel.join();
+  proxy.blocked = true;
+  const page = await openLive(context, other, 'ann', {}, { base: proxy.base });
+  await page.evaluate(async () => {
+    const { createPresence } = await import('/belfry.js');
+    window.presence = createPresence(window.live, 'presence:x');
+    window.toasts = [];
+    window.inbox.onToast(({ title }) => window.toasts.push(title));
+  });
+  await until('ann is there', () => seen.joins === 1);
+  assert.equal(await transport(page), 'longpoll');
+  proxy.blocked = false;
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange'))); // sooner than by itself
+  await until('it joins over WebSocket', () => held.length === 2);
+  const toast = (title) => other.post('/api/notifications', { to: 'ann', type: 'toast', title }, other.apiKey);
+  await new Promise((done) => setTimeout(done, 300)); // what was left at once would be gone by now
+  assert.deepEqual(seen, { joins: 1, left: 0, gone: 0 });
+  await toast('passes');
+  await shows(page, () => window.toasts.length === 1, 'heard over the old one');
+  held.open = true;
+  for (const go of held) go();
+  await until('the old one is left', () => seen.left === 1);
+  assert.deepEqual(seen, { joins: 2, left: 1, gone: 0 });
+  await toast('passes, too');
+  await shows(page, () => window.toasts.length === 2, 'heard once');
+  assert.equal(await transport(page), 'websocket');
+});
+
 check('a connection that went silent while the page slept is noticed when it wakes, and not later', async (t) => {
   let silent = false;
   const proxy = await tapProxy(belfry.base, () => !silent);
@@ -103,7 +153,7 @@ check('a token is renewed before its end: the connection is not seen to break', 
   assert.deepEqual(await page.evaluate(() => window.statuses.filter((one) => one !== 'connected')), []);
 });
 
-check('a token that is refused is asked for again', async (t) => {
+check('a token that is refused is asked for again; each attempt is counted until one succeeds', async (t) => {
   const { open } = await behind(t);
   const page = await open('refused', {}, { ready: false });
   await page.exposeFunction('goodToken', () => belfry.token('refused'));
@@ -113,8 +163,13 @@ check('a token that is refused is asked for again', async (t) => {
     let asked = 0;
     window.live = connect({ user: 'refused', token: () => (asked++ < 2 ? 'not.a.token' : window.goodToken()), tabs: false });
     window.inbox = createInbox(window.live);
+    window.attempts = [];
+    window.live.connection.subscribe(({ attempts }) => attempts !== window.attempts.at(-1) && window.attempts.push(attempts));
   });
   await shows(page, () => window.live.connection.get().status === 'connected', 'connected', 20000);
+  const attempts = await page.evaluate(() => window.attempts);
+  assert.ok(attempts.length > 3, String(attempts));
+  assert.deepEqual(attempts, [...attempts.slice(0, -1).keys(), 0]);
 });
 
 check('a page that cannot get a token when it opens gets one later', async (t) => {

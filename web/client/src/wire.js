@@ -32,7 +32,7 @@ const online = () => globalThis.navigator?.onLine !== false;
 
 export class Wire {
   #options;
-  #topics = new Map(); // topic -> {params, join, event, error, channel}
+  #topics = new Map(); // topic -> {params, join, event, error; channel: heard and pushed to, next: the one that joins}
   #sockets = {};
   #pushes = new Set(); // of what waits for an answer: what to call when there will be none
   #kind = null; // 'websocket' | 'longpoll': what is used now
@@ -82,7 +82,7 @@ export class Wire {
   }
 
   leave(topic) {
-    this.#topics.get(topic)?.channel?.leave();
+    this.#part(this.#topics.get(topic) ?? {});
     this.#topics.delete(topic);
   }
 
@@ -235,12 +235,7 @@ export class Wire {
     this.#attempts = 0;
     if (kind === 'websocket') this.#fails = 0;
     this.#tell('connected');
-    for (const [topic, handlers] of this.#topics) {
-      const before = handlers.channel;
-      this.#channel(topic, handlers);
-      if (old) handlers.channel.joinPush.receive('ok', () => before?.leave());
-      else before?.leave();
-    }
+    for (const [topic, handlers] of this.#topics) this.#channel(topic, handlers);
     if (old) this.#set('retire', OPEN_MS, () => old !== this.#kind && this.#sockets[old].disconnect());
     this.#set('back', kind === 'longpoll' ? BACK_MS : null, this.#tryBack);
     this.#renewLater();
@@ -264,26 +259,36 @@ export class Wire {
     this.#turn++;
     this.#kind = null;
     for (const name in this.#timers) clearTimeout(this.#timers[name]);
-    for (const handlers of this.#topics.values()) {
-      handlers.channel?.leave();
-      handlers.channel = null;
-    }
+    for (const handlers of this.#topics.values()) this.#part(handlers);
     for (const socket of Object.values(this.#sockets)) socket.disconnect();
     for (const lost of this.#pushes) lost();
   }
 
+  #part(handlers) {
+    handlers.channel?.leave();
+    if (handlers.next !== handlers.channel) handlers.next.leave();
+    handlers.channel = handlers.next = null;
+  }
+
+  /** The channel of before, over another socket, is heard until this one has joined. */
   #channel(topic, handlers) {
     const channel = this.#sockets[this.#kind].channel(topic, handlers.params);
-    handlers.channel = channel;
-    const mine = () => handlers.channel === channel;
+    handlers.next = channel;
+    handlers.channel ??= channel;
     channel.onMessage = (event, payload) => {
-      if (mine() && !event.startsWith('phx_') && !event.startsWith('chan_reply_')) handlers.event(event, payload);
+      if (handlers.channel === channel && !event.startsWith('phx_') && !event.startsWith('chan_reply_')) handlers.event(event, payload);
       return payload;
     };
     channel
       .join()
-      .receive('ok', (answer) => mine() && handlers.join(answer))
-      .receive('error', (answer) => mine() && handlers.error(answer));
+      .receive('ok', (answer) => {
+        if (handlers.next !== channel) return;
+        const before = handlers.channel;
+        handlers.channel = channel;
+        handlers.join(answer);
+        if (before !== channel) before.leave();
+      })
+      .receive('error', (answer) => handlers.next === channel && handlers.error(answer));
   }
 }
 
