@@ -11,17 +11,21 @@ import { tapProxy } from '../lib/proxy.mjs';
 import { until } from '../lib/until.mjs';
 
 const TABS_MS = 100;
+const OFFLINE_MS = 10000;
 
 let belfry;
 let browser;
+let away; // a page that is offline while the other tests run
 const check = checked(() => belfry);
 before(async () => {
   belfry = await Belfry.start();
   browser = await openBrowser();
+  away = await goesOffline();
 });
 after(async () => {
   await browser?.close();
   await belfry?.stop();
+  await away?.there.stop();
 });
 
 async function fresh(t, options) {
@@ -32,8 +36,8 @@ async function fresh(t, options) {
 
 let users = 0;
 const somebody = () => `u${++users}`;
-const many = async (user, n, title = 'n') => {
-  for (let i = 0; i < n; i++) await belfry.create(user, `${title}${i}`);
+const many = async (user, n, title = 'n', there = belfry) => {
+  for (let i = 0; i < n; i++) await there.create(user, `${title}${i}`);
 };
 
 /** An empty context behind a proxy whose frames `look` sees; tab(user) opens one there. */
@@ -304,25 +308,35 @@ check('mark-all-read racing with arrivals, 200 times: never what the user had no
   await exact(page, belfry, user);
 });
 
-check('30 arrivals and 5 reads while offline, the server restarted meanwhile: exact, and the list never shrinks', async (t) => {
-  const user = somebody();
-  await many(user, 8);
-  const context = await fresh(t);
-  const page = await openLive(context, belfry, user);
+async function goesOffline() {
+  const there = await Belfry.start();
+  await many('ann', 8, 'n', there);
+  const context = await browser.newContext();
+  const page = await openLive(context, there, 'ann');
   await context.setOffline(true);
   await shows(page, () => window.live.connection.get().status === 'offline', 'offline');
+  const from = Date.now();
   await page.evaluate(() => {
     for (const one of window.inbox.getSnapshot().items.slice(0, 5)) window.inbox.markRead(one.id);
   });
   await unread(page, 3);
-  await many(user, 30, 'later');
+  await many('ann', 30, 'later', there);
+  return { there, context, page, from };
+}
+
+check('offline for 10 s, with 30 arrivals and 5 reads, the server restarted meanwhile: exact, and the list never shrinks', async (t) => {
+  const { there, context, page, from } = away;
+  t.after(() => context.close());
   for (const role of ['session.0', 'session.1', 'store', 'notifier', 'broker']) {
-    const pid = await belfry.kill(role);
-    await belfry.back(role, pid);
+    const pid = await there.kill(role);
+    await there.back(role, pid);
   }
+  await new Promise((done) => setTimeout(done, from + OFFLINE_MS - Date.now()));
+  assert.deepEqual(await page.evaluate(() => [window.live.connection.get().status, window.inbox.getSnapshot().unread]), ['offline', 3]);
+  t.diagnostic(`offline for ${Date.now() - from} ms`);
   await context.setOffline(false);
   await unread(page, 33);
-  await exact(page, belfry, user);
+  await exact(page, there, 'ann');
   assert.ok(await page.evaluate(() => window.shown.every((one, i, all) => i === 0 || one.length >= all[i - 1].length)));
   assert.ok(await page.evaluate(() => window.live.connection.get().wasDisconnected));
   assert.deepEqual(await page.evaluate(() => window.live.connection.get().transport), 'websocket');
