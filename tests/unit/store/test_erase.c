@@ -476,6 +476,43 @@ static void what_comes_in_the_same_commit_is_a_new_inbox(void **state)
     buf_fini(&users);
 }
 
+/* A fan-out that is under way has its author's name, and may be making the user's inbox. */
+static void it_waits_for_what_was_begun(void **state)
+{
+    struct desk *d = *state;
+    member(d, "room:7", NAME);
+    member(d, "room:7", "bob");
+    member(d, "room:7", "cleo");
+    struct msg m = publish_of(ROOM, 1000, 0);
+    m.publish.user = BYTES(NAME);
+    uint64_t source = ask(d, m).published.seq;
+    m = (struct msg){.id = MSG_fanout,
+                     .fanout = {.source = source,
+                                .topic = ROOM,
+                                .author = BYTES(NAME),
+                                .type = TYPE_activity,
+                                .content = CONTENT}};
+    assert_int_equal(ask(d, m).fanned.done, 0);
+    m = (struct msg){.id = MSG_fanout_step, .fanout_step = {.source = source, .limit = 1}};
+    assert_int_equal(ask(d, m).fanned.done, 0);
+    uint64_t erasure = erase(d, NAME);
+    for (int i = 0; i < 20; i++) { /* the notifier has passed it, and still is at it */
+        notifier_keeps(d);
+        ask(d, (struct msg){.id = MSG_expire});
+    }
+    assert_false(done(d, erasure));
+    struct msg_fanned f;
+    do
+        f = ask(d, m).fanned;
+    while (!f.done);
+    work_off(d, 0);
+    assert_true(done(d, erasure));
+    assert_int_equal(traces(d, NAME), 0);
+    assert_int_equal(snapshot(d, "bob", 0, 0).unread, 1);
+    assert_int_equal(snapshot(d, "cleo", 0, 0).unread, 1);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -491,6 +528,7 @@ int main(void)
         OVER_BOTH(what_is_scheduled_for_the_new_user_stays),
         OVER_BOTH(what_was_remembered_is_forgotten_at_once),
         OVER_BOTH(who_is_no_user_is_refused),
+        OVER_BOTH(it_waits_for_what_was_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

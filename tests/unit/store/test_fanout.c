@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A message becomes a notification for each member but its author, whatever is killed meanwhile;
  * over both engines. SEED=n replays the moments. */
+#include "tests/unit/store/items.h"
 #include "tests/unit/store/topics.h"
 
 static struct msg_fanned begin(struct desk *d, uint64_t source, uint64_t rule)
@@ -159,6 +160,49 @@ static void what_the_notifier_has_passed_is_done(void **state)
     struct msg_fanout_step steps[1];
     assert_int_equal(under_way(d, steps, 1), 1);
     assert_int_equal(steps[0].rule, 300);
+}
+
+/* What rules make counts as what else arrives does. */
+static void an_inbox_keeps_its_size(void **state)
+{
+    struct desk *d = *state;
+    d->limits.max_items = 2;
+    desk_stop(d);
+    desk_start(d);
+    make_members(d, 4);
+    for (uint64_t n = 1; n <= 5; n++) {
+        uint64_t source = publish(d, ROOM, 100, 0);
+        begin(d, source, 0);
+        assert_int_equal(step(d, source, 0, 10).made, 3);
+        for (unsigned i = 1; i < 4; i++)
+            assert_int_equal(unread_of(d, i), n < 2 ? n : 2);
+    }
+    assert_int_equal(d->counts[COUNT_evicted].value, 3 * 3);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
+/* Each is a notification like any other; the message itself is not the publish of them. */
+static void they_are_taken_back_one_by_one(void **state)
+{
+    struct desk *d = *state;
+    char id[ID_SIZE];
+    make_members(d, 4);
+    uint64_t at_ms = d->now.wall_ms, source = publish(d, ROOM, 100, 0);
+    begin(d, source, 0);
+    assert_int_equal(step(d, source, 0, 10).made, 3);
+    struct msg m = {.id = MSG_unpublish, .unpublish = {.id = {id, sizeof id}}};
+    id_at(at_ms, source, id);
+    assert_int_equal(ask(d, m).unpublished.status, ERR_NOT_FOUND);
+    struct msg_item item;
+    struct msg_inbox in = snapshot(d, "u1", 0, 1);
+    items_of(&in, &item, 1);
+    id_at(item.at_ms, item.pos, id);
+    struct msg a = ask(d, m);
+    assert_int_equal(a.unpublished.status, ERR_OK);
+    assert_int_equal(a.unpublished.count, 1);
+    for (unsigned i = 1; i < 4; i++)
+        assert_int_equal(unread_of(d, i), i > 1);
+    assert_int_equal(recount(d, NULL), 0);
 }
 
 static void what_is_not_allowed_is_refused(void **state)
@@ -346,6 +390,8 @@ int main(void)
         OVER_BOTH(each_member_gets_one_and_the_author_none),
         OVER_BOTH(two_rules_are_two_fan_outs),
         OVER_BOTH(what_the_notifier_has_passed_is_done),
+        RULE("R17: what rules make keeps an inbox to its size", an_inbox_keeps_its_size),
+        RULE("R19: what a rule made is taken back one by one", they_are_taken_back_one_by_one),
         OVER_BOTH(what_is_not_allowed_is_refused),
         OVER_BOTH(one_damaged_inbox_does_not_stop_the_others),
         OVER_BOTH(a_page_has_a_most_in_bytes),

@@ -535,6 +535,26 @@ static void the_newer_takes_the_place(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+/* Two keys of one hash (XXH3, of 9 to 16 bytes, multiplies two words: one of them is 0 here, in each the other):
+ * the newer has the row, and keeps it when the older goes. No JSON text has them: they are not UTF-8. */
+static void two_keys_of_one_hash(void **state)
+{
+    struct desk *d = *state;
+    const char *const older = "\xb9\x39\x42\xea\x7b\x73\x82\x67\xd5\x9f\x3d\x80\x5c\xf9\x75\xae",
+                      *newer = "\xb8\x1a\x07\x8d\xf2\xd8\x4f\x88\x3a\x52\x96\x09\x3b\xbc\x56\xaf";
+    assert_int_equal(collapse_hash(bytes_of(older)), collapse_hash(bytes_of(newer)));
+    uint64_t born = d->now.wall_ms, one = keyed(d, "ann", older, "").first_seq;
+    uint64_t two = keyed(d, "ann", newer, "").first_seq;
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 2); /* they are two */
+    mark_ids(d, "ann", MARK_delete, id_of(born, one));
+    assert_int_equal(recount(d, NULL), 0);
+    struct msg_created c = keyed(d, "ann", newer, "");
+    assert_int_equal(c.taken.n, 1);
+    assert_bytes_are(c.ids, id_of(born, two));
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 1);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 static void the_first_stays(void **state)
 {
     struct desk *d = *state;
@@ -792,6 +812,7 @@ int main(void)
         RULE("R14: snoozed leaves and returns", snoozed_leaves_and_returns),
         RULE("R11: under a dedupe_key the first stays", the_first_stays),
         RULE("R15: under a collapse_key the newer takes the place", the_newer_takes_the_place),
+        RULE("R15: two keys of one hash are two", two_keys_of_one_hash),
         OVER_BOTH(other_content_in_its_place),
         OVER_BOTH(each_inbox_by_itself),
         OVER_BOTH(the_archive_keeps),
