@@ -27,11 +27,6 @@ void inboxes_close(void)
 
 /* ---- what an item is */
 
-static bool is_gone(const struct item *it)
-{
-    return stage_now(it)->place == PLACE_COUNT;
-}
-
 /* What it is from this seq on: as it was, until it is changed. */
 static struct stage *becomes(struct item *it, uint64_t seq)
 {
@@ -278,10 +273,13 @@ static void change_one(struct item *it, const struct msg_entry *e, const struct 
               (unsigned long long)was.pos);
 }
 
-static void by_ids(struct inbox *in, const struct msg_entry *e, const struct op *asked)
+static void by_ids(unsigned user, const struct msg_entry *e, const struct op *asked)
 {
+    struct inbox *in = &inboxes[user];
     for (size_t i = 0; i < e->ids.n; i += ID_SIZE) {
         struct item *it = born(in, id_pos((const uint8_t *)e->ids.p + i));
+        if (it && !is_gone(it) && e->kind == ENTRY_removed && e->what == REMOVED_evicted)
+            inboxes_evicts(user, it);
         if (it && !is_gone(it))
             change_one(it, e, asked);
         else
@@ -435,7 +433,7 @@ void inboxes_committed(unsigned user, const struct msg_entry *e, const struct op
     case ENTRY_snoozed:
     case ENTRY_expired:
     case ENTRY_removed:
-        by_ids(&inboxes[user], e, asked);
+        by_ids(user, e, asked);
         break;
     case ENTRY_all_read:
     case ENTRY_all_seen:

@@ -50,6 +50,11 @@ static inline const struct stage *stage_at(const struct item *it, uint64_t seq)
     return &it->stages[n - 1];
 }
 
+static inline bool is_gone(const struct item *it)
+{
+    return stage_now(it)->place == PLACE_COUNT;
+}
+
 void inboxes_open(void);
 void inboxes_close(void);
 
@@ -67,3 +72,10 @@ bool inboxes_deduped(unsigned user, unsigned dedupe);
 
 /* At the end: nothing that is over is there, nobody sleeps who should be awake. */
 void inboxes_quiet(unsigned user);
+
+/* ---- evicted.c: store/max_items */
+
+/* An entry says that this one gives way: is it its turn? */
+void inboxes_evicts(unsigned user, const struct item *it);
+/* Between two commits: none holds more than it may. */
+void inboxes_bounded(void);

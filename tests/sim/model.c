@@ -439,6 +439,7 @@ void model_committed(struct engine *engine)
         commit(&e);
     if (!verdict.wrong && model.head != head)
         wrong("log", "seq %llu cannot be read", (unsigned long long)model.head + 1);
+    inboxes_bounded();
     txn_abort(&txn);
 }
 

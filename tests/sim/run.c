@@ -42,6 +42,13 @@ static struct topic_class class(const char *pattern, unsigned history, bool pres
     return c;
 }
 
+/* In every fourth run inboxes are so small that what is old gives way. */
+static uint64_t max_items(void)
+{
+    struct dice d = dice_of(50, 0);
+    return roll(&d, 4) == 0 ? roll_between(&d, 3, 20) : 0;
+}
+
 static void settle(void)
 {
     static struct settings standard;
@@ -69,6 +76,7 @@ static void settle(void)
         }
     }
     sim.settings = standard;
+    sim.settings.max_items = max_items();
     sim.paths = paths_of(&sim.settings);
 }
 
