@@ -8,6 +8,7 @@
 #include "store/categories.h"
 #include "store/collapse.h"
 #include "store/log.h"
+#include "store/marks.h"
 #include "store/prefs.h"
 #include "store/record.h"
 
@@ -310,6 +311,21 @@ enum err inbox_update(struct work *w, struct topic *in, const struct msg_update 
     return e;
 }
 
+/* Another category has other marks: it stays as it was, read or not. Where as many as can be are marked as
+ * unread, it is what the other one's marks say. */
+static void keep_read(struct work *w, const struct topic *in, const struct item *before,
+                      struct item *after)
+{
+    struct msg_item told;
+    bool was_read = item_is_read(in, before);
+    if (was_read == item_is_read(in, after))
+        return;
+    if (was_read)
+        after->row.read_ms = item_tell(w->txn, in, before, &told) ? w->at_ms : told.read_ms;
+    else if (in->row.unread_set < MARK_UNREAD_MAX)
+        after->row.flags |= ITEM_unread;
+}
+
 void inbox_put_content(struct work *w, struct topic *in, const struct item *item,
                        const struct msg_update *m)
 {
@@ -320,6 +336,7 @@ void inbox_put_content(struct work *w, struct topic *in, const struct item *item
     after.row.rev = after.row.content = w->state.head + 1;
     after.row.expires_ms = m->expires_ms;
     after.row.category = c ? c->no : 0;
+    keep_read(w, in, item, &after);
     item_recount(in, item, &after);
     append_item(w, in, &after, &e);
     item_rewrite(w, in, item, &after);

@@ -8,8 +8,8 @@
  * Where   `index` has what the inbox shows; `aside` what is archived or snoozed. An item stands at its
  *         pos; its id tells the pos that it was born at, and `moved` where it is now, if that differs.
  * Read    by its own read_ms, or by the first mark at or above its pos, of all or of its category;
- *         but not while it carries ITEM_unread: its user said so after the mark. Those have a row in
- *         `unread`, so that a mark finds them without looking at the rest. */
+ *         but not while it carries ITEM_unread: its user said so after the mark, or it came into its category
+ *         below a mark. Those have a row in `unread`, so that a mark finds them without looking at the rest. */
 #pragma once
 
 #include "proto/id.h"

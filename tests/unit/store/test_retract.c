@@ -241,6 +241,41 @@ static void what_is_of_one_alone_stays(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+static struct msg_revise into(const char *category)
+{
+    return (struct msg_revise){
+        .what = SAYS(category), .content = BYTES("{}"), .category = bytes_of(category)};
+}
+
+/* What is read in a category by its mark stays so in another one, or in none; and what is unread stays so
+ * where a mark lies above it, until the next one. */
+static void in_another_category_it_stays_read_or_not(void **state)
+{
+    struct desk *d = *state;
+    struct msg_created one = create_for(d, trio, 1), two = create_for(d, trio, 1);
+    struct msg_item item;
+    char id[ID_SIZE];
+    id_at(one.at_ms, one.first_seq, id);
+    create_in(d, "ann", "work");
+    assert_int_equal(revise_ask(d, &one, into("work")).status, ERR_OK);
+    struct msg_mark_all all = all_of("ann", MARK_read, UINT64_MAX);
+    all.category = BYTES("work");
+    uint64_t read_ms = d->now.wall_ms;
+    assert_int_equal(all_ask(d, all).unread, 1);
+    d->now.wall_ms += 1000;
+    assert_int_equal(revise_ask(d, &one, into("home")).status, ERR_OK);
+    assert_int_equal(get_item(d, "ann", id, &item), ERR_OK);
+    assert_int_equal(item.read_ms, read_ms);
+    assert_int_equal(has(d, "ann"), 1);
+    assert_int_equal(revise_ask(d, &one, into("")).status, ERR_OK);
+    assert_int_equal(has(d, "ann"), 1);
+    assert_int_equal(revise_ask(d, &two, into("work")).status, ERR_OK);
+    assert_int_equal(has(d, "ann"), 1);
+    assert_int_equal(recount(d, NULL), 0);
+    assert_int_equal(all_ask(d, all).unread, 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 /* One inbox has no room for its category: then nobody's is changed. */
 static void all_or_none(void **state)
 {
@@ -284,6 +319,8 @@ int main(void)
         RULE("R19: all of a publish has other content, and nothing else",
              all_of_it_has_other_content),
         RULE("R15, R19: what is of one alone stays", what_is_of_one_alone_stays),
+        RULE("R19: in another category it stays read or not",
+             in_another_category_it_stays_read_or_not),
         RULE("R19: all of a create are changed, or none", all_or_none),
         RULE("R19: a damaged inbox keeps nobody from it", a_damaged_inbox_keeps_nobody_from_it),
     };
