@@ -89,7 +89,7 @@ bool inboxes_deduped(unsigned user, unsigned dedupe)
 
 /* ---- arrivals */
 
-static void title_of(struct bytes content, char title[TITLE_SIZE])
+void title_of(struct bytes content, char title[TITLE_SIZE])
 {
     struct bytes text = {0};
     if (text_string(text_member(content, "title"), &text) && text.n < TITLE_SIZE)
@@ -118,8 +118,9 @@ static bool muted_right(unsigned user, const struct msg_entry *e, const struct o
 }
 
 /* This create reaches this user now, and has not before. */
-static bool reaches(unsigned user, struct op *op, uint64_t number, const struct msg_entry *e)
+static bool reaches(unsigned user, struct op *op, struct titled t, const struct msg_entry *e)
 {
+    uint64_t number = t.op;
     if (!model_may_be(op, OP_create, number))
         return false;
     if (!(op->users & 1u << user))
@@ -131,6 +132,8 @@ static bool reaches(unsigned user, struct op *op, uint64_t number, const struct 
               users[user]);
     else if (op->expires_ms != e->expires_ms)
         wrong("another end", "n%llu does not end when it should", (unsigned long long)number);
+    if (!revision_made(number, t.revision))
+        return false;
     op->seq = op->committed ? op->seq : e->seq;
     op->committed |= 1u << user;
     inboxes[user].deduped[op->dedupe] = number;
@@ -169,8 +172,13 @@ static struct op *whence(unsigned user, const struct msg_entry *e, struct item *
         from_source(user, it, e->body);
         if (!model_may_be(op, OP_broadcast, it->op))
             return NULL;
+        if (op->revised != op->first)
+            wrong("another text", "seq %llu comes as it was before its revision r%llu",
+                  (unsigned long long)e->seq, (unsigned long long)op->revised);
         *channel = op->channel;
-        snprintf(s->title, sizeof s->title, "n%llu", (unsigned long long)it->op);
+        it->revised = op->first;
+        snprintf(s->title, sizeof s->title, op->first ? "n.r%llu" : "n%llu",
+                 (unsigned long long)(op->first ? op->first : it->op));
         return op;
     }
     title_of(e->content, s->title);
@@ -180,9 +188,21 @@ static struct op *whence(unsigned user, const struct msg_entry *e, struct item *
         *channel = model_channel(seq);
         return NULL;
     }
-    it->op = s->title[0] == 'n' ? text_digits(bytes_of(s->title + 1)) : 0;
+    struct titled t = model_titled(s->title);
+    it->op = t.op;
+    it->revised = t.revision;
     op = model_op_of(it->op);
-    return reaches(user, op, it->op, e) ? op : NULL;
+    if (op && op->kind == OP_broadcast &&
+        t.revision != 0) { /* it was revised before it came here */
+        from_source(user, it, op->seq);
+        *channel = op->channel;
+        if (op->revised != t.revision)
+            wrong("another text", "seq %llu comes with r%llu, and the newest is r%llu",
+                  (unsigned long long)e->seq, (unsigned long long)t.revision,
+                  (unsigned long long)op->revised);
+        return model_may_be(op, OP_broadcast, it->op) ? op : NULL;
+    }
+    return reaches(user, op, t, e) ? op : NULL;
 }
 
 static void arrived(unsigned user, const struct msg_entry *e)
@@ -330,9 +350,10 @@ static void to_all(struct inbox *in, const struct msg_entry *e, const struct op 
 /* The newer one stands in the place of the older, unread, at a pos of its own. */
 static void collapsed(unsigned user, struct item *it, struct stage *s, const struct msg_entry *e)
 {
-    uint64_t number = s->title[0] == 'n' ? text_digits(bytes_of(s->title + 1)) : 0;
+    struct titled t = model_titled(s->title);
+    uint64_t number = t.op;
     struct op *op = model_op_of(number);
-    if (!reaches(user, op, number, e))
+    if (!reaches(user, op, t, e))
         return;
     if (op->collapse == 0 || op->collapse != it->collapse)
         wrong("collapsed into another", "n%llu into pos %llu", (unsigned long long)number,
@@ -345,6 +366,7 @@ static void collapsed(unsigned user, struct item *it, struct stage *s, const str
     s->read = s->seen = s->wanted = false;
     s->category = op->category;
     it->op = number;
+    it->revised = t.revision;
 }
 
 static void patched(unsigned user, const struct item *it, struct stage *s,
@@ -411,6 +433,8 @@ static void whole(unsigned user, const struct msg_entry *e)
         if (e->what & 1 << FIELD_NO_pos) {
             s->muted = (m.flags & ITEM_muted) != 0;
             collapsed(user, it, s, e);
+        } else if (model_titled(s->title).revision != 0) {
+            revision_shown(user, it, s, e);
         } else {
             patched(user, it, s, e);
         }

@@ -24,6 +24,7 @@ struct stage {
 struct item {
     uint64_t birth; /* its pos in its id */
     uint64_t op, source;
+    uint64_t revised;  /* the newest revision of its publish that it has */
     unsigned collapse; /* its key; 0: none */
     char id[ID_TEXT + 1];
     struct stage *stages;
@@ -55,6 +56,9 @@ static inline bool is_gone(const struct item *it)
     return stage_now(it)->place == PLACE_COUNT;
 }
 
+/* The title that this content has. */
+void title_of(struct bytes content, char title[TITLE_SIZE]);
+
 void inboxes_open(void);
 void inboxes_close(void);
 
@@ -79,3 +83,8 @@ void inboxes_quiet(unsigned user);
 void inboxes_evicts(unsigned user, const struct item *it);
 /* Between two commits: none holds more than it may. */
 void inboxes_bounded(void);
+
+/* ---- revisions.c */
+
+/* What was published has other content, and so has this item of it. */
+void revision_shown(unsigned user, struct item *it, struct stage *s, const struct msg_entry *e);

@@ -89,6 +89,7 @@ uint64_t model_op(struct op op)
 {
     model.ops = model_grown(model.ops, model.ops_n, &model.ops_cap, sizeof *model.ops);
     op.born = model.head;
+    op.begun_us = sim.now_us;
     model.ops[model.ops_n] = op;
     return model.ops_n++;
 }
@@ -277,15 +278,6 @@ uint64_t text_digits(struct bytes text)
     return n;
 }
 
-/* The title of all that back ends make: n and the number of the operation. */
-static uint64_t op_of(const struct msg_entry *e)
-{
-    struct bytes title;
-    if (!text_string(text_member(e->content, "title"), &title) || title.p[0] != 'n')
-        return FANOUT_OP;
-    return text_digits((struct bytes){title.p + 1, title.n - 1});
-}
-
 /* May this be made now? */
 bool model_may_be(const struct op *op, enum op_kind kind, uint64_t number)
 {
@@ -364,13 +356,20 @@ static void own(const struct msg_entry *e)
         erased(e);
     } else if (e->kind == ENTRY_retracted || e->kind == ENTRY_cancelled) {
         model_op_of(model.log[e->pos].op)->off = true;
+    } else if (e->kind == ENTRY_revised) {
+        revision_committed(e);
     } else if (e->kind == ENTRY_broadcast) {
-        uint64_t number = op_of(e);
+        char title[TITLE_SIZE];
+        title_of(e->content, title);
+        struct titled t = model_titled(title);
+        uint64_t number = t.op;
         struct op *op = model_op_of(number);
         if (!model_may_be(op, OP_broadcast, number))
             return;
         if (op->committed)
             wrong("done twice", "n%llu was broadcast twice", (unsigned long long)number);
+        if (!revision_made(number, t.revision))
+            return;
         op->committed = 1;
         op->seq = e->seq;
         model.log[e->seq].op = number;
@@ -550,6 +549,8 @@ static void operation_right(uint64_t number)
     const struct op *op = &model.ops[number];
     bool due = op->deliver_ms == 0 || op->deliver_ms + 3000 <= wall_ms();
     bool may_miss = op->deliver_ms && op->expires_ms; /* over before it was made */
+    if (op->kind == OP_revise)
+        return; /* revisions.c */
     if (op->ok && !op->off && due && !may_miss && !everywhere(op))
         wrong("lost", "n%llu was acknowledged", (unsigned long long)number);
     if (op->committed && !everywhere(op))
@@ -565,6 +566,7 @@ void model_quiet(void)
                 source_right(seq, &model.log[seq], u);
     for (uint64_t i = 1; i < model.ops_n; i++)
         operation_right(i);
+    revisions_quiet();
     for (unsigned u = 0; u < INBOXES; u++)
         inboxes_quiet(u);
 }

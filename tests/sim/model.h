@@ -17,9 +17,10 @@ extern const char *const users[USERS];
 const char *model_name(unsigned topic);
 unsigned model_topic(struct bytes name); /* ALL_TOPICS: none of ours */
 
-enum op_kind { OP_create, OP_publish, OP_broadcast, OP_mark, OP_update };
+enum op_kind { OP_create, OP_publish, OP_broadcast, OP_mark, OP_update, OP_revise };
 /* Of a create; 0: none. A category is named c1, c2, ... */
 enum { COLLAPSES = 3, DEDUPES = 4, CATEGORIES = 3 };
+struct msg_entry;
 struct op {
     enum op_kind kind;
     unsigned users;   /* create: a bit for each */
@@ -27,7 +28,11 @@ struct op {
     unsigned author;  /* publish: USERS for a back end */
     unsigned user;    /* mark, update: whose inbox */
     unsigned collapse, dedupe, category;
-    uint64_t birth;    /* update: the pos in its item's id */
+    uint64_t birth;   /* update: the pos in its item's id */
+    uint64_t target;  /* revise: the create or broadcast */
+    uint64_t revised; /* create, broadcast: the newest revision that it has; 0: none */
+    uint64_t first;   /* broadcast: the one that it was made with */
+    uint64_t begun_us, ok_us;
     uint64_t observed; /* mark: what its user knew; UINT64_MAX: it was not said */
     uint64_t up_to;    /* mark: how far; UINT64_MAX: it was not said */
     bool again;        /* mark: sent more than once */
@@ -40,7 +45,7 @@ struct op {
     uint64_t expires_ms;
     uint64_t deliver_ms; /* 0: at once */
     uint64_t seq;        /* where it was committed, of the first user; 0: not */
-    unsigned committed;  /* create: for these users; else 1 */
+    unsigned committed;  /* create, and its revisions: for these users; else 1 */
 };
 
 /* What a user mutes: this type, category and channel, or nothing. */
@@ -60,6 +65,9 @@ void model_off(uint64_t op); /* nobody gets it from now on */
 void model_marked(uint64_t op, struct bytes answer);
 void model_patched(uint64_t op, uint64_t seq); /* an update was answered with this seq */
 bool model_lasts(uint64_t op); /* an update that was done, and is not forgotten since */
+/* A revision was answered with this seq, and that so many notifications have it. */
+void model_revised(uint64_t op, uint64_t seq, uint64_t count);
+bool model_there(uint64_t op); /* what it revises was there all the time until now */
 
 /* It is asked that this user mutes some, or is done. */
 void model_mute(unsigned user, enum mutes mutes);
@@ -126,3 +134,15 @@ unsigned model_channel(uint64_t seq);    /* whose message stands there; CHANNELS
 uint64_t text_digits(struct bytes text); /* at its front */
 void inboxes_shown(const char *who, unsigned user, uint64_t seq, uint64_t pos, struct bytes item);
 void inboxes_page(const char *who, unsigned user, const struct page *page);
+
+/* ---- revisions.c: PATCH of a publish */
+
+/* What a title names: n7 is of the create or broadcast 7; n.r9 of the revision 9, and so of what that is of. */
+struct titled {
+    uint64_t op, revision;
+};
+struct titled model_titled(const char *title);
+/* It is made now, with this revision: perhaps of while it waited. */
+bool revision_made(uint64_t number, uint64_t revision);
+void revision_committed(const struct msg_entry *e); /* of a broadcast */
+void revisions_quiet(void);

@@ -17,7 +17,7 @@ static const unsigned weights[STEP_COUNT] = {
     [STEP_schedule] = 5,  [STEP_broadcast] = 5, [STEP_take_back] = 4,  [STEP_kill] = 4,
     [STEP_freeze] = 2,    [STEP_drain] = 2,     [STEP_slow] = 3,       [STEP_loss] = 3,
     [STEP_cut] = 2,       [STEP_disk_slow] = 2, [STEP_disk_fail] = 1,  [STEP_disk_full] = 1,
-    [STEP_clock] = 1,     [STEP_revoke] = 1,    [STEP_erase] = 2,
+    [STEP_clock] = 1,     [STEP_revoke] = 1,    [STEP_erase] = 2,      [STEP_revise] = 5,
 };
 
 static bool breaks(enum step_kind kind)
@@ -179,6 +179,8 @@ static void fault(const struct step *s)
     case STEP_clock: {
         static const int64_t steps_ms[] = {-3600000, -7000, -50, 40, 5000, 3600000};
         lasting(s, 1000, 1001);
+        if (wall_ms() > sim.wall_most_ms)
+            sim.wall_most_ms = wall_ms();
         sim.wall_step_ms += steps_ms[s->b % 6];
         break;
     }

@@ -18,6 +18,7 @@ enum job_kind {
     JOB_count,
     JOB_list,
     JOB_patch,
+    JOB_revise,
     JOB_batch,
     JOB_member,
     JOB_mute,
@@ -121,26 +122,21 @@ static void sent(void *about, const struct answer *a)
     } else if (a->status == 200 && j->kind == JOB_patch) {
         text_number(a->body, "seq", &seq);
         model_patched(j->op, seq);
+    } else if (a->status == 200 && j->kind == JOB_revise) {
+        uint64_t count = 0;
+        text_number(a->body, "seq", &seq);
+        text_number(a->body, "updated", &count);
+        model_revised(j->op, seq, count);
     } else if (a->status == 200 && (j->kind == JOB_count || j->kind == JOB_list)) {
         read_sent(j, a->body);
     }
 }
 
-/* It is sure what became of it: one for each, and no other's place. */
-static bool sure(const struct job *j)
-{
-    const struct op *op = model_op_of(j->op);
-    return j->kind == JOB_create && op->collapse == 0 && op->dedupe == 0;
-}
-
-/* A create is taken back by the id of its first notification. */
+/* What it is changed and taken back by; null when nothing was made of it. */
 static void keep_id(struct job *j, struct bytes body)
 {
-    struct json in = json_over(text_member(body, "notifications"));
-    struct bytes one, id;
-    json_enter(&in, '[');
-    if (sure(j) && json_element(&in, &one) && text_string(text_member(one, "id"), &id) &&
-        id.n < sizeof j->publish)
+    struct bytes id;
+    if (text_string(text_member(body, "publish"), &id) && id.n < sizeof j->publish)
         memcpy(j->publish, id.p, id.n);
 }
 
@@ -150,22 +146,22 @@ static void answered(void *about, const struct answer *a)
     j->under_way = false;
     bool definite = (a->status >= 200 && a->status < 300) || a->status == 507 ||
                     (a->status >= 400 && a->status < 500);
-    bool ends = j->kind == JOB_create || (j->kind == JOB_patch && !model_lasts(j->op));
+    bool ends = j->kind == JOB_create || j->kind == JOB_revise ||
+                (j->kind == JOB_patch && !model_lasts(j->op));
     bool over = a->status == 400 && ends && model_op_of(j->op)->expires_ms != 0;
     if (definite && a->status >= 400 && j->kind <= JOB_publish && (over || !repeats(j)))
         model_refused(j->op);
     bool none = a->status == 404 && /* made already, or taken back; gone already */
-                (j->kind == JOB_take_back || (j->kind == JOB_patch && !model_lasts(j->op)));
+                (j->kind == JOB_take_back || (j->kind == JOB_patch && !model_lasts(j->op)) ||
+                 (j->kind == JOB_revise && !model_there(j->op)));
+    if (j->kind == JOB_revise && (over || none))
+        model_refused(j->op);
     if (a->status >= 400 && a->status < 500 && !over && !none)
         wrong("refused", "a back end asks %s %s and gets %u: %.*s", j->method, j->path, a->status,
               (int)a->body.n, a->body.p);
     if (a->status != 0 && a->status != 200)
         tell("back end", "%s %s: %u", j->key[0] ? j->key : "without a key", j->path, a->status);
-    struct bytes id;
-    if (a->status == 202 && sure(j) && text_string(text_member(a->body, "publish"), &id) &&
-        id.n < sizeof j->publish)
-        memcpy(j->publish, id.p, id.n);
-    else if (a->status == 201 && j->kind == JOB_create)
+    if ((a->status == 201 || a->status == 202) && j->kind == JOB_create)
         keep_id(j, a->body);
     if (a->status == 507 && repeats(j))
         definite = false; /* it asks until there is room */
@@ -423,18 +419,53 @@ void producers_look(void)
     look_at(ERASED, true);
 }
 
+/* One of the last that can be named; NULL: none. */
+static const struct job *published(uint64_t back)
+{
+    for (unsigned i = jobs_n; i-- > 0;)
+        if (jobs[i].publish[0] && back-- == 0)
+            return &jobs[i];
+    return NULL;
+}
+
 static void take_back(uint64_t a)
 {
-    for (unsigned i = jobs_n, back = (unsigned)(a % 4); i-- > 0;) {
-        if (!jobs[i].publish[0] || back-- > 0)
-            continue;
-        struct job *j = job(JOB_take_back, "DELETE");
-        j->op = jobs[i].op;
-        snprintf(j->path, sizeof j->path, "/api/publishes/%s", jobs[i].publish);
-        tell("back end", "takes n%llu back", (unsigned long long)j->op);
-        ask_for(j);
+    const struct job *of = published(a % 4);
+    if (!of)
         return;
-    }
+    struct job *j = job(JOB_take_back, "DELETE");
+    j->op = of->op;
+    snprintf(j->path, sizeof j->path, "/api/publishes/%s", of->publish);
+    tell("back end", "takes n%llu back", (unsigned long long)j->op);
+    ask_for(j);
+}
+
+/* Title and category always; an end only where it may be: of a broadcast it stays, and one that waits would
+ * have to end after its time. */
+static void revise(uint64_t a, uint64_t b, uint64_t c)
+{
+    const struct job *of = published(a % 6);
+    if (!of)
+        return;
+    const struct op *target = model_op_of(of->op);
+    bool ends = target->kind == OP_create && target->deliver_ms == 0 && c % 3 == 0;
+    struct op op = {.kind = OP_revise,
+                    .target = of->op,
+                    .category = (unsigned)(c / 64 % CATEGORIES),
+                    .expires_ms = ends ? wall_ms() + 200 + c / 12 % 3000 : 0};
+    struct job *j = job(JOB_revise, "PATCH");
+    struct buf out = {.p = j->body, .cap = sizeof j->body - 1, .max = sizeof j->body - 1};
+    j->op = model_op(op);
+    snprintf(j->path, sizeof j->path, "/api/publishes/%s", of->publish);
+    if (b % 4)
+        snprintf(j->key, sizeof j->key, "key-%llu", (unsigned long long)j->op);
+    buf_format(&out, "{\"title\":\"n.r%llu\"", (unsigned long long)j->op);
+    write_time(&out, "expires_at", op.expires_ms);
+    write_key(&out, "category", 'c', op.category);
+    buf_text(&out, op.category ? "}" : ",\"category\":null}");
+    tell("back end", "changes n%llu to r%llu: %s", (unsigned long long)of->op,
+         (unsigned long long)j->op, j->body);
+    ask_for(j);
 }
 
 static void publish(uint64_t a, uint64_t b)
@@ -481,6 +512,9 @@ bool producer_step(const struct step *s)
         return true;
     case STEP_patch:
         patch(s->a, s->b, s->c);
+        return true;
+    case STEP_revise:
+        revise(s->a, s->b, s->c);
         return true;
     case STEP_batch:
         batch(s);

@@ -35,11 +35,12 @@ enum place { AT_store, AT_broker, AT_notifier, AT_session, PLACES = AT_session +
 struct sim {
     uint64_t seed;
     uint64_t now_us;
-    int64_t wall_step_ms; /* how far the wall clock was stepped */
-    unsigned self;        /* the process at work: enum place; PLACES: none */
-    bool chaos;           /* faults may happen still */
-    uint64_t fault_us;    /* when the last fault was over, or is to be */
-    uint64_t lost_us;     /* the same, of those that lose messages */
+    int64_t wall_step_ms;  /* how far the wall clock was stepped */
+    uint64_t wall_most_ms; /* what it said most, before a step */
+    unsigned self;         /* the process at work: enum place; PLACES: none */
+    bool chaos;            /* faults may happen still */
+    uint64_t fault_us;     /* when the last fault was over, or is to be */
+    uint64_t lost_us;      /* the same, of those that lose messages */
     struct settings settings;
     struct paths paths;
 };
@@ -189,6 +190,7 @@ enum { STEPS_MAX = 700 };
     X(publish, "a back end publishes on a channel")                                                \
     X(count, "a back end reads a count, or a list")                                                \
     X(patch, "a back end changes what one says")                                                   \
+    X(revise, "a back end changes what it published")                                              \
     X(batch, "a page sends its queue by HTTP")                                                     \
     X(mute, "a user mutes some")                                                                   \
     X(revoke, "a back end revokes a user's tokens")                                                \
