@@ -149,16 +149,12 @@ static bool may_push(const struct member *m)
 /* Topic `phoenix` is about the connection itself. False: another event, as of a topic not joined. */
 static bool phoenix_event(struct session *s, struct conn *c, const struct phx_in *in)
 {
-    const char *why = NULL;
-    bool fresh_token = bytes_is(in->event, "access_token") && !in->binary;
-    if (!fresh_token && !bytes_is(in->event, "heartbeat"))
-        return false;
-    if (fresh_token)
-        why = refresh_token(s, c, in->payload);
-    if (why)
-        reply_error(s, c, in, PHX_NULL, why);
-    else
+    if (bytes_is(in->event, "access_token") && !in->binary)
+        refresh_received(s, c, in);
+    else if (bytes_is(in->event, "heartbeat"))
         reply(s, c, in, PHX_NULL, "ok", BYTES("{}"));
+    else
+        return false;
     return true;
 }
 

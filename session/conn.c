@@ -7,6 +7,7 @@
 #include "session/addresses.h"
 #include "session/bus.h"
 #include "session/joins.h"
+#include "session/refresh.h"
 #include "session/live.h"
 #include "session/longpoll.h"
 #include "session/phoenix.h"
@@ -99,12 +100,9 @@ static void claims_drop(struct conn *c)
 
 void conn_token(struct conn *c, const struct hello *hello)
 {
-    if (!c->claims_fixed) {
-        claims_drop(c);
-        c->topics = claim(hello->topics);
-        c->publish = claim(hello->publish);
-    }
-    c->claims_fixed = c->claims_fixed || hello->claims_fixed;
+    claims_drop(c);
+    c->topics = claim(hello->topics);
+    c->publish = claim(hello->publish);
     c->token_exp_s = hello->token_exp_s;
     c->token_iat_s = hello->token_iat_s;
     c->token_name = hello->token_name;
@@ -326,6 +324,7 @@ void conn_close_with(struct session *s, struct conn *c, enum close_reason reason
     log_line("session.close id=%u reason=%s user=%s waiting=%u", c->id, reasons[reason].name,
              log_safe(user_name(c->user)), c->out_bytes);
     joins_forget(s, c);
+    refresh_forget(s, c);
     live_leave_all(s, c);
     if (reason == CLOSE_slow_reader)
         forget_unsent(s, c);
@@ -348,6 +347,7 @@ void conn_drop(struct session *s, struct conn *c, enum close_reason reason)
     if (!c->closing) {
         count_one(s, reasons[reason].counter);
         joins_forget(s, c);
+        refresh_forget(s, c);
         live_leave_all(s, c);
     }
     bool websocket = c->kind == CONN_websocket;

@@ -71,8 +71,8 @@ struct conn {
     uint64_t token_iat_s;           /* when it was made; 0: it does not say */
     uint64_t token_name;            /* token_hash() of its jti; 0: it has none */
     struct asked_join *asked;       /* joins.h: what the application is asked */
+    struct asked_refresh *refresh;  /* refresh.h: the same of another token; or NULL */
     uint8_t ip[IP_SIZE];            /* from where it came, as far as a proxy says */
-    bool claims_fixed;              /* they are the application's: another token leaves them */
 };
 
 struct conns;
@@ -86,7 +86,6 @@ struct hello {
     uint64_t token_exp_s, token_iat_s, token_name; /* as in struct conn */
     struct address *from;                          /* the connection's from here on */
     uint8_t ip[IP_SIZE], vsn;
-    bool claims_fixed; /* as in struct conn */
 };
 
 /* A slot, or NULL when all are taken. */

@@ -28,26 +28,6 @@ static struct entrance *entrance_new(const struct request *r, const struct who *
     return e;
 }
 
-/* What the application says of who they are, and of what they may, counts. */
-static void take_answer(const struct session *s, struct entrance *e, const struct msg_hooked *said)
-{
-    struct token *t = &e->who.token;
-    uint64_t now_s = s->wall_ms / 1000;
-    if (said->user.n > 0) {
-        memcpy(t->sub, said->user.p, said->user.n);
-        t->sub[said->user.n] = '\0';
-    }
-    if (said->claims) {
-        e->claims_fixed = true;
-        snprintf(t->topics, sizeof t->topics, "%.*s", (int)said->topics.n, said->topics.p);
-        snprintf(t->publish, sizeof t->publish, "%.*s", (int)said->publish.n, said->publish.p);
-    }
-    if (t->iat_s == 0)
-        t->iat_s = now_s; /* for whoever shuts all of the user's out */
-    if (said->lifetime_s > 0 && now_s + said->lifetime_s < t->exp_s)
-        t->exp_s = now_s + said->lifetime_s;
-}
-
 static void answered(struct ask_waiter w, const struct msg *answer, enum err err)
 {
     struct session *s = w.s;
@@ -64,7 +44,7 @@ static void answered(struct ask_waiter w, const struct msg *answer, enum err err
         upgrade_refuse(s, r, word == HOOK_silent, text);
         return;
     }
-    take_answer(s, e, &answer->hooked);
+    hook_take(s, &e->who.token, &answer->hooked);
     if (!e->who.token.sub[0] && !auth_anybody(s)) {
         upgrade_refuse(s, r, false, "neither a token nor the application said who it is");
     } else if (revoked_has(s, &e->who.token)) { /* since it was looked at, or the application's */

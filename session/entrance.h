@@ -15,7 +15,6 @@ struct entrance {
     struct address *from;
     uint64_t asked; /* number of the question; 0: none */
     uint8_t ip[IP_SIZE], vsn;
-    bool claims_fixed; /* by the application */
 };
 
 /* upgrade_let_in() or upgrade_refuse() follows, now or later. `token`: its text, or empty. */

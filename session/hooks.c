@@ -5,6 +5,8 @@
 #include "session/addresses.h"
 #include "session/limits.h"
 
+#include <stdio.h>
+
 enum { GRACE_MS = 250 }; /* the process `hook` says first that the time is over */
 
 _Static_assert(CLAIM_MAX == TOKEN_TOPICS - 1, "a claim of a token");
@@ -74,6 +76,23 @@ uint64_t hook_ask(struct session *s, enum hook_kind kind, struct bytes question,
 {
     struct msg m = {.id = MSG_hook, .hook = {.kind = kind, .question = question}};
     return ask(s->hook, &m, s->now_ms, s->settings->hook_ms + GRACE_MS, true, w);
+}
+
+void hook_take(const struct session *s, struct token *t, const struct msg_hooked *said)
+{
+    uint64_t now_s = s->wall_ms / 1000;
+    if (said->user.n > 0) {
+        memcpy(t->sub, said->user.p, said->user.n);
+        t->sub[said->user.n] = '\0';
+    }
+    if (said->claims) {
+        snprintf(t->topics, sizeof t->topics, "%.*s", (int)said->topics.n, said->topics.p);
+        snprintf(t->publish, sizeof t->publish, "%.*s", (int)said->publish.n, said->publish.p);
+    }
+    if (t->iat_s == 0)
+        t->iat_s = now_s; /* for whoever shuts all of the user's out */
+    if (said->lifetime_s > 0 && now_s + said->lifetime_s < t->exp_s)
+        t->exp_s = now_s + said->lifetime_s;
 }
 
 /* The limits that stopped a question: the process `hook` says which, or does not answer itself. */

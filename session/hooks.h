@@ -10,6 +10,7 @@
 #pragma once
 
 #include "proto/messages.h"
+#include "proto/token.h"
 #include "session/asks.h"
 #include "session/conn.h"
 
@@ -32,6 +33,9 @@ void hook_end(struct buf *out, struct bytes params);
 /* Ask; `done` is called once, at once or within hook/timeout_ms and a little. */
 uint64_t hook_ask(struct session *s, enum hook_kind kind, struct bytes question,
                   struct ask_waiter w);
+
+/* What a connect's answer says of who they are, and of what they may, counts. */
+void hook_take(const struct session *s, struct token *t, const struct msg_hooked *said);
 
 /* What came of it, counted. `why`: for the client, borrowed from the answer or static. */
 enum hook_word { HOOK_yes, HOOK_no, HOOK_silent };

@@ -79,7 +79,6 @@ static struct hello hello_of(const struct session *s, struct entrance *e)
 {
     struct hello hello = auth_hello(s, &e->who.token, e->vsn);
     memcpy(hello.ip, e->ip, sizeof hello.ip);
-    hello.claims_fixed = e->claims_fixed;
     hello.from = e->from;
     e->from = NULL;
     return hello;

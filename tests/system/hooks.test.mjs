@@ -20,6 +20,7 @@ const QUEUE = 3;
 const conf = classes({
   'room:{id}': { join: 'hook', publish: 'hook' },
   'kept:{id}': { join: 'hook', publish: 'hook', history: 10 },
+  'tok:{id}': { join: 'token', publish: 'token' },
   'open:{id}': { join: 'authenticated', publish: 'authenticated' },
 });
 const env = (app) => ({
@@ -131,6 +132,67 @@ check('what it says of a token\'s user counts: another name, its claims, an end'
   await socket.join('user:zed:notifications');
   assert.equal((await socket.closed).code, 1008, 'it ends when the application said');
   allow();
+});
+
+for (const transport of transports)
+  check(`another token in place: the application is asked again, and its word counts, ${transport}`, async (t) => {
+    const user = `re-${transport}`;
+    const about = () => app.about(user).filter(({ question }) => question.refresh);
+    app.answer = (q) => (q.hook === 'connect' && q.user === user ? { allow: true, topics: ['tok:a', 'tok:b'], cache_s: 0 } : { allow: true });
+    const page = openSocket(belfry.base, { transport, token: token(user) });
+    closing(t, page);
+    const heard = [];
+    page.socket.onMessage((message) => heard.push(message));
+    const rooms = ['tok:a', 'tok:b'].map((topic) => page.socket.channel(topic, {}));
+    for (const room of rooms) assert.equal((await answered(room.join())).status, 'ok');
+    const fresh = async (text) => {
+      const ref = page.socket.makeRef();
+      page.socket.push({ topic: 'phoenix', event: 'access_token', payload: { token: text }, ref });
+      return (await until('its answer', () => heard.find((one) => one.ref === ref), 10000)).payload;
+    };
+    assert.equal((await fresh(token('bob'))).response.reason, "the token is another user's");
+    assert.deepEqual(await fresh('nonsense'), { status: 'error', response: { reason: 'malformed' } });
+    assert.equal(about().length, 0);
+    app.answer = () => ({ allow: false, reason: 'not any more', cache_s: 0 });
+    assert.deepEqual(await fresh(token(user, { tenant: 'x' })), { status: 'error', response: { reason: 'not any more' } });
+    const [{ question }] = about();
+    assert.deepEqual({ ...question, claims: question.claims.tenant },
+      { hook: 'connect', user, claims: 'x', address: '127.0.0.1', transport, refresh: true, params: {} });
+    app.answer = (q, res) => void res.writeHead(500).end();
+    assert.deepEqual(await fresh(token(user)), { status: 'error', response: { reason: 'unavailable' } });
+    app.answer = () => ({ allow: true, user: 'zed', cache_s: 0 });
+    assert.equal((await fresh(token(user))).response.reason, "the token is another user's");
+    assert.deepEqual(rooms.map((room) => room.state), ['joined', 'joined'], 'all is as it was');
+    app.answer = () => ({ allow: true, topics: ['tok:b'], cache_s: 0, expires_in: 30 });
+    const from = Date.now();
+    assert.equal((await fresh(token(user))).status, 'ok');
+    await until('what it names no longer is closed', () => rooms[0].state === 'closed');
+    const { payload } = await until('the warning', () => heard.find((one) => one.event === 'token_expiring'));
+    const lasts = Date.parse(payload.expires_at) - from;
+    assert.ok(lasts > 28000 && lasts < 45000, `${lasts} ms: until when the application said, not the token`);
+  });
+
+check('another token in place: a later one takes its place; it is revoked meanwhile; who goes is nobody', async () => {
+  const asked = () => app.about('re').filter(({ question }) => question.refresh);
+  app.answer = (q) => (q.refresh ? 'wait' : { allow: true, cache_s: 0 });
+  const socket = await RawSocket.open(belfry.base, token('re'));
+  socket.send([null, '1', 'phoenix', 'access_token', { token: token('re', { n: 1 }) }]);
+  await until('it is asked', () => asked().length === 1);
+  const second = token('re', { jti: 're-2', iat: Math.floor(Date.now() / 1000) - 5 });
+  socket.send([null, '2', 'phoenix', 'access_token', { token: second }]);
+  assert.deepEqual((await socket.reply('1'))[4], { status: 'error', response: { reason: 'another one came' } });
+  await until('it is asked', () => asked().length === 2);
+  const known = await belfry.counter('revocations');
+  assert.equal((await belfry.post('/api/tokens/revoke', { jti: 're-2' }, belfry.apiKey)).status, 200);
+  await until('both processes know', async () => (await belfry.counter('revocations')) === known + 2);
+  for (const one of asked()) one.reply({ allow: true, cache_s: 0 });
+  assert.deepEqual((await socket.reply('2'))[4], { status: 'error', response: { reason: 'revoked' } });
+  socket.send([null, '3', 'phoenix', 'access_token', { token: token('re', { n: 3 }) }]);
+  await until('it is asked', () => asked().length === 3);
+  await socket.close();
+  asked()[2].reply({ allow: true, cache_s: 0 });
+  allow();
+  await belfry.ready();
 });
 
 check('joins: allowed, refused with its words, and what it allowed to publish', async () => {
@@ -284,8 +346,9 @@ check('a token that is revoked while the application is asked does not get in', 
   app.answer = 'wait';
   const opened = upgrade(`token=${token('rev', { jti: 'rev-1', iat: Math.floor(Date.now() / 1000) - 5 })}`);
   await until('it is asked', () => app.about('rev').length === 1);
+  const known = await belfry.counter('revocations');
   assert.equal((await belfry.post('/api/tokens/revoke', { jti: 'rev-1' }, belfry.apiKey)).status, 200);
-  await until('both processes know', async () => (await belfry.counter('revocations')) === 2);
+  await until('both processes know', async () => (await belfry.counter('revocations')) === known + 2);
   app.about('rev')[0].reply({ allow: true, cache_s: 0 });
   assert.equal(await opened, 403);
   allow();
