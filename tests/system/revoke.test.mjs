@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 
-import { Belfry, checked } from '../lib/belfry.mjs';
+import { Belfry, bearer, checked } from '../lib/belfry.mjs';
 import { handshake } from '../lib/http.mjs';
 import { both, closing, openTab, transports } from '../lib/phoenix.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
@@ -143,6 +143,27 @@ check('a kill of any process changes nothing; broker and notifier are not needed
     await belfry.back(role, pid, 15000);
     assert.ok(await always(401, bad), `after ${role} was killed`);
   }
+});
+
+check('it outlives the erasure of its user: whoever has an old token of theirs does not come back by it', async () => {
+  const old = token('hal');
+  const named = token('hal', 'jti-hal');
+  await belfry.create('hal', 'a text of theirs');
+  await revoke({ user: 'hal' });
+  await revoke({ jti: 'jti-hal' });
+  await until('refused by all', () => always(401, old));
+  const { status, json } = await belfry.request('DELETE', '/api/users/hal', { headers: bearer(belfry.apiKey) });
+  assert.equal(status, 202);
+  await until('it is done', async () => (await belfry.get(`/api/erasures/${json.erasure}`, belfry.apiKey)).json.done);
+  for (const role of ['none', 'store', 'session.0', 'session.1', 'session.2']) {
+    if (role !== 'none') await belfry.back(role, await belfry.kill(role), 15000); // from what is on disk
+    assert.ok(await always(401, old), `${role} killed`);
+    assert.ok(await always(401, named), `${role} killed`);
+  }
+  assert.equal(await upgrade(old), 403);
+  const anew = token('hal', undefined, now() + 2); // who comes again under that name is let in, and finds nothing
+  assert.ok(await always(200, anew));
+  assert.deepEqual((await belfry.get('/api/notifications', anew)).json.notifications, []);
 });
 
 /* The bound is one of time, and a machine may stand still for longer: so the middle one of several counts, and each has the
