@@ -68,22 +68,25 @@ void token_write(struct buf *out, struct bytes secret, const struct token *t,
 
 /* -- reading ----------------------------------------------------------------------------------- */
 
+/* What the members of an object are; false: it is none, or one of them is there twice, so that another reader could
+ * take the other one (RFC 8725, 2.4). */
+static bool members(struct bytes object, const struct json_place *places, size_t count)
+{
+    struct json_members m = {.places = places, .count = count};
+    return json_read(object, &m) && !m.twice;
+}
+
 /* ALG_COUNT: none of ours, or it asks for something that we would have to understand. */
 static enum token_alg read_header(struct bytes header, struct bytes *kid, struct arena *scratch)
 {
-    struct json in = json_over(header);
-    struct bytes key, value, text;
-    enum token_alg alg = ALG_COUNT;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value)) {
-        if (json_key_is(key, "crit"))
-            return ALG_COUNT;
-        if (json_key_is(key, "alg"))
-            alg = json_string(value, scratch, &text) ? alg_of(text) : ALG_COUNT;
-        if (json_key_is(key, "kid") && !json_string(value, scratch, kid))
-            return ALG_COUNT;
-    }
-    return json_end(&in) ? alg : ALG_COUNT;
+    struct bytes alg = {0}, key = {0}, crit = {0}, b64 = {0}, text;
+    const struct json_place places[] = {
+        {"alg", &alg}, {"kid", &key}, {"crit", &crit}, {"b64", &b64}};
+    if (!members(header, places, sizeof places / sizeof *places) || alg.n == 0 || crit.n > 0 ||
+        (b64.n > 0 && !bytes_is(b64, "true")) || !json_string(alg, scratch, &text) ||
+        (key.n > 0 && !json_string(key, scratch, kid)))
+        return ALG_COUNT;
+    return alg_of(text);
 }
 
 /* "ann\u0000x" must not become "ann". */
@@ -165,48 +168,46 @@ struct reading {
     const struct token_rules *rules;
     struct arena *scratch;
     uint64_t nbf_s;
-    bool issuer, audience, publish;
+    bool issuer, audience;
 };
 
-static bool read_claim(struct reading *r, struct bytes key, struct bytes value)
+static bool read_who(struct token *t, const struct reading *r, struct bytes sub, struct bytes role)
 {
-    struct token *t = r->t;
-    if (json_key_is(key, "sub"))
-        return read_text(value, t->sub, sizeof t->sub, r->scratch);
-    if (json_key_is(key, "role"))
-        return read_role(value, &t->role, r->scratch);
-    if (json_key_is(key, "exp"))
-        return read_seconds(value, &t->exp_s);
-    if (json_key_is(key, "nbf"))
-        return read_seconds(value, &r->nbf_s);
-    if (json_key_is(key, "iat"))
-        return read_seconds(value, &t->iat_s);
-    if (json_key_is(key, "jti"))
-        return read_text(value, t->jti, sizeof t->jti, r->scratch);
-    if (json_key_is(key, "topics"))
-        return read_list(value, t->topics, r->scratch);
-    if (json_key_is(key, "publish"))
-        return r->publish = read_list(value, t->publish, r->scratch);
-    if (json_key_is(key, "iss"))
-        r->issuer = names(value, r->rules->issuer, r->scratch);
-    else if (json_key_is(key, "aud"))
-        r->audience = names(value, r->rules->audience, r->scratch);
+    if (sub.n > 0 && !read_text(sub, t->sub, sizeof t->sub, r->scratch))
+        return false;
+    if (role.n > 0 && !read_role(role, &t->role, r->scratch))
+        return false;
+    return t->role != ROLE_user || user_valid(bytes_of(t->sub));
+}
+
+static bool read_patterns(struct token *t, const struct reading *r, struct bytes topics,
+                          struct bytes publish)
+{
+    if (topics.n > 0 && !read_list(topics, t->topics, r->scratch))
+        return false;
+    if (publish.n > 0)
+        return read_list(publish, t->publish, r->scratch);
+    memcpy(t->publish, t->topics, sizeof t->publish);
     return true;
 }
 
 static bool read_claims(struct reading *r, struct bytes claims)
 {
-    struct json in = json_over(claims);
-    struct bytes key, value;
-    json_enter(&in, '{');
-    while (json_member(&in, &key, &value))
-        if (!read_claim(r, key, value))
-            return false;
-    if (!json_end(&in))
+    struct token *t = r->t;
+    struct bytes sub = {0}, role = {0}, exp = {0}, nbf = {0}, iat = {0}, jti = {0}, topics = {0},
+                 publish = {0}, iss = {0}, aud = {0};
+    const struct json_place places[] = {
+        {"sub", &sub}, {"role", &role},     {"exp", &exp},         {"nbf", &nbf}, {"iat", &iat},
+        {"jti", &jti}, {"topics", &topics}, {"publish", &publish}, {"iss", &iss}, {"aud", &aud}};
+    if (!members(claims, places, sizeof places / sizeof *places))
         return false;
-    if (!r->publish)
-        memcpy(r->t->publish, r->t->topics, sizeof r->t->publish);
-    return r->t->role != ROLE_user || user_valid(bytes_of(r->t->sub));
+    r->issuer = iss.n > 0 && names(iss, r->rules->issuer, r->scratch);
+    r->audience = aud.n > 0 && names(aud, r->rules->audience, r->scratch);
+    return (exp.n == 0 || read_seconds(exp, &t->exp_s)) &&
+           (nbf.n == 0 || read_seconds(nbf, &r->nbf_s)) &&
+           (iat.n == 0 || read_seconds(iat, &t->iat_s)) &&
+           (jti.n == 0 || read_text(jti, t->jti, sizeof t->jti, r->scratch)) &&
+           read_patterns(t, r, topics, publish) && read_who(t, r, sub, role);
 }
 
 /* A sum that stays where it is at the top. */
@@ -230,6 +231,13 @@ static const char *judge(struct reading *r, uint64_t now_s)
     return r->t->exp_s <= now_s ? "expired" : NULL;
 }
 
+/* The URL alphabet and no padding (RFC 7515, 2), so that a token is written in one way. */
+static bool url_safe(struct bytes text)
+{
+    return !memchr(text.p, '=', text.n) && !memchr(text.p, '+', text.n) &&
+           !memchr(text.p, '/', text.n);
+}
+
 const char *token_read(struct token *t, struct bytes text, const struct keyset *keys,
                        const struct token_rules *rules, uint64_t now_s, struct arena *scratch)
 {
@@ -238,7 +246,8 @@ const char *token_read(struct token *t, struct bytes text, const struct keyset *
     const char *dot = text.n > 0 && text.n <= TOKEN_MAX ? memchr(text.p, '.', text.n) : NULL;
     const char *dot2 = dot ? memchr(dot + 1, '.', (size_t)(end - dot - 1)) : NULL;
     struct bytes header, claims, signature, kid = {0};
-    if (!dot2 || !base64_read((struct bytes){text.p, (size_t)(dot - text.p)}, scratch, &header) ||
+    if (!dot2 || !url_safe(text) ||
+        !base64_read((struct bytes){text.p, (size_t)(dot - text.p)}, scratch, &header) ||
         !base64_read((struct bytes){dot + 1, (size_t)(dot2 - dot - 1)}, scratch, &claims) ||
         !base64_read((struct bytes){dot2 + 1, (size_t)(end - dot2 - 1)}, scratch, &signature))
         return "malformed";

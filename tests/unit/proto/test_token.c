@@ -118,6 +118,27 @@ static void a_token_of_others(void **state)
     assert_int_equal(t.exp_s, NOW + 3600);
 }
 
+/* Padding and the other alphabet are other texts of the same token. */
+static void is_written_in_one_way(void **state)
+{
+    (void)state;
+    struct buf out;
+    struct token t = {.sub = "ann", .exp_s = NOW + 60};
+    buf_init(&out, TOKEN_MAX);
+    token_write(&out, SECRET, &t, &anyone);
+    assert_string_equal(verdict(&t, buf_all(&out)), "");
+    buf_byte(&out, '=');
+    assert_string_equal(verdict(&t, buf_all(&out)), "malformed");
+    out.n--;
+    for (char *p = out.p; p < out.p + out.n; p++) {
+        const char was = *p;
+        *p = was == '-' ? '+' : was == '_' ? '/' : was;
+        assert_string_equal(verdict(&t, buf_all(&out)), *p == was ? "" : "malformed");
+        *p = was;
+    }
+    buf_fini(&out);
+}
+
 static void time_runs_out(void **state)
 {
     (void)state;
@@ -181,6 +202,16 @@ static void what_a_header_may_ask(void **state)
         {"{\"alg\":\"HS256\"", "algorithm"},
         {"{\"alg\":\"HS256\"} x", "algorithm"},
         {"{\"alg\":\"HS256\",\"crit\":[\"x\"],\"x\":1}", "algorithm"},
+        {"{\"alg\":\"HS256\",\"crit\":[]}", "algorithm"},
+        {"{\"alg\":\"HS256\",\"crit\":null}", "algorithm"},
+        {"{\"alg\":\"none\",\"alg\":\"HS256\"}", "algorithm"},
+        {"{\"alg\":\"HS256\",\"\\u0061lg\":\"HS256\"}", "algorithm"},
+        {"{\"alg\":\"HS256\",\"kid\":\"a\",\"kid\":\"b\"}", "algorithm"},
+        {"{\"alg\":\"HS256\",\"b64\":false}", "algorithm"},
+        {"{\"alg\":\"HS256\",\"b64\":true}", ""},
+        {"{\"alg\":\"HS256\",\"jwk\":{\"kty\":\"oct\",\"k\":\"eA\"},\"jku\":\"http://127.0.0.1/\","
+         "\"x5u\":\"http://127.0.0.1/\",\"kid\":\"../../etc/passwd\"}",
+         ""}, /* a key that a token brings is none of ours */
     };
     struct buf out;
     buf_init(&out, TOKEN_MAX);
@@ -226,6 +257,13 @@ static void claims_table(void **state)
         {BYTES("{\"sub\":\"ann\",\"exp\":17954451.60e2}"), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":\"ann\",\"exp\":1e99}"), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":\"ann\",\"exp\":99999999999999999999}"), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"bob\",\"sub\":\"ann\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"\\u0073ub\":\"ann\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"exp\":1" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"role\":\"user\",\"role\":\"admin\"" EXP), "claims", NULL, NULL,
+         0},
+        {BYTES("{\"sub\":\"ann\",\"jti\":\"a\",\"jti\":\"b\"" EXP), "claims", NULL, NULL, 0},
+        {BYTES("{\"sub\":\"ann\",\"x\":1,\"x\":2" EXP), "", "ann", "", ROLE_user},
         {BYTES("{\"exp\":1795445160}"), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":\"\"" EXP), "claims", NULL, NULL, 0},
         {BYTES("{\"sub\":1" EXP), "claims", NULL, NULL, 0},
@@ -411,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips),
         cmocka_unit_test(a_token_of_others),
+        cmocka_unit_test(is_written_in_one_way),
         cmocka_unit_test(time_runs_out),
         cmocka_unit_test(every_changed_byte_is_noticed),
         cmocka_unit_test(what_a_header_may_ask),
