@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/netlink.h>
 #include <seccomp.h>
@@ -157,9 +158,30 @@ static int keep_files(const struct sandbox *s)
     return rc;
 }
 
+/* ---- what root may ---- */
+
+/* A data folder may be another user's; of all else that root may nothing is needed. */
+static int keep_powers(void)
+{
+    enum { WORDS = 2 };
+    const uint32_t kept[WORDS] = {1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER};
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct words[WORDS];
+    if (syscall(SYS_capget, &head, words) != 0)
+        return -errno;
+    for (unsigned i = 0; i < WORDS; i++) {
+        words[i].permitted &= kept[i];
+        words[i].effective &= kept[i];
+        words[i].inheritable = 0;
+    }
+    return syscall(SYS_capset, &head, words) == 0 ? 0 : -errno;
+}
+
 void sandbox_enter(const struct sandbox *s)
 {
-    int files = -ENOTSUP, system_calls = -ENOTSUP;
+    int files = -ENOTSUP, system_calls = -ENOTSUP, powers = keep_powers();
+    if (powers != 0)
+        log_line("sandbox powers=\"%s\"", strerror(-powers));
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && !SANITIZED) {
         files = keep_files(s);
         system_calls = keep_calls(s);

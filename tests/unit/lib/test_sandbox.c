@@ -132,6 +132,7 @@ static int ask(bool internet, bool interfaces)
     MUST(ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 && errno == ENOSYS);
     MUST(setuid(getuid()) != 0);
     MUST(chroot("/") != 0);
+    MUST(chown(in("mine/file"), 1, 1) != 0);
     MUST(!executes());
     return 0;
 }
