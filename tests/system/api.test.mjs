@@ -193,7 +193,7 @@ check('mark-read: changed, unknown, count; a repeat is harmless', async () => {
   assert.deepEqual([asService.status, asService.json.unread_count], [200, 0]);
 });
 
-check('mark-all-read: up_to, and what arrives later stays unread', async () => {
+check('R4: mark-all-read: up_to, and what arrives later stays unread', async () => {
   const user = someone();
   const token = belfry.token(user);
   const a = await belfry.create(user, 'a');
@@ -226,7 +226,7 @@ check('marking: bad input names its field', async () => {
   problem(await belfry.post('/api/notifications/mark-read', { ids: [id] }, key), 400, 'user');
 });
 
-check('a repeat with the same key answers the same and does nothing again', async () => {
+check('R11: a repeat with the same key answers the same and does nothing again', async () => {
   const user = someone();
   const body = { to: [user, someone()], title: 'once' };
   const headers = { 'idempotency-key': `key-${user}` };
@@ -256,7 +256,7 @@ check('many at once with one key: one notification, the same answer for all', as
   assert.equal((await belfry.count(user)).unread_count, 1);
 });
 
-check('an op_id makes marking repeatable too; another body with it is refused', async () => {
+check('R7: an op_id makes marking repeatable too; another body with it is refused', async () => {
   const user = someone();
   const token = belfry.token(user);
   const { id } = await belfry.create(user);
@@ -273,7 +273,7 @@ check('an op_id makes marking repeatable too; another body with it is refused', 
   assert.deepEqual([same.status, same.json.changed], [200, [elsewhere.id]], 'an op_id belongs to its user');
 });
 
-check('what is acknowledged is there after a kill of the store', async () => {
+check('R22: what is acknowledged is there after a kill of the store', async () => {
   const user = someone();
   const headers = { 'idempotency-key': `kill-${user}` };
   const first = await create({ to: user, title: 'kept' }, headers);

@@ -43,7 +43,7 @@ async function opened(t, user) {
 const at = (ms) => new Date(clock.now + ms).toISOString();
 const counted = (tab, n) => tab.until(`a badge of ${n}`, () => tab.badge === n, DUE_MS);
 
-check('an hour ahead: what ends within it has ended, once; an hour back: nothing comes back', async (t) => {
+check('R13: an hour ahead: what ends within it has ended, once; an hour back: nothing comes back', async (t) => {
   const tab = await opened(t, 'ann');
   await belfry.create('ann', 'stays');
   await belfry.create('ann', 'half an hour', { expires_at: at(HOUR / 2) });
@@ -64,7 +64,7 @@ check('an hour ahead: what ends within it has ended, once; an hour back: nothing
   assert.deepEqual(tab.broken(), []);
 });
 
-check('an hour back: what was to end in a second ends an hour and a second later, once', async (t) => {
+check('R13: an hour back: what was to end in a second ends an hour and a second later, once', async (t) => {
   const tab = await opened(t, 'bob');
   await belfry.create('bob', 'short', { expires_at: at(1000) });
   await counted(tab, 1);
@@ -80,7 +80,7 @@ check('an hour back: what was to end in a second ends an hour and a second later
   assert.equal(tab.events('notification:expired').length, 1, 'and never again');
 });
 
-check('deliver_at: an hour ahead delivers it, once, and an hour back takes nothing away', async (t) => {
+check('R13: deliver_at: an hour ahead delivers it, once, and an hour back takes nothing away', async (t) => {
   const tab = await opened(t, 'eve');
   const made = await belfry.post('/api/notifications', { to: 'eve', title: 'later', deliver_at: at(HOUR / 2) }, belfry.apiKey);
   assert.ok(made.status < 300, made.text);
@@ -98,12 +98,12 @@ check('deliver_at: an hour ahead delivers it, once, and an hour back takes nothi
   assert.deepEqual(tab.broken(), []);
 });
 
-check('a client stays connected through the steps, by WebSocket and by long-poll', () => {
+check('R13: a client stays connected through the steps, by WebSocket and by long-poll', () => {
   assert.ok(stream.tabs.every((tab) => tab.joins === 1), `${stream.tabs.map((tab) => tab.joins)}`);
 });
 
 for (const [i, hours] of [1, -1, -1, 1, 0.5, -0.5].entries())
-  check(`step ${i + 1}, under the stream: ${hours} h`, async (t) => {
+  check(`R13: step ${i + 1}, under the stream: ${hours} h`, async (t) => {
     stream.go();
     await pause(500 + stream.random() * 1000);
     clock.step(hours * HOUR);
@@ -113,7 +113,7 @@ for (const [i, hours] of [1, -1, -1, 1, 0.5, -0.5].entries())
     await stream.converged(t);
   });
 
-check('things ended, and each was told once', (t) => {
+check('R13: things ended, and each was told once', (t) => {
   const ended = stream.tabs.reduce((sum, tab) => sum + tab.expired.size, 0);
   t.diagnostic(`${ended} ends told`);
   assert.ok(ended > 100);

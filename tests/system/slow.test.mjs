@@ -16,7 +16,7 @@ after(() => belfry?.stop());
 
 const BIG = { text: 'x'.repeat(15000) };
 
-check('a WebSocket that does not read gets a sync when it does; others are not kept waiting', async (t) => {
+check('R18: a WebSocket that does not read gets a sync when it does; others are not kept waiting', async (t) => {
   const user = 'slow';
   const tabs = await Promise.all([openTab(belfry, user), ...transports.map((transport) => openTab(belfry, user, { transport }))]);
   closing(t, ...tabs);
@@ -40,7 +40,7 @@ check('a WebSocket that does not read gets a sync when it does; others are not k
   assert.deepEqual(slow.broken(), []);
 });
 
-check('a long-poll that does not poll: bounded, then one sync', async () => {
+check('R18: a long-poll that does not poll: bounded, then one sync', async () => {
   const user = 'absent';
   const topic = `user:${user}:notifications`;
   const poll = new RawPoll(belfry.base, belfry.token(user));

@@ -57,9 +57,18 @@ describe('overlay', () => {
     assert.equal(overlay(one, [{ what: 'read', up_to: 5 }]).unread, 1);
   });
 
+  test('R9: a mark of all that a frame has told already leaves alone what another device marks as unread', () => {
+    const one = state();
+    one.receive('notifications:all_read', { up_to: 5, at: 'T', seq: 6, prev: 5, unread_count: 0 });
+    one.receive('notification:unread', { ids: ['n4'], seq: 7, prev: 6, unread_count: 1 });
+    const shown = overlay(one, [{ what: 'read', up_to: 5 }]);
+    assert.equal(shown.unread, 1);
+    assert.deepEqual(shown.items.filter((item) => !item.read_at && item.type !== 'system').map((item) => item.id), ['n4']);
+  });
+
   test('R8: an operation that is left out leaves nothing behind', () => {
     const one = state();
-    const before = overlay(one, []);
+    const before = structuredClone(overlay(one, []));
     overlay(one, [read('n5'), { what: 'delete', ids: ['n4'] }, { what: 'read', up_to: 5 }]);
     assert.deepEqual(overlay(one, []), before);
   });

@@ -306,6 +306,9 @@ static void what_ends_while_snoozed_ends(void **state)
     d->now.wall_ms = born + 2000;
     assert_int_equal(ask(d, (struct msg){.id = MSG_expire}).expired.next_in_ms, 1000);
     assert_int_equal(shown_at(d, "ann", PLACE_snoozed).items.count, 1);
+    struct msg_entry e = newest_of(d, "ann");
+    assert_int_equal(e.kind, ENTRY_expired);
+    assert_int_equal(e.prev, two + 1); /* its snoozing: it has not woken first */
     d->now.wall_ms = born + 3000;
     assert_int_equal(ask(d, (struct msg){.id = MSG_expire}).expired.next_in_ms, 2000);
     assert_int_equal(snapshot(d, "ann", 0, 0).unread, 1);
@@ -330,6 +333,13 @@ static void a_step_of_the_clock_wakes_once(void **state)
     assert_int_equal(snapshot(d, "ann", 0, 0).seq, seq);
     d->now.wall_ms += 3600000;
     assert_int_equal(snapshot(d, "ann", 0, 0).seq, seq);
+    d->now.wall_ms -= 3600000; /* what is snoozed now wakes by the clock as it is now */
+    assert_int_equal(snooze(d, id_of(born, pos), born + 1800000).status, ERR_OK);
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 0);
+    assert_int_equal(newest_of(d, "ann").kind, ENTRY_snoozed);
+    d->now.wall_ms = born + 1800000;
+    assert_int_equal(snapshot(d, "ann", 0, 0).unread, 1);
+    assert_int_equal(newest_of(d, "ann").kind, ENTRY_resurfaced);
     assert_int_equal(recount(d, NULL), 0);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pages, the chain of a topic, the heads, the follower, the recount; over both engines. */
-#include "tests/unit/store/desk.h"
+#include "tests/unit/store/items.h"
 
 static void pages_reach_every_item_once(void **state)
 {
@@ -421,7 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OVER_BOTH(pages_reach_every_item_once),
         OVER_BOTH(a_page_of_large_items_is_cut),
-        OVER_BOTH(since_is_exact_or_too_old),
+        RULE("R10: since is exact, or too old", since_is_exact_or_too_old),
         OVER_BOTH(heads_tell_each_topic_that_changed),
         OVER_BOTH(the_follower_gets_everything_within_its_window),
         OVER_BOTH(keeping_the_position_shares_a_commit),
