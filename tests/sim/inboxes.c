@@ -97,24 +97,39 @@ void title_of(struct bytes content, char title[TITLE_SIZE])
     title[text.n < TITLE_SIZE ? text.n : 0] = '\0';
 }
 
-/* Its preferences say so, where it is known what they are. */
-static bool muted_right(unsigned user, const struct msg_entry *e, const struct op *op,
-                        unsigned channel)
+static bool in_quiet_hours(const struct wishes *w)
 {
-    bool is = (e->flags & ITEM_muted) != 0, should = false;
-    switch (model_mutes(user)) {
-    case MUTES_perhaps:
-        return true;
-    case MUTES_some:
-        should = e->type == TYPE_alert || (op && op->category == MUTED_CATEGORY) ||
-                 channel == MUTED_CHANNEL;
-        break;
-    case MUTES_nothing:
-        break;
-    }
-    if (is != should)
+    uint64_t now = (wall_ms() / 60000 + ZONE_MIN) % DAY_MIN;
+    uint64_t since = (now + DAY_MIN - w->from_min) % DAY_MIN;
+    return since < (w->to_min + DAY_MIN - w->from_min) % DAY_MIN;
+}
+
+/* What its preferences make of what comes now. */
+static uint64_t wished(unsigned user, uint64_t type, const struct op *op, unsigned channel)
+{
+    const struct wishes *w = model_wishes(user);
+    if (model_mutes(user) == MUTES_nothing)
+        return 0;
+    if ((w->alerts && type == TYPE_alert) || (op && op->category == MUTED_CATEGORY) ||
+        channel == MUTED_CHANNEL)
+        return ITEM_muted;
+    return type != TYPE_alert && in_quiet_hours(w) ? ITEM_quiet : 0;
+}
+
+/* Its preferences say so, where it is known what they are. */
+static void wishes_right(unsigned user, struct stage *s, const struct msg_entry *e, uint64_t flags,
+                         const struct op *op, unsigned channel)
+{
+    uint64_t is = flags & (ITEM_muted | ITEM_quiet);
+    s->muted = (flags & ITEM_muted) != 0;
+    s->quiet = (flags & ITEM_quiet) != 0;
+    if (model_mutes(user) == MUTES_perhaps)
+        return;
+    uint64_t should = wished(user, e->type, op, channel);
+    if ((is & ITEM_muted) != (should & ITEM_muted))
         wrong("muted or not", "seq %llu of %s", (unsigned long long)e->seq, users[user]);
-    return is == should;
+    else if (is != should)
+        wrong("quiet or not", "seq %llu of %s", (unsigned long long)e->seq, users[user]);
 }
 
 /* This create reaches this user now, and has not before. */
@@ -212,11 +227,12 @@ static void arrived(unsigned user, const struct msg_entry *e)
     struct stage s = {.seq = e->seq,
                       .pos = e->pos,
                       .expires_ms = e->expires_ms,
-                      .counted = type_row(e->type)->counted,
-                      .muted = (e->flags & ITEM_muted) != 0};
+                      .counted = type_row(e->type)->counted};
     unsigned channel;
     const struct op *op = whence(user, e, &it, &s, &channel);
-    if (verdict.wrong || !muted_right(user, e, op, channel))
+    if (!verdict.wrong)
+        wishes_right(user, &s, e, e->flags, op, channel);
+    if (verdict.wrong)
         return;
     s.category = op ? op->category : 0;
     it.collapse = op ? op->collapse : 0;
@@ -431,8 +447,9 @@ static void whole(unsigned user, const struct msg_entry *e)
     } else {
         title_of(m.content, s->title);
         if (e->what & 1 << FIELD_NO_pos) {
-            s->muted = (m.flags & ITEM_muted) != 0;
             collapsed(user, it, s, e);
+            if (!verdict.wrong)
+                wishes_right(user, s, e, m.flags, model_op_of(it->op), CHANNELS);
         } else if (model_titled(s->title).revision != 0) {
             revision_shown(user, it, s, e);
         } else {

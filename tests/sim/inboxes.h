@@ -15,7 +15,7 @@ struct stage {
     uint64_t seq, pos, expires_ms, until_ms;
     uint64_t unread_seq;   /* it became unread again then */
     enum item_place place; /* PLACE_COUNT: gone */
-    bool counted, muted, read, seen;
+    bool counted, muted, quiet, read, seen;
     bool wanted; /* unread, because its user said so */
     unsigned category;
     char title[TITLE_SIZE];

@@ -29,6 +29,7 @@ static struct {
     bool member[CHANNELS][USERS], touched[CHANNELS][USERS];
     bool known[USERS];
     enum mutes mutes[USERS];
+    struct wishes wishes[USERS];
     struct {
         uint64_t begun, done, done_us;
     } revoked[USERS];
@@ -198,6 +199,11 @@ void model_mute(unsigned user, enum mutes mutes)
 enum mutes model_mutes(unsigned user)
 {
     return model.mutes[user];
+}
+
+struct wishes *model_wishes(unsigned user)
+{
+    return &model.wishes[user];
 }
 
 enum { REVOKES_FROM_S = 1780000000, REVOKES_APART_S = 100 };

@@ -48,9 +48,15 @@ struct op {
     unsigned committed;  /* create, and its revisions: for these users; else 1 */
 };
 
-/* What a user mutes: this type, category and channel, or nothing. */
+/* What a user mutes: alerts or no type, this category and channel; or nothing. And the hours in which only
+ * alerts may be loud, in minutes of that zone's day. */
 enum mutes { MUTES_nothing, MUTES_perhaps, MUTES_some };
-enum { MUTED_CATEGORY = 2, MUTED_CHANNEL = 1 };
+enum { MUTED_CATEGORY = 2, MUTED_CHANNEL = 1, DAY_MIN = 24 * 60, ZONE_MIN = 5 * 60 + 30 };
+#define ZONE "Asia/Kolkata" /* no summer time */
+struct wishes {
+    bool alerts; /* are muted */
+    unsigned from_min, to_min;
+};
 
 void model_open(void);
 void model_close(void);
@@ -69,9 +75,10 @@ bool model_lasts(uint64_t op); /* an update that was done, and is not forgotten 
 void model_revised(uint64_t op, uint64_t seq, uint64_t count);
 bool model_there(uint64_t op); /* what it revises was there all the time until now */
 
-/* It is asked that this user mutes some, or is done. */
+/* It is asked that this user has these preferences, or is done. */
 void model_mute(unsigned user, enum mutes mutes);
 enum mutes model_mutes(unsigned user);
+struct wishes *model_wishes(unsigned user);
 
 /* A user's tokens are made at these times, so that each revocation that was begun makes those before it bad
  * and those after it good, whatever the clocks say. */

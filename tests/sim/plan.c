@@ -13,7 +13,7 @@ static const unsigned weights[STEP_COUNT] = {
     [STEP_mark] = 22,     [STEP_mark_all] = 6,  [STEP_mark_up_to] = 6, [STEP_list] = 4,
     [STEP_reconnect] = 5, [STEP_rejoin] = 4,    [STEP_say] = 10,       [STEP_create] = 26,
     [STEP_burst] = 3,     [STEP_publish] = 6,   [STEP_count] = 6,      [STEP_batch] = 6,
-    [STEP_again] = 5,     [STEP_patch] = 5,     [STEP_mute] = 1,       [STEP_member] = 2,
+    [STEP_again] = 5,     [STEP_patch] = 5,     [STEP_mute] = 2,       [STEP_member] = 2,
     [STEP_schedule] = 5,  [STEP_broadcast] = 5, [STEP_take_back] = 4,  [STEP_kill] = 4,
     [STEP_freeze] = 2,    [STEP_drain] = 2,     [STEP_slow] = 3,       [STEP_loss] = 3,
     [STEP_cut] = 2,       [STEP_disk_slow] = 2, [STEP_disk_fail] = 1,  [STEP_disk_full] = 1,

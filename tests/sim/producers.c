@@ -373,20 +373,28 @@ static void batch(const struct step *s)
 }
 
 /* Once in a run: an answer that is late could undo what another one has set. */
-static void mute(unsigned user)
+static void mute(unsigned user, uint64_t how)
 {
+    enum { NOW_MIN = WALL_START / 60000 % DAY_MIN };
+    struct wishes *w = model_wishes(user);
     if (model_mutes(user) != MUTES_nothing)
         return;
     struct job *j = job(JOB_mute, "PUT");
     j->member = user;
     j->op = model_op((struct op){.kind = OP_update, .user = user});
     model_mute(user, MUTES_perhaps);
+    w->alerts = how % 2;
+    w->from_min = (NOW_MIN + ZONE_MIN + (unsigned)(how / 2 % 4) + DAY_MIN - 2) % DAY_MIN;
+    w->to_min = (w->from_min + 1 + (unsigned)(how / 8 % 3)) % DAY_MIN;
     snprintf(j->path, sizeof j->path, "/api/preferences");
     snprintf(j->body, sizeof j->body,
-             "{\"user\":\"%s\",\"mute\":{\"types\":[\"alert\"],\"categories\":[\"c%d\"],"
-             "\"topics\":[\"%s\"]}}",
-             users[user], MUTED_CATEGORY, model_name(USERS + MUTED_CHANNEL));
-    tell("back end", "mutes some for %s", users[user]);
+             "{\"user\":\"%s\",\"mute\":{\"types\":[%s],\"categories\":[\"c%d\"],"
+             "\"topics\":[\"%s\"]},\"quiet_hours\":{\"from\":\"%02u:%02u\",\"to\":\"%02u:%02u\","
+             "\"time_zone\":\"" ZONE "\"}}",
+             users[user], w->alerts ? "\"alert\"" : "", MUTED_CATEGORY,
+             model_name(USERS + MUTED_CHANNEL), w->from_min / 60, w->from_min % 60, w->to_min / 60,
+             w->to_min % 60);
+    tell("back end", "has for %s: %s", users[user], j->body);
     ask_for(j);
 }
 
@@ -520,7 +528,7 @@ bool producer_step(const struct step *s)
         batch(s);
         return true;
     case STEP_mute:
-        mute((unsigned)(s->a % USERS));
+        mute((unsigned)(s->a % USERS), s->b);
         return true;
     case STEP_revoke:
         revoke((unsigned)(s->a % USERS));

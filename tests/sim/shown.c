@@ -25,6 +25,9 @@ static void shown(const char *who, const struct item *it, uint64_t seq, struct b
     else if (s->read == bytes_is(text_member(json, "read_at"), "null"))
         wrong("read or not", "%s: pos %llu at seq %llu", who, (unsigned long long)pos,
               (unsigned long long)seq);
+    else if (s->quiet != bytes_is(text_member(json, "quiet"), "true"))
+        wrong("quiet or not", "%s: pos %llu at seq %llu", who, (unsigned long long)pos,
+              (unsigned long long)seq);
     else if ((s->seen || s->read) != bytes_is(text_member(json, "seen"), "true"))
         wrong("seen or not", "%s: pos %llu at seq %llu", who, (unsigned long long)pos,
               (unsigned long long)seq);

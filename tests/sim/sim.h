@@ -192,7 +192,7 @@ enum { STEPS_MAX = 700 };
     X(patch, "a back end changes what one says")                                                   \
     X(revise, "a back end changes what it published")                                              \
     X(batch, "a page sends its queue by HTTP")                                                     \
-    X(mute, "a user mutes some")                                                                   \
+    X(mute, "a user mutes some, and has quiet hours")                                              \
     X(revoke, "a back end revokes a user's tokens")                                                \
     X(erase, "a back end erases a user")                                                           \
     X(member, "a back end changes the members of a channel")                                       \
