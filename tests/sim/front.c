@@ -269,7 +269,7 @@ const char *request_header(const struct request *r, const char *name)
     if (strcmp(name, "Authorization") == 0)
         return "Bearer sim-api-key";
     if (strcmp(name, "Content-Type") == 0)
-        return "application/json";
+        return strcmp(q->path, "/api/import") == 0 ? "application/x-ndjson" : "application/json";
     if (strcmp(name, "Idempotency-Key") == 0)
         return q->key[0] ? q->key : NULL;
     return NULL;

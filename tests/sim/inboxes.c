@@ -220,6 +220,17 @@ static struct op *whence(unsigned user, const struct msg_entry *e, struct item *
     return reaches(user, op, t, e) ? op : NULL;
 }
 
+void inboxes_add(unsigned user, struct item *it, const struct stage *s, const struct msg_entry *e)
+{
+    struct inbox *in = &inboxes[user];
+    name_item(it, e);
+    model_known(user);
+    in->items = model_grown(in->items, in->n, &in->cap, sizeof *in->items);
+    it->stages = model_grown(NULL, 0, &it->cap, sizeof *it->stages);
+    it->stages[it->n++] = *s;
+    in->items[in->n++] = *it;
+}
+
 static void arrived(unsigned user, const struct msg_entry *e)
 {
     struct inbox *in = &inboxes[user];
@@ -241,12 +252,7 @@ static void arrived(unsigned user, const struct msg_entry *e)
             wrong("not collapsed", "n%llu stands beside pos %llu of %s, with the same key",
                   (unsigned long long)it.op, (unsigned long long)stage_now(&in->items[i])->pos,
                   users[user]);
-    name_item(&it, e);
-    model_known(user);
-    in->items = model_grown(in->items, in->n, &in->cap, sizeof *in->items);
-    it.stages = model_grown(NULL, 0, &it.cap, sizeof *it.stages);
-    it.stages[it.n++] = s;
-    in->items[in->n++] = it;
+    inboxes_add(user, &it, &s, e);
 }
 
 /* ---- changes */
@@ -465,6 +471,9 @@ void inboxes_committed(unsigned user, const struct msg_entry *e, const struct op
     switch ((enum entry_kind)e->kind) {
     case ENTRY_created:
         arrived(user, e);
+        break;
+    case ENTRY_imported:
+        import_committed(user, e);
         break;
     case ENTRY_read:
     case ENTRY_unread:

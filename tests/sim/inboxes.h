@@ -56,6 +56,7 @@ static inline bool is_gone(const struct item *it)
     return stage_now(it)->place == PLACE_COUNT;
 }
 
+void inboxes_add(unsigned user, struct item *it, const struct stage *s, const struct msg_entry *e);
 /* The title that this content has. */
 void title_of(struct bytes content, char title[TITLE_SIZE]);
 
@@ -88,3 +89,7 @@ void inboxes_bounded(void);
 
 /* What was published has other content, and so has this item of it. */
 void revision_shown(unsigned user, struct item *it, struct stage *s, const struct msg_entry *e);
+
+/* ---- imports.c */
+void import_committed(unsigned user, const struct msg_entry *e);
+void imports_erased(unsigned user); /* what it was imported is forgotten */

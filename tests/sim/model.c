@@ -95,6 +95,11 @@ uint64_t model_op(struct op op)
     return model.ops_n++;
 }
 
+uint64_t model_ops(void)
+{
+    return model.ops_n;
+}
+
 struct op *model_op_of(uint64_t number)
 {
     return number < model.ops_n ? &model.ops[number] : NULL;
@@ -259,6 +264,7 @@ static void erased(const struct msg_entry *e)
         model_member(c, ERASED, false);
     for (uint64_t seq = 1; seq < e->seq; seq++)
         model.log[seq].must &= (uint8_t) ~(1u << ERASED);
+    imports_erased(ERASED);
     inboxes_erased(ERASED, e->seq);
 }
 
@@ -465,6 +471,14 @@ bool model_is(unsigned topic, uint64_t seq)
     return seq == 0 || (seq <= model.head && model.log[seq].topic == topic);
 }
 
+bool model_silent(uint64_t after, uint64_t seq)
+{
+    for (; seq > after && seq <= model.head; seq = model.log[seq].prev)
+        if (model.log[seq].kind == ENTRY_imported)
+            return true;
+    return false;
+}
+
 uint64_t model_unread(unsigned topic, uint64_t seq)
 {
     return model_is(topic, seq) && seq > 0 ? model.log[seq].unread : 0;
@@ -555,8 +569,8 @@ static void operation_right(uint64_t number)
     const struct op *op = &model.ops[number];
     bool due = op->deliver_ms == 0 || op->deliver_ms + 3000 <= wall_ms();
     bool may_miss = op->deliver_ms && op->expires_ms; /* over before it was made */
-    if (op->kind == OP_revise)
-        return; /* revisions.c */
+    if (op->kind == OP_revise || op->kind == OP_import)
+        return; /* revisions.c, imports.c */
     if (op->ok && !op->off && due && !may_miss && !everywhere(op))
         wrong("lost", "n%llu was acknowledged", (unsigned long long)number);
     if (op->committed && !everywhere(op))

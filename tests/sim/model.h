@@ -17,7 +17,7 @@ extern const char *const users[USERS];
 const char *model_name(unsigned topic);
 unsigned model_topic(struct bytes name); /* ALL_TOPICS: none of ours */
 
-enum op_kind { OP_create, OP_publish, OP_broadcast, OP_mark, OP_update, OP_revise };
+enum op_kind { OP_create, OP_publish, OP_broadcast, OP_mark, OP_update, OP_revise, OP_import };
 /* Of a create; 0: none. A category is named c1, c2, ... */
 enum { COLLAPSES = 3, DEDUPES = 4, CATEGORIES = 3 };
 struct msg_entry;
@@ -28,10 +28,12 @@ struct op {
     unsigned author;  /* publish: USERS for a back end */
     unsigned user;    /* mark, update: whose inbox */
     unsigned collapse, dedupe, category;
-    uint64_t birth;   /* update: the pos in its item's id */
-    uint64_t target;  /* revise: the create or broadcast */
-    uint64_t revised; /* create, broadcast: the newest revision that it has; 0: none */
-    uint64_t first;   /* broadcast: the one that it was made with */
+    uint64_t birth;    /* update: the pos in its item's id */
+    uint64_t target;   /* revise: the create or broadcast */
+    uint64_t revised;  /* create, broadcast: the newest revision that it has; 0: none */
+    uint64_t first;    /* broadcast: the one that it was made with */
+    uint64_t until_ms; /* import: snoozed */
+    bool archived, read, seen, loud; /* import */
     uint64_t begun_us, ok_us;
     uint64_t observed; /* mark: what its user knew; UINT64_MAX: it was not said */
     uint64_t up_to;    /* mark: how far; UINT64_MAX: it was not said */
@@ -63,6 +65,7 @@ void model_close(void);
 
 uint64_t model_op(struct op op); /* its number; the texts that it makes hold it */
 struct op *model_op_of(uint64_t number);
+uint64_t model_ops(void); /* how many: the number of the next */
 /* An answer left a session process, or came: it said yes, and named this seq; or it said no. */
 void model_ok(uint64_t op, uint64_t seq);
 void model_refused(uint64_t op);
@@ -74,6 +77,9 @@ bool model_lasts(uint64_t op); /* an update that was done, and is not forgotten 
 /* A revision was answered with this seq, and that so many notifications have it. */
 void model_revised(uint64_t op, uint64_t seq, uint64_t count);
 bool model_there(uint64_t op); /* what it revises was there all the time until now */
+
+/* So many lines of an import from this one on were answered: so many came now, were there before, had ended. */
+void model_imported(uint64_t op, unsigned lines, const uint64_t became[3]);
 
 /* It is asked that this user has these preferences, or is done. */
 void model_mute(unsigned user, enum mutes mutes);
@@ -106,6 +112,8 @@ uint64_t model_head(unsigned topic); /* 0: nothing yet */
 
 /* A seq at which this topic changed. */
 bool model_is(unsigned topic, uint64_t seq);
+/* Behind `after`, up to seq, something came that nobody is told of but by a snapshot. */
+bool model_silent(uint64_t after, uint64_t seq);
 uint64_t model_unread(unsigned topic, uint64_t seq);
 uint64_t model_prev(unsigned topic, uint64_t seq);
 uint64_t model_committed_us(uint64_t seq);

@@ -18,6 +18,7 @@ static const unsigned weights[STEP_COUNT] = {
     [STEP_freeze] = 2,    [STEP_drain] = 2,     [STEP_slow] = 3,       [STEP_loss] = 3,
     [STEP_cut] = 2,       [STEP_disk_slow] = 2, [STEP_disk_fail] = 1,  [STEP_disk_full] = 1,
     [STEP_clock] = 1,     [STEP_revoke] = 1,    [STEP_erase] = 2,      [STEP_revise] = 5,
+    [STEP_import] = 3,
 };
 
 static bool breaks(enum step_kind kind)

@@ -88,6 +88,12 @@ static void sent(void *about, const struct answer *a)
         model_off(j->op);
     } else if (a->status == 200 && j->kind == JOB_batch) {
         batch_sent(j, a->body);
+    } else if (a->status == 200 && j->kind == JOB_import) {
+        uint64_t became[3] = {0};
+        text_number(a->body, "notifications", &became[0]);
+        text_number(a->body, "known", &became[1]);
+        text_number(a->body, "over", &became[2]);
+        model_imported(j->op, j->marks, became);
     } else if (a->status == 200 && j->kind == JOB_patch) {
         text_number(a->body, "seq", &seq);
         model_patched(j->op, seq);
@@ -226,6 +232,14 @@ const struct job *published(uint64_t back)
 {
     for (unsigned i = jobs_n; i-- > 0;)
         if (jobs[i].publish[0] && back-- == 0)
+            return &jobs[i];
+    return NULL;
+}
+
+const struct job *job_of(enum job_kind kind, uint64_t back)
+{
+    for (unsigned i = jobs_n; i-- > 0;)
+        if (jobs[i].kind == kind && back-- == 0)
             return &jobs[i];
     return NULL;
 }

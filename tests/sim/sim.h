@@ -195,6 +195,7 @@ enum { STEPS_MAX = 700 };
     X(mute, "a user mutes some, and has quiet hours")                                              \
     X(revoke, "a back end revokes a user's tokens")                                                \
     X(erase, "a back end erases a user")                                                           \
+    X(import, "lines of what stood elsewhere move in, or some of them again")                      \
     X(member, "a back end changes the members of a channel")                                       \
     X(kill, "kill -9 of a process")                                                                \
     X(freeze, "SIGSTOP of a process, and SIGCONT")                                                 \

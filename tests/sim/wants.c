@@ -2,6 +2,7 @@
 /* wants.c -- what back ends and pages want: they create and publish, change and take back, mark, mute, revoke,
  * erase and look. */
 #include "lib/clock.h"
+#include "lib/ensure.h"
 #include "tests/sim/producers.h"
 
 #include <stdio.h>
@@ -122,6 +123,58 @@ static void batch(const struct step *s)
     }
     buf_text(&out, "]}");
     tell("back end", "sends %s", j->body);
+    ask_for(j);
+}
+
+/* Each as it was there: read, archived, snoozed, with an end. */
+static void write_line(struct buf *out, unsigned user, uint64_t dice)
+{
+    static const char *const types[] = {"activity", "alert", "system"};
+    struct op op = {.kind = OP_import,
+                    .user = user,
+                    .counted = dice % 3 != 2,
+                    .category = (unsigned)(dice / 3 % CATEGORIES),
+                    .read = dice / 16 % 2,
+                    .seen = dice / 32 % 2,
+                    .archived = dice / 64 % 6 == 0,
+                    .loud = dice / 64 % 4 != 0,
+                    .expires_ms = dice / 512 % 4 ? 0 : wall_ms() + dice / 2048 % 6000};
+    if (!op.archived && dice / 64 % 6 == 1)
+        op.until_ms = wall_ms() + dice / 512 % 3000;
+    uint64_t number = model_op(op);
+    buf_format(out,
+               "{\"user\":\"%s\",\"id\":\"row-%llu\",\"title\":\"i%llu\",\"type\":\"%s\","
+               "\"seen\":%s,\"archived\":%s,\"quiet\":%s",
+               users[user], (unsigned long long)number, (unsigned long long)number, types[dice % 3],
+               op.seen ? "true" : "false", op.archived ? "true" : "false",
+               op.loud ? "false" : "true");
+    write_key(out, "category", 'c', op.category);
+    write_time(out, "read_at", op.read ? wall_ms() - 86400000 : 0);
+    write_time(out, "snoozed_until", op.until_ms);
+    write_time(out, "expires_at", op.expires_ms);
+    buf_text(out, "}\n");
+}
+
+/* As `belfry import` sends a file: some lines, until they are answered; and when it was killed, or is run once
+ * more, the same lines again. */
+static void import(uint64_t a, uint64_t b, uint64_t c)
+{
+    const struct job *before = c % 3 == 0 ? job_of(JOB_import, c / 3 % 2) : NULL;
+    struct job *j = job(JOB_import, "POST");
+    struct buf out = {.p = j->body, .cap = sizeof j->body - 1, .max = sizeof j->body - 1};
+    snprintf(j->path, sizeof j->path, "/api/import");
+    if (before) {
+        memcpy(j->body, before->body, sizeof j->body);
+        j->op = before->op;
+        j->marks = before->marks;
+    }
+    for (unsigned i = 0; !before && i < 1 + c / 3 % LINES_MOST; i++, j->marks++) {
+        j->op = i ? j->op : model_ops();
+        write_line(&out, (unsigned)((a >> 2 * i) % USERS), b * 2654435761 >> (i + 8));
+    }
+    ENSURE(!out.overflowed);
+    tell("back end", "imports %u from row-%llu on%s", j->marks, (unsigned long long)j->op,
+         before ? ", again" : "");
     ask_for(j);
 }
 
@@ -267,6 +320,9 @@ bool producer_step(const struct step *s)
         return true;
     case STEP_revise:
         revise(s->a, s->b, s->c);
+        return true;
+    case STEP_import:
+        import(s->a, s->b, s->c);
         return true;
     case STEP_batch:
         batch(s);
