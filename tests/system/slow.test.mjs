@@ -10,7 +10,7 @@ import { RawPoll } from '../lib/raw.mjs';
 let belfry;
 const check = checked(() => belfry);
 before(async () => {
-  belfry = await Belfry.start({ env: { BELFRY_SESSION_OUTPUT_BYTES: '20000' } });
+  belfry = await Belfry.start({ sessions: 1, env: { BELFRY_SESSION_OUTPUT_BYTES: '20000' } });
 });
 after(() => belfry?.stop());
 
@@ -62,11 +62,13 @@ check('R18: a long-poll that does not poll: bounded, then one sync', async () =>
 check('R18: a slow client loses what is transient, then toasts, and nothing that is numbered', async (t) => {
   const user = 'shedding';
   const slow = await openTab(belfry, user);
-  closing(t, slow);
+  const witness = await openTab(belfry, user); // in the same process: what it has been shown, slow's turn came, too
+  closing(t, slow, witness);
   const send = async (type) => {
     const { status } = await belfry.post('/api/notifications', { to: user, type, title: type, data: { text: 'x'.repeat(2000) } }, belfry.apiKey);
     assert.equal(status, 202);
   };
+  const shown = (type, n) => witness.until(`${n} ${type}`, () => witness.events(`notification:${type}`).length === n);
   const shed = async () => {
     const { text } = await belfry.get('/metrics', belfry.apiKey);
     return [...text.matchAll(/^belfry_shed_total\S* (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
@@ -74,9 +76,11 @@ check('R18: a slow client loses what is transient, then toasts, and nothing that
   slow.socket.conn._socket.pause();
   let sent = 0;
   for (; (await shed()) === 0 && sent < 5000; sent++) await send('transient'); // the kernel takes megabytes
+  await shown('transient', sent);
   const first = await shed();
   assert.ok(first > 0, 'transient frames are shed first');
   await send('toast');
+  await shown('toast', 1);
   assert.equal(await shed(), first, 'a toast is still taken');
   let toasts = 1;
   for (; (await shed()) === first && toasts < 100; toasts++) await send('toast');
