@@ -22,6 +22,7 @@ enum {
     HOOK_PARAMS_MAX = 16384,    /* what a client says of itself, as the application is told */
     HOOK_QUESTION_MAX = 32768,  /* a question to the application, JSON text */
     HOOK_REASON_MAX = 200,      /* why it says no */
+    HEADER_BYTES_MAX = 65536,   /* what a request line and all headers may be set to */
     PRESENCE_META_MAX = 1200,   /* a meta without its refs, JSON text */
     PRESENCE_REF_MAX = 24,      /* a phx_ref */
     PRESENCE_BATCH = 1000,      /* entries of one delta (a count) */

@@ -60,6 +60,12 @@
     S(u64, message_bytes, "session/message_bytes", 1024, 1048576, "65536",                         \
       "largest message from a client")                                                             \
     S(u64, body_bytes, "session/body_bytes", 1024, 1048576, "262144", "largest HTTP body")         \
+    S(u64, header_bytes, "session/header_bytes", 4096, HEADER_BYTES_MAX, "8192",                   \
+      "largest request line and headers; each HTTP connection has so much memory")                 \
+    S(u64, store_requests, "session/store_requests", 100, 1000000, "20000",                        \
+      "requests of a process that may wait for the store")                                         \
+    S(u64, pushes, "session/pushes", 1, 60000, "1000",                                             \
+      "pushes of a connection that may wait for the store")                                        \
     S(u64, topics, "session/topics", 1, 1000, "100", "topics that one connection may join")        \
     S(u64, output_bytes, "session/output_bytes", 4096, 16777216, "65536",                          \
       "waiting for a slow client; more, and it gets one sync instead")                             \

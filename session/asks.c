@@ -26,7 +26,7 @@ struct asks {
     char endpoint[128];
     struct ask *slots;
     uint32_t *free_ids;
-    uint32_t cap, free_n, used;
+    uint32_t cap, free_n, used, most;
     uint64_t generation;
     uint64_t sweep_ms; /* when deadlines are looked at next */
     uint64_t *asked, *failed;
@@ -43,7 +43,15 @@ struct asks *asks_new(void *zmq, const char *endpoint, uint64_t *asked, uint64_t
     buf_init(&a->scratch, FRAME_MAX);
     a->asked = asked;
     a->failed = failed;
+    a->most = ASKS_MAX;
     return a;
+}
+
+void asks_most(struct asks *a, uint64_t most)
+{
+    _Static_assert(ASKS_TOP < 1 << 20, "a slot is 20 bits of a request's number");
+    ENSURE(most > 0 && most <= ASKS_TOP);
+    a->most = (uint32_t)most;
 }
 
 static void grow(struct asks *a)
@@ -104,7 +112,7 @@ static void send_one(struct asks *a, struct ask *one)
 uint64_t ask(struct asks *a, struct msg *m, uint64_t now_ms, uint64_t ttl_ms, bool again,
              struct ask_waiter w)
 {
-    if (a->used == ASKS_MAX) {
+    if (a->used == a->most) {
         ++*a->failed;
         w.done(w, NULL, ERR_LATER);
         return 0;

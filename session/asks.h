@@ -4,14 +4,14 @@
  * The idea    a request has a number and a deadline. It is kept until it is answered: when the peer
  *             comes back after being away, what is safe to repeat is asked again, and the rest is
  *             answered with UNKNOWN, as nobody can know whether it was done.
- * Limits      ASKS_MAX waiting; more are answered LATER at once.
+ * Limits      ASKS_MAX waiting, or what asks_most() says; more are answered LATER at once.
  * Owner       the encoded request is kept here; an answer is borrowed for the call. */
 #pragma once
 
 #include "lib/link.h"
 #include "proto/messages.h"
 
-enum { ASKS_MAX = 20000 };
+enum { ASKS_MAX = 20000, ASKS_TOP = 1000000 };
 
 /* Called exactly once: with the answer (e is its status), or with NULL and why not. */
 struct session;
@@ -26,7 +26,8 @@ struct asks;
 
 struct asks *asks_new(void *zmq, const char *endpoint, uint64_t *count_asked,
                       uint64_t *count_failed);
-void asks_free(struct asks **slot); /* all waiters get UNKNOWN */
+void asks_most(struct asks *a, uint64_t most); /* up to ASKS_TOP */
+void asks_free(struct asks **slot);            /* all waiters get UNKNOWN */
 
 /* Sets m's req and ttl_ms. `again`: doing it twice does no harm. Gives the request's number. */
 uint64_t ask(struct asks *a, struct msg *m, uint64_t now_ms, uint64_t ttl_ms, bool again,

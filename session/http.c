@@ -336,10 +336,10 @@ struct http *http_new(struct session *s)
             MHD_USE_ERROR_LOG,
         0, NULL, NULL, access_handler, s, MHD_OPTION_EXTERNAL_LOGGER, mhd_says, s,
         MHD_OPTION_CONNECTION_LIMIT, door_sockets_max(h->door), MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)KEEP_ALIVE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, s, MHD_OPTION_NOTIFY_CONNECTION, peer_changed, s,
-        MHD_OPTION_END);
+        (unsigned)KEEP_ALIVE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)s->settings->header_bytes, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, peer_changed, s, MHD_OPTION_END);
     if (!h->daemon)
         try_again("session.http error=\"libmicrohttpd does not start\"");
     h->mhd_fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;

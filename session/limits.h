@@ -47,14 +47,14 @@
       "the payload is too large", "reply `error`", refused_params)                                 \
     X(topics, "session/topics", "topics of a connection", "too many channels joined",              \
       "reply `error`", refused_topics)                                                             \
-    X(pushes, "1000", "pushes of a connection that wait for the store",                            \
+    X(pushes, "session/pushes", "pushes of a connection that wait for the store",                  \
       "too many pushes wait for an answer", "reply `error`", refused_pushes)                       \
     X(message, "session/message_bytes", "a message of a client",                                   \
       "a message was larger than it may be", "1009 too_large; long-poll 410", close_too_large)     \
     X(fragments, "1000", "fragments of a message", "a message came in more fragments than it may", \
       "1008 fragments", close_fragments)                                                           \
-    X(headers, "8192 bytes", "request line and headers", "libmicrohttpd's own page", "431 or 414", \
-      refused_headers)                                                                             \
+    X(headers, "session/header_bytes", "request line and headers", "libmicrohttpd's own page",     \
+      "431 or 414", refused_headers)                                                               \
     X(body, "session/body_bytes", "body of a request",                                             \
       "the body is larger than session/body_bytes allows", "413", refused_body)                    \
     X(import, "500 lines, 524288 bytes", "what one import may be",                                 \
@@ -75,7 +75,7 @@
       "1013 slow_reader", close_slow_reader)                                                       \
     X(stall, "session/stall_ms", "time that a client takes nothing", "the client did not read",    \
       "1013 slow_reader", close_slow_reader)                                                       \
-    X(asks, "20000", "requests of a process that wait for the store",                              \
+    X(asks, "session/store_requests", "requests of a process that wait for the store",             \
       "not now: the store is away or behind", "503; reply `error`", asks_failed)                   \
     X(key_requests, "session/key_requests", "requests of one API key that wait, in a process",     \
       "too many requests of this key wait for an answer", "429", refused_key)

@@ -18,7 +18,6 @@
 #include <stdlib.h>
 
 /* So many pushes of a connection may wait for the store: one client must not fill its queue. */
-enum { PUSHES_MAX = 1000 };
 
 /* A push of a client that waits for the store: what its reply needs. */
 struct push {
@@ -218,7 +217,7 @@ static void topic_event(struct session *s, struct conn *c, struct member *m,
 
 void push_received(struct session *s, struct conn *c, struct member *m, const struct phx_in *in)
 {
-    if (c->pushes >= PUSHES_MAX) {
+    if (c->pushes >= s->settings->pushes) {
         count_one(s, COUNT_refused_pushes);
         reply_error(s, c, in, in->join_ref, limit_rows[LIMIT_pushes].text);
     } else if (m->topic->class) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pushes.h -- handle_event: what a client may push to a topic that it has joined.
  *
- * Each push is answered, some when the store has: at most PUSHES_MAX of a connection wait. */
+ * Each push is answered, some when the store has: at most settings->pushes of a connection wait. */
 #pragma once
 
 #include "session/phoenix.h"

@@ -63,7 +63,7 @@ const struct sockaddr *peer_of(struct MHD_Connection *mhd)
 /* All of X-Forwarded-For as one list: a proxy may add a line of its own behind a client's. */
 struct forwarded {
     struct buf list;
-    char room[HEADER_BYTES];
+    char room[HEADER_BYTES_MAX];
 };
 
 static enum MHD_Result add_forwarded(void *cls, enum MHD_ValueKind kind, const char *name,

@@ -2,7 +2,7 @@
 /* request.h -- one HTTP request: what it says, and what it waits for.
  *
  * Shape       libmicrohttpd keeps the headers and the query: asked there, not copied. The body is ours.
- * Limits      HEADER_BYTES for the request line and all headers; settings: body_bytes.
+ * Limits      settings: header_bytes for the request line and all headers, body_bytes.
  * Owner       http.c makes it and frees it; the texts that it gives live as long as it does.
  * Source      RFC 9110; Forwarded addresses: addresses.h. */
 #pragma once
@@ -13,8 +13,6 @@
 struct MHD_Connection;
 struct MHD_Response;
 struct sockaddr;
-
-enum { HEADER_BYTES = 8192 };
 
 enum http_method {
     HTTP_GET,

@@ -53,6 +53,7 @@ void turn_open(struct session *s, void *zmq, const struct paths *paths)
     s->keys = keys_open(s);
     s->store = asks_new(zmq, paths->store, &s->counts[COUNT_asks].value,
                         &s->counts[COUNT_asks_failed].value);
+    asks_most(s->store, s->settings->store_requests);
     hooks_open(s, zmq, paths);
     revoked_new(s);
     bus_new(s, zmq, paths);

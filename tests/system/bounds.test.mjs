@@ -264,7 +264,7 @@ bound('a long-poll that posts and never polls is forgotten at the hard limit', {
   await other.frames((frame) => frame[1] === 'h');
 });
 
-bound('sizes: a message, a body, the headers', { message_bytes: 1024, body_bytes: 2048 }, async (b) => {
+bound('sizes: a message, a body, the headers', { message_bytes: 1024, body_bytes: 2048, header_bytes: 12288 }, async (b) => {
   const { belfry } = b;
   /* A heartbeat of exactly so many bytes. */
   const sized = (n) => {
@@ -299,12 +299,12 @@ bound('sizes: a message, a body, the headers', { message_bytes: 1024, body_bytes
   assert.equal(tooLarge.headers['content-type'], 'application/problem+json');
   assert.deepEqual([await b.counter('refused_body'), await b.counter('refused_bad')], [1, 0]);
 
-  const headers = { 'x-padding': 'x'.repeat(5000) };
+  const headers = { 'x-padding': 'x'.repeat(9000) };
   assert.equal((await belfry.get('/healthz', null, { headers })).status, 200);
-  headers['x-padding'] = 'x'.repeat(9000);
+  headers['x-padding'] = 'x'.repeat(13000);
   assert.equal((await belfry.get('/healthz', null, { headers })).status, 431);
   assert.equal(await b.counter('refused_headers'), 1);
-  assert.equal((await belfry.get(`/healthz?${'x'.repeat(9000)}`)).status, 414);
+  assert.equal((await belfry.get(`/healthz?${'x'.repeat(13000)}`)).status, 414);
   assert.equal(await b.counter('refused_headers'), 2);
   assert.equal((await belfry.get('/healthz')).status, 200);
 });

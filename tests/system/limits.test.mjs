@@ -223,8 +223,8 @@ for (const settings of [{ user_messages_per_s: 20 }, { user_bytes_per_s: 2000 }]
   });
 
 limit('pushes of a connection that wait for the store: one too many is told so; those before it are answered',
-  { messages_per_s: 0, user_messages_per_s: 0, request_ms: 60000 }, async (b) => {
-    const MOST = 1000, MORE = 5;
+  { pushes: 100, messages_per_s: 0, user_messages_per_s: 0, request_ms: 60000 }, async (b) => {
+    const MOST = 100, MORE = 5;
     const socket = await RawSocket.open(b.base, b.token('ann'));
     await socket.join('user:ann:notifications');
     const store = await b.signal('store', 'SIGSTOP');

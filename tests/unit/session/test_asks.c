@@ -474,6 +474,17 @@ static void more_than_the_most_is_told_at_once(void **state)
     assert_true(ask_one(ASKS_MAX + 1, true) != 0); /* there is room again */
 }
 
+static void the_most_is_as_it_was_set(void **state)
+{
+    (void)state;
+    asks_most(w.asks, 3);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(ask_one(i, true) != 0);
+    assert_int_equal(ask_one(3, true), 0);
+    assert_told(3, ERR_LATER);
+    assert_int_equal(w.failed, 1);
+}
+
 /* More bytes than a turn may send: they follow, and none twice. */
 static void more_than_a_turn_can_carry(void **state)
 {
@@ -584,6 +595,7 @@ int main(void)
         TEST(cancelled_is_never_told),
         TEST(a_telling_is_lost_when_the_peer_is_away),
         TEST_ALONE(more_than_the_most_is_told_at_once),
+        TEST_ALONE(the_most_is_as_it_was_set),
         TEST(more_than_a_turn_can_carry),
         TEST(a_waiter_may_ask_again_when_told),
         TEST(at_the_end_all_are_told),
