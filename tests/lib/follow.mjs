@@ -4,8 +4,12 @@
  * phoenix.js reconnects and rejoins by itself; a rejoin says how far we are, and the server answers
  * with what was missed. A gap between frames is asked for with `reconnect`.
  */
-import { EVENTS, InboxState, PASSING } from '../../web/client/src/inbox-state.js';
+import { CHANGES, InboxState } from '../../web/client/src/inbox-state.js';
 
+const EVENTS = [
+  ...['new', 'updated', ...Object.keys(CHANGES), 'toast', 'transient'].map((name) => `notification:${name}`),
+  ...['all_read', 'all_seen', 'all_archived', 'changes', 'sync'].map((name) => `notifications:${name}`),
+];
 const PAGE = 50;
 const AGAIN_MS = 100;
 
@@ -58,9 +62,10 @@ export function followInbox(socket, user, tell = () => {}) {
       .receive('timeout', failed);
   }
 
-  for (const event of [...EVENTS, ...PASSING])
+  for (const event of EVENTS)
     channel.on(event, (payload) => {
-      const what = inbox.receive(event, payload);
+      const got = inbox.receive(event, payload);
+      const what = got === 'pull' ? 'applied' : got;
       if (what === 'gap') heal();
       if (what === 'sync' || (what === 'applied' && event === 'notifications:changes')) pull(inbox.stale ?? undefined);
       tell(what, event, payload);
@@ -68,7 +73,7 @@ export function followInbox(socket, user, tell = () => {}) {
 
   /* A snapshot, or the changes since ours: each as if it had come as a frame. */
   function joined(answer) {
-    if (!answer.resumed) return inbox.join(answer);
+    if (!answer.resumed) return inbox.join(answer) ? 'joined' : 'old';
     for (const { event, payload } of answer.changes)
       if (inbox.receive(event, payload) === 'gap') return 'gap';
     inbox.count(answer);

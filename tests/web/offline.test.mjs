@@ -131,7 +131,7 @@ test('what was shown last: with what waits, once; older than any answer', async 
     globalThis.document.dispatchEvent(new Event('visibilitychange'));
   }
   const { inbox: old } = await reopened();
-  assert.equal(old.join({ seq: 5, epoch: 7, unread_count: 1, next: null, notifications: [note(5)] }), 'joined');
+  assert.equal(old.join({ seq: 5, epoch: 7, unread_count: 1, next: null, notifications: [note(5)] }), true);
   assert.deepEqual([old.list().map((one) => one.id), old.unread, old.more], [['n5'], 1, 0]);
   await queue.forget(user);
   assert.equal((await queue.open(user)).shown, undefined);

@@ -10,43 +10,22 @@
  * stale    after a sync: the pos below which the list is older than the sync; pages merged from there
  *          on make it true again, and until then it is shown as it was: a list never shrinks.
  */
+import { ahead, misses } from './numbers.js';
 
-/** The events that pass and leave nothing. */
-export const PASSING = ['notification:toast', 'notification:transient'];
-
-/** What each event does to the notifications that it names, beside their rev. */
-const CHANGES = {
-  'notification:read': ({ at }, own) => ({ read_at: own?.read_at ?? at }),
-  'notification:unread': () => ({ read_at: null, seen: true }),
-  'notification:seen': () => ({ seen: true }),
-  'notification:archived': () => ({ archived: true }),
-  'notification:unarchived': () => ({ archived: false }),
-  'notification:snoozed': ({ until }) => ({ snoozed_until: until }),
-  'notification:unsnoozed': () => ({ snoozed_until: null }),
-  'notification:expired': () => ({ gone: true }),
-  'notification:removed': () => ({ gone: true }),
+/** What is done to notifications, by the name of its event: what changes, beside their rev. An event
+ *  names them (`notification:read` with ids), or is a mark over all up to a pos (`notifications:all_read`). */
+export const CHANGES = {
+  read: ({ at }, own) => ({ read_at: own?.read_at ?? at }),
+  unread: () => ({ read_at: null, seen: true }), // it was read once: it is not news
+  seen: () => ({ seen: true }),
+  archived: () => ({ archived: true }),
+  unarchived: () => ({ archived: false }),
+  snoozed: ({ until }) => ({ snoozed_until: until }),
+  unsnoozed: () => ({ snoozed_until: null }),
+  expired: () => ({ gone: true }),
+  removed: () => ({ gone: true }),
+  deleted: () => ({ gone: true }),
 };
-
-/** What each event does to all notifications up to a pos. */
-const MARKS = {
-  'notifications:all_read': 'read_at',
-  'notifications:all_seen': 'seen',
-  'notifications:all_archived': 'archived',
-};
-
-/** The events whose payload belongs to the inbox. */
-export const EVENTS = [
-  'notification:new',
-  'notification:updated',
-  ...Object.keys(CHANGES),
-  ...Object.keys(MARKS),
-  'notifications:changes',
-  'notifications:sync',
-];
-
-/** An event that says that something changed, but not what, or brings back what may not be held: the list must be
- *  pulled. */
-export const needsPull = (event) => ['notifications:changes', 'notification:unarchived'].includes(event) || !EVENTS.includes(event);
 
 /** The most notifications of one answer. */
 export const PAGE_MOST = 100;
@@ -59,22 +38,25 @@ export const within = (mark, one) =>
   one.pos <= mark.up_to && (mark.category ?? one.category) === one.category && !(mark.only_read && !one.read_at);
 
 /** Whether it changes it. */
-const covers = (mark, one) => within(mark, one) && one.rev < mark.rev && !one[mark.field] && !mark.except?.includes(one.id);
+const covers = (mark, one) =>
+  within(mark, one) && one.rev < mark.rev && !one[mark.name === 'read' ? 'read_at' : mark.name] && !mark.except?.includes(one.id);
 
 export class InboxState {
-  epoch = null;
-  seq = null; // null: never joined
-  unread = 0;
-  unseen = 0;
-  categories = {}; // name -> {unread, unseen}; those that the server has told of
-  unreadAt = -1;
-  stale = null;
-  more = null; // null: not known whether there are older ones; 0: there are none
-  serverTime = null;
-  #items = new Map(); // id -> notification
-  #changed = new Map(); // id -> {rev, ...} | {gone}, newest last
-  #marks = []; // of the last mark-alls
-  #sorted = null;
+  constructor() {
+    this.epoch = null;
+    this.seq = null; // null: never joined
+    this.unread = 0;
+    this.unseen = 0;
+    this.categories = {}; // name -> {unread, unseen}; those that the server has told of
+    this.unreadAt = -1;
+    this.stale = null;
+    this.more = null; // null: not known whether there are older ones; 0: there are none
+    this.serverTime = null;
+    this.items = new Map(); // id -> notification
+    this.changed = new Map(); // id -> {rev, ...} | {gone}, newest last
+    this.marks = []; // of the last mark-alls
+    this.sorted = null; // list()
+  }
 
   /** What to tell the server when joining or asking what was missed. */
   since() {
@@ -83,31 +65,39 @@ export class InboxState {
 
   /** Newest first; the same array until something changes. */
   list() {
-    this.#sorted ??= [...this.#items.values()].sort((a, b) => b.pos - a.pos);
-    return this.#sorted;
+    this.sorted ??= [...this.items.values()].sort((a, b) => b.pos - a.pos);
+    return this.sorted;
   }
 
   get(id) {
-    return this.#items.get(id);
+    return this.items.get(id);
   }
 
-  /** The snapshot that answers a join: 'joined' or 'old'. */
+  /** The snapshot that answers a join; false when it is older than what we have. */
   join(answer) {
-    return this.#replace(answer.notifications, answer) ? 'joined' : 'old';
+    return this.replace(answer.notifications, answer);
   }
 
-  /** A frame: 'applied', 'sync', 'old' (dropped), 'gap' (ask the server) or 'passing'. */
+  /** A frame: 'applied', 'pull' (applied, but the list must be pulled: it does not say what changed, or brings back what
+   *  may not be held), 'sync', 'old' (dropped), 'gap' (ask the server) or 'passing'. */
   receive(event, payload) {
-    if (event === 'notifications:sync') return this.#replace(payload.recent, payload) ? 'sync' : 'old';
+    if (event === 'notifications:sync') return this.replace(payload.recent, payload) ? 'sync' : 'old';
     if (payload.seq === undefined) return 'passing';
-    if (this.seq === null) return 'gap';
-    if (payload.seq <= this.seq) return 'old';
-    if (payload.prev !== this.seq) return 'gap';
-    this.#apply(event, payload);
-    this.#sorted = null;
-    this.seq = payload.seq;
+    const missed = misses(this, payload);
+    if (missed) return missed;
+    const { notification, ids, seq } = payload;
+    const name = event.replace(/^notifications?:(all_)?/, '');
+    const change = CHANGES[name];
+    if (change && ids) for (const id of ids) this.change(id, { rev: seq, ...change(payload, this.get(id)) });
+    else if (change) this.markAll({ ...payload, name, rev: seq });
+    else if (notification) {
+      this.changed.delete(notification.id);
+      this.put({ ...notification });
+    }
+    this.sorted = null;
+    this.seq = seq;
     this.count(payload);
-    return 'applied';
+    return (change || notification) && name !== 'unarchived' ? 'applied' : 'pull';
   }
 
   /** An answer with the counts at its seq: taken if it is not older than what we show. */
@@ -127,91 +117,87 @@ export class InboxState {
     const bottom = answer.next === null ? 0 : page.at(-1)?.pos ?? before;
     const there = new Set(page.map((one) => one.id));
     for (const one of this.list())
-      if (one.pos < before && one.pos >= bottom && one.rev <= answer.seq && !there.has(one.id)) this.#items.delete(one.id);
+      if (one.pos < before && one.pos >= bottom && one.rev <= answer.seq && !there.has(one.id)) this.items.delete(one.id);
     for (const one of page) {
-      const changed = this.#changed.get(one.id);
-      const own = this.#items.get(one.id);
-      if (changed?.gone || (own && own.rev > one.rev)) continue;
-      this.#put(changed && changed.rev > one.rev ? { ...one, ...changed } : { ...one });
+      const changed = this.changed.get(one.id);
+      const own = this.items.get(one.id);
+      if (changed?.gone || own?.rev > one.rev) continue;
+      this.put(changed?.rev > one.rev ? { ...one, ...changed } : one);
     }
     if (this.stale !== null && before >= this.stale) this.stale = bottom > (this.list().at(-1)?.pos ?? 0) ? bottom : null;
     if (answer.next !== undefined && bottom <= (this.list().at(-1)?.pos ?? Infinity)) this.more = answer.next ?? 0;
     this.count(answer);
-    this.#sorted = null;
+    this.sorted = null;
   }
 
   /** Whether everything up to this pos was marked already. */
-  marked(field, upTo, category) {
-    return this.#marks.some((mark) => mark.field === field && mark.up_to >= upTo && (mark.category ?? null) === (category ?? null));
+  marked(name, { up_to, category = null }) {
+    return this.marks.some((mark) => mark.name === name && mark.up_to >= up_to && (mark.category ?? null) === category);
   }
 
   /** For another tab: everything, as data. */
   dump() {
-    return { ...this, items: this.list(), marks: this.#marks, changed: [...this.#changed] };
+    return { ...this, items: this.list(), changed: [...this.changed], sorted: null };
   }
 
   /** What another tab's dump() gave; false when it is older than what we have. */
   load(dump) {
-    if (dump.seq === null || (dump.epoch === this.epoch && dump.seq < this.seq)) return false;
-    const { items, marks, changed, ...rest } = dump;
-    const last = items.at(-1)?.pos ?? 0;
-    const older = dump.epoch === this.epoch ? this.list().filter((one) => one.pos < last) : [];
-    if (older.length) Object.assign(rest, { more: this.more, stale: last });
-    Object.assign(this, rest);
-    this.#marks = [...marks];
-    this.#changed = new Map(changed);
-    this.#items = new Map([...items, ...older].map((one) => [one.id, one]));
-    this.#sorted = null;
+    if (dump.seq === null || ahead(this, dump)) return false;
+    const last = dump.items.at(-1)?.pos;
+    const older = this.below(last, dump);
+    Object.assign(this, dump, older.length && { more: this.more, stale: last });
+    this.changed = new Map(dump.changed);
+    this.hold([...dump.items, ...older]);
     return true;
   }
 
-  #apply(event, payload) {
-    if (CHANGES[event])
-      for (const id of payload.ids) this.#change(id, { rev: payload.seq, ...CHANGES[event](payload, this.#items.get(id)) });
-    else if (MARKS[event]) this.#markAll({ ...payload, field: MARKS[event], rev: payload.seq });
-    else if (payload.notification) {
-      this.#changed.delete(payload.notification.id);
-      this.#put({ ...payload.notification });
-    }
+  /* ---- its own ---- */
+
+  /** What is held below a pos, while the numbers are the same. */
+  below(pos = 0, { epoch }) {
+    return epoch === this.epoch ? this.list().filter((one) => one.pos < pos) : [];
   }
 
-  #markAll(mark) {
-    const same = (old) => old.field === mark.field && old.category === mark.category && old.up_to <= mark.up_to && !mark.except;
-    this.#marks = [...this.#marks.filter((old) => !same(old)), mark].slice(-32);
-    for (const one of this.#items.values()) this.#put(one);
+  hold(list) {
+    this.items = new Map(list.map((one) => [one.id, one]));
+    this.sorted = null;
   }
 
-  #put(one) {
-    for (const mark of this.#marks) if (covers(mark, one)) one = { ...one, [mark.field]: mark.field === 'read_at' ? mark.at : true };
-    this.#items.set(one.id, one);
+  markAll(mark) {
+    const same = (old) => old.name === mark.name && old.category === mark.category && old.up_to <= mark.up_to && !mark.except;
+    this.marks = [...this.marks.filter((old) => !same(old)), mark].slice(-32);
+    for (const one of this.items.values()) this.put(one);
   }
 
-  #change(id, change) {
-    this.#changed.delete(id);
-    this.#changed.set(id, change);
-    if (this.#changed.size > REMEMBERED) this.#changed.delete(this.#changed.keys().next().value);
-    const own = this.#items.get(id);
-    if (change.gone) this.#items.delete(id);
-    else if (own) this.#items.set(id, { ...own, ...change });
+  put(one) {
+    for (const mark of this.marks) if (covers(mark, one)) one = { ...one, ...CHANGES[mark.name](mark) };
+    this.items.set(one.id, one);
+  }
+
+  change(id, change) {
+    this.changed.delete(id);
+    this.changed.set(id, change);
+    if (this.changed.size > REMEMBERED) this.changed.delete(this.changed.keys().next().value);
+    const own = this.items.get(id);
+    if (change.gone) this.items.delete(id);
+    else if (own) this.items.set(id, { ...own, ...change });
   }
 
   /** Everything anew; false when it is older than what we have. */
-  #replace(items, answer) {
-    const same = answer.epoch === this.epoch;
-    if (same && answer.seq < this.seq) return false;
-    if (!same) this.unreadAt = -1;
-    const last = answer.next ? items.at(-1)?.pos ?? 0 : 0;
-    const older = same ? this.list().filter((one) => one.pos < last) : [];
+  replace(items, answer) {
+    if (ahead(this, answer)) return false;
+    const { epoch, seq, next } = answer;
+    const last = next ? items.at(-1)?.pos : 0;
+    const older = this.below(last, answer);
+    if (epoch !== this.epoch) this.unreadAt = -1;
     this.stale = older.length ? last : null;
-    if (!older.length) this.more = answer.next ?? 0;
-    this.epoch = answer.epoch;
-    this.seq = answer.seq;
+    if (!older.length) this.more = next ?? 0;
+    this.epoch = epoch;
+    this.seq = seq;
     this.categories = {};
-    this.#items.clear();
-    this.#changed.clear();
-    this.#marks = [];
-    this.#sorted = null;
-    for (const one of [...items, ...older]) this.#items.set(one.id, { ...one });
+    this.changed.clear();
+    this.marks = [];
+    this.hold([...items, ...older]);
     this.count(answer);
     return true;
   }

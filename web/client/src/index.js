@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* @belfry/client: docs/client.md, and the README beside the package. */
-import { Live } from './live.js';
-
-/** connect({url, token}): see types/index.d.ts. */
-export const connect = (options) => new Live(options);
+/* @belfry/client: types/index.d.ts says what each does, and the README beside the package how it begins. */
 export { createInbox } from './inbox.js';
+export { connect } from './live.js';
 export { createPresence, createTopic } from './topics.js';

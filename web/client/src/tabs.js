@@ -5,77 +5,68 @@
  * gets it; a tab holds one of its own too, so that who leads sees it end. Messages go over a BroadcastChannel to all. Where either is missing a tab is alone. */
 import { newId } from './ops.js';
 
-export class Tabs {
-  id = newId();
-  leads = false;
-  #channel = null;
-  #asked = null;
-  #name = '';
-  #lead;
-  #held = []; // the lock of who leads is the last
-  #watched = new Set();
+/** lead() when this tab begins to lead; heard(m) for what another one posted. */
+export function openTabs(name, shared, lead, heard) {
+  const id = newId();
+  const { locks } = globalThis.navigator ?? {};
+  const held = []; // what releases our locks; that of who leads is the last
+  const watched = new Set();
+  const ending = new AbortController();
+  let channel;
 
-  /** on.lead() when this tab begins to lead; on.message(m) for what another one posted */
-  constructor(name, shared, on) {
-    const can = shared && globalThis.BroadcastChannel && globalThis.navigator?.locks;
-    if (!can) {
-      this.leads = true;
-      queueMicrotask(() => this.leads && on.lead());
-      return;
-    }
-    this.#channel = new BroadcastChannel(name);
-    this.#channel.onmessage = ({ data }) => (data.to ?? this.id) === this.id && on.message(data);
-    this.#asked = new AbortController();
-    this.#name = name;
-    this.#lead = on.lead;
-    this.#hold(this.id, () => {});
-    this.#queue();
-  }
-
-  #queue() {
-    this.#hold('', () => {
-      this.leads = true;
-      this.#lead();
-    });
-  }
-
-  /** Let the next one in line lead, and stand behind the last. */
-  yield() {
-    this.leads = false;
-    this.#held.pop()();
-    this.#queue();
-  }
+  const request = (what, got) => locks.request(`${name} ${what}`, { signal: ending.signal }, got).catch(() => {});
 
   /** A lock that is ours until close(). */
-  #hold(what, got) {
-    const held = () =>
-      new Promise((release) => {
-        this.#held.push(release);
-        got();
-      });
-    navigator.locks.request(`${this.#name} ${what}`, { signal: this.#asked.signal }, held).catch(() => {});
-  }
+  const hold = (what, got) =>
+    request(what, () => new Promise((release) => {
+      held.push(release);
+      got();
+    }));
 
-  /** Call `gone` when the other tab has ended, once. */
-  watch(id, gone) {
-    if (this.#watched.has(id)) return;
-    this.#watched.add(id);
-    navigator.locks
-      .request(`${this.#name} ${id}`, { signal: this.#asked.signal }, () => {
-        this.#watched.delete(id);
+  const leading = () => {
+    tabs.leads = true;
+    lead();
+  };
+  const queue = () => hold('', leading);
+
+  const tabs = {
+    leads: false,
+
+    /** Let the next one in line lead, and stand behind the last. */
+    yield() {
+      tabs.leads = false;
+      held.pop()();
+      queue();
+    },
+
+    /** Call `gone` when the other tab has ended, once. */
+    watch(other, gone) {
+      if (watched.has(other)) return;
+      watched.add(other);
+      request(other, () => {
+        watched.delete(other);
         gone();
-      })
-      .catch(() => {});
-  }
+      });
+    },
 
-  post(message) {
-    this.#channel?.postMessage({ ...message, from: this.id });
-  }
+    post: (message) => channel?.postMessage({ ...message, from: id }),
 
-  close() {
-    this.leads = false;
-    this.#asked?.abort();
-    for (const release of this.#held) release();
-    this.#channel?.close();
+    close() {
+      tabs.leads = false;
+      ending.abort();
+      held.forEach((release) => release());
+      channel?.close();
+    },
+  };
+
+  if (shared && globalThis.BroadcastChannel && locks) {
+    channel = new BroadcastChannel(name);
+    channel.onmessage = ({ data }) => (data.to ?? id) === id && heard(data);
+    hold(id, () => {});
+    queue();
+  } else {
+    tabs.leads = true;
+    queueMicrotask(() => tabs.leads && lead());
   }
+  return tabs;
 }

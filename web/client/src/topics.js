@@ -2,11 +2,12 @@
 /* What a page shows of a topic, and of who is there. A page that does not use it does not load it: then its
  * tab cannot lead one that does (live.js). */
 import { followed } from './inbox.js';
-import { Live } from './live.js';
+import { other } from './live.js';
 import { asUser } from './ops.js';
+import { emitter } from './store.js';
 import { TopicState } from './topic-state.js';
 
-Live.Topic = TopicState;
+other.State = TopicState;
 
 /**
  * A topic's messages, oldest first.
@@ -14,16 +15,13 @@ Live.Topic = TopicState;
  *   publish(event, payload), loadMore(), on(fn(event, payload)) for every event, kept or passing
  */
 export function createTopic(live, topic) {
-  const listeners = new Set();
+  const { on, emit } = emitter();
   const one = followed(live, topic, undefined, new TopicState(),
     ({ state, refused }) => ({ messages: state.messages, ready: state.joined, hasMore: state.more > 0, refused }),
-    (event, payload) => listeners.forEach((fn) => fn(event, payload)));
+    (event, payload) => emit('', event, payload));
   return Object.assign(one, {
     publish: (event, payload = {}) => live.push(topic, event, payload),
-    on(fn) {
-      listeners.add(fn);
-      return () => listeners.delete(fn);
-    },
+    on: (fn) => on('', fn),
     async loadMore() {
       const { entry } = await one.joined;
       if (!entry.state.more) return;
@@ -51,10 +49,8 @@ export function createPresence(live, topic, given) {
   }));
   return Object.assign(one, {
     async update(next) {
-      Object.assign(meta, next);
-      const { entry } = await one.joined;
-      Object.assign(entry.params.meta, next);
-      return live.push(topic, 'presence:update', { meta });
+      await one.joined;
+      return live.push(topic, 'presence:update', { meta: Object.assign(meta, next) }); // the next join has it, too
     },
   });
 }
