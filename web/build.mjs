@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* build.mjs FOLDER -- the pages that Belfry serves, from the packages beside this file:
  *   the demo (index.html) and the console (console.html), their parts with hashed names;
- *   belfry.js, the client in one file, for pages that have no build of their own;
+ *   belfry.js, the client with topics and presence in one file, for pages that have no build of their own;
  *   sw.js, the service worker, which knows the names of all of them;
  *   and beside each text a .gz and a .br of it. */
 import { createHash } from 'node:crypto';
@@ -44,7 +44,7 @@ async function single(entry, name, format, define = {}) {
   const { transform } = await import('esbuild'); // a library's white space vite keeps
   fs.writeFileSync(path.join(out, name), (await transform(output[0].code, { minify: true, target })).code);
 }
-await single('client/src/index.js', 'belfry.js', 'es');
+await single('belfry.js', 'belfry.js', 'es');
 
 function files(folder, below = '') {
   return fs.readdirSync(folder, { withFileTypes: true }).flatMap((one) => {

@@ -8,41 +8,37 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { build } from 'vite';
 
 const root = path.dirname(fileURLToPath(import.meta.url));
-const target = 'es2022';
-const INBOX = 'inbox-only.js';
+const TODAY = 'es2022';
+const parts = [
+  ['@belfry/client', 'client/src/index.js'],
+  ['@belfry/client, for all browsers that Vite builds for by itself', 'client/src/index.js', 'modules'],
+  ['@belfry/client with @belfry/client/topics', 'belfry.js'],
+  ['@belfry/client/offline', 'client/src/offline.js'],
+  ['@belfry/client/worker', 'client/src/worker.js'],
+  ['@belfry/svelte', 'svelte/src/index.js'],
+  ['@belfry/react', 'react/src/index.js'],
+];
 
-/** A page that imports the two and no more. */
-const some = {
-  name: 'some',
-  resolveId: (name) => (name.endsWith(INBOX) ? INBOX : null),
-  load: (name) => (name === INBOX ? `export { connect, createInbox } from ${JSON.stringify(path.join(root, 'client/src/index.js'))}` : null),
-};
-const parts = {
-  '@belfry/client': 'client/src/index.js',
-  '@belfry/client, connect and createInbox alone': INBOX,
-  '@belfry/client/offline': 'client/src/offline.js',
-  '@belfry/client/worker': 'client/src/worker.js',
-  '@belfry/svelte': 'svelte/src/index.js',
-  '@belfry/react': 'react/src/index.js',
-};
+async function gzipped(entry, target) {
+  const { transform } = await import('esbuild'); // a library's white space vite keeps
+  const external = [/^phoenix/, /^svelte/, /^react/, ...(/svelte|react/.test(entry) ? [/^@belfry/] : [])];
+  const { output } = (await build({
+    root, configFile: false, logLevel: 'error', publicDir: false, plugins: [svelte({ configFile: false })],
+    build: { write: false, target, lib: { entry: path.join(root, entry), formats: ['es'], fileName: 'x', cssFileName: 'x' }, rollupOptions: { external } },
+  }))[0];
+  let bytes = 0;
+  for (const one of output) {
+    const loader = one.fileName.endsWith('.css') ? 'css' : 'js';
+    const { code } = await transform(one.code ?? one.source, { minify: true, target: TODAY, loader });
+    bytes += zlib.gzipSync(code, { level: 9 }).length;
+  }
+  return bytes;
+}
 
 /** {name: bytes}; of svelte and react without the client that they stand on. */
 export async function sizes() {
-  const { transform } = await import('esbuild');
   const found = {};
-  for (const [name, entry] of Object.entries(parts)) {
-    const external = [/^phoenix/, /^svelte/, /^react/, ...(entry.startsWith('client') || entry === INBOX ? [] : [/^@belfry/])];
-    const { output } = (await build({
-      root, configFile: false, logLevel: 'error', publicDir: false, plugins: [some, svelte({ configFile: false })],
-      build: { write: false, target, lib: { entry: entry === INBOX ? INBOX : path.join(root, entry), formats: ['es'], fileName: 'x', cssFileName: 'x' }, rollupOptions: { external } },
-    }))[0];
-    found[name] = 0;
-    for (const one of output) {
-      const text = one.code ?? one.source;
-      const { code } = await transform(text, { minify: true, target, loader: one.fileName.endsWith('.css') ? 'css' : 'js' });
-      found[name] += zlib.gzipSync(code, { level: 9 }).length;
-    }
-  }
+  for (const [name, entry, target = TODAY] of parts) found[name] = await gzipped(entry, target);
   return found;
 }
 

@@ -59,8 +59,10 @@ before(async () => {
     'Bell.jsx': `import React from 'react';\n${example('react')}`.replace('token });', "token: async () => (await fetch('/my-token')).text() });"),
     'exports.ts': packages.map((name) => `import * as ${name} from '@belfry/${name}';\nexport const of_${name}: (keyof typeof ${name})[] = ${JSON.stringify(names(name))};\n`).join('')
       + `import * as offline from '@belfry/client/offline';\nexport const of_offline: (keyof typeof offline)[] = ${JSON.stringify(names('client', 'offline'))};\n`
+      + `import * as topics from '@belfry/client/topics';\nexport const of_topics: (keyof typeof topics)[] = ${JSON.stringify(names('client', 'topics'))};\n`
       + `import * as worker from '@belfry/client/worker';\nexport const of_worker: (keyof typeof worker)[] = ${JSON.stringify(names('client', 'worker'))};\n`,
-    'types.ts': `import { connect, createInbox, createPresence, createTopic, type InboxSnapshot } from '@belfry/client';
+    'types.ts': `import { connect, createInbox, type InboxSnapshot } from '@belfry/client';
+import { createPresence, createTopic } from '@belfry/client/topics';
 import { offlineQueue } from '@belfry/client/offline';
 import { belfryWorker } from '@belfry/client/worker';
 import { useInbox } from '@belfry/react';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* @belfry/client for React: the snapshots are never changed, so useSyncExternalStore takes them as they are. */
-import { createInbox, createPresence, createTopic } from '@belfry/client';
+import { createInbox } from '@belfry/client';
+import { createPresence, createTopic } from '@belfry/client/topics';
 import { useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 
 export { connect } from '@belfry/client';

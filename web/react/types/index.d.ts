@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Connection, Inbox, InboxSnapshot, Live, Presence, PresenceSnapshot, Topic, TopicSnapshot } from '@belfry/client';
+import type { Connection, Inbox, InboxSnapshot, Live } from '@belfry/client';
+import type { Presence, PresenceSnapshot, Topic, TopicSnapshot } from '@belfry/client/topics';
 
 export { connect } from '@belfry/client';
 export function useInbox(live: Live): Inbox & InboxSnapshot;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-export { connect, createInbox, createPresence, createTopic } from '@belfry/client';
+export { connect, createInbox } from '@belfry/client';
+export { createPresence, createTopic } from '@belfry/client/topics';
 
 export { badgeText, followBadge } from './badge.js';
 export { default as NotificationBadge } from './NotificationBadge.svelte';

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Component, Snippet } from 'svelte';
-import type { Inbox, InboxSnapshot, Live, Notification, Options, Passing, Presence, Readable, Connection } from '@belfry/client';
+import type { Inbox, InboxSnapshot, Live, Notification, Options, Passing, Readable, Connection } from '@belfry/client';
+import type { Presence } from '@belfry/client/topics';
 
 export * from '@belfry/client';
+export * from '@belfry/client/topics';
 
 export interface Texts {
   [name: string]: any;
