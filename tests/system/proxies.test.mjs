@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* nginx and HAProxy before Belfry, for real, with the configurations of deploy/: what is changed for the
+/* nginx, HAProxy and Caddy before Belfry, for real, with the configurations of deploy/: what is changed for the
  * test are addresses, certificates, and a second port without TLS. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -70,6 +70,17 @@ const proxies = {
     fs.writeFileSync(path.join(dir, 'haproxy.cfg'), text);
     return { plain, tls, process: spawn('haproxy', ['-db', '-q', '-f', path.join(dir, 'haproxy.cfg')], { stdio: ['ignore', 'ignore', 'inherit'] }) };
   },
+  async caddy() {
+    const [plain, tls] = [await freePort(), await freePort()];
+    const text = fs.readFileSync(path.join(root, 'deploy/caddy/Caddyfile'), 'utf8')
+      .replace(/^\{$/m, '{\n\tadmin off\n\tskip_install_trust\n\tauto_https off\n\tdefault_sni belfry.example.com')
+      .replace(/^belfry\.example\.com/m, `http://127.0.0.1:${plain} {\n\tbind 127.0.0.1\n\timport belfry\n}\n\nhttps://127.0.0.1:${tls}`)
+      .replaceAll('/etc/ssl/belfry', dir)
+      .replace('127.0.0.1:4000', new URL(belfry.base).host);
+    fs.writeFileSync(path.join(dir, 'Caddyfile'), text);
+    const env = { PATH: process.env.PATH, HOME: dir };
+    return { plain, tls, process: spawn('caddy', ['run', '--config', path.join(dir, 'Caddyfile'), '--adapter', 'caddyfile'], { env, stdio: ['ignore', 'ignore', 'pipe'] }) };
+  },
 };
 
 const secure = (port, at) =>
@@ -84,6 +95,7 @@ for (const [name, start] of Object.entries(proxies))
   test(`${name}: sockets, long-polls and the API; origins; nobody writes an address of their own`, async () => {
     const proxy = await start();
     running.push(proxy.process);
+    proxy.process.stderr?.resume();
     const base = `http://127.0.0.1:${proxy.plain}`;
     await until(`${name} serves`, async () => (await request(base, 'GET', '/healthz').catch(() => ({}))).status === 200, 15000);
     const user = `ann-${name}`;
