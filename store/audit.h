@@ -4,15 +4,16 @@
  * The idea: a page of `belfry check` that nobody asked for, by the same thread, whenever that has
  * nothing else to do. What it finds is logged and counted, and goes into the next commit as a
  * request of the store's own, which puts the counts right: repair.h.
- * Exact   a page sees one moment (a reading transaction), so what it counts and what it compares that
+ * Exact   a topic is seen at one moment (check.h), so what is counted and what that is compared
  *         with are of the same commit, in whose making both were changed: a difference is a mistake of
  *         ours, never a change on its way. What a page ends on its way (it gives way to a growing map,
  *         or the disk failed) is not looked at. The repair is of the same moment: see there.
  * Pace    AUDIT_PAGE topics and records, then a pause of every_ms; a page with an inbox larger than
  *         that is followed by as many pauses as it was pages long. A round begins AUDIT_ROUND pauses
  *         after the last one at the earliest. Where it was is not kept: a restart begins anew.
- * Limits  a whole topic at a time, in its own thread: neither reads nor commits wait for it, but pages
- *         that commits free in the meantime are not used again before it is through. */
+ * Limits  a whole topic at a time, in its own thread: neither reads nor commits wait for it. Pages that
+ *         commits free are not used again while a reading transaction is open: for RECOUNT_SLICE records at
+ *         most, but for an inbox that changed during each of RECOUNT_TRIES counts. */
 #pragma once
 
 #include "lib/counters.h"

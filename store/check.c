@@ -100,6 +100,8 @@ void follow_chain(struct recount *c)
     while (at != 0 && at != c->kept.gone) {
         struct msg_entry entry;
         struct bytes raw;
+        if (recount_due(c) && !recount_again(c))
+            return;
         c->items++;
         entries++;
         enum err e = log_get(c->r->txn, at, &entry, &raw);
@@ -206,16 +208,37 @@ static void recount_broadcasts(struct recount *c)
     follow_chain(c);
 }
 
-static void recount(struct recount *c, struct bytes value)
+/* OK, NOT_FOUND or WORLD. */
+static enum err load(struct recount *c, struct topic_row *row)
 {
-    c->kept = (struct topic_row){0};
-    c->damaged = c->r->txn->damaged;
-    if (record_read(c->r->txn, TABLE_topics, c->topic, value, &c->kept, FIELDS_OF(c->kept), NULL)) {
-        drift(c, "damaged topic", 1, 0);
-        return;
-    }
-    c->found = (struct topic_row){0};
-    c->messages = 0;
+    struct meta meta;
+    struct bytes value;
+    if (meta_load(c->r->txn, &meta) == ERR_OK)
+        c->trimmed = meta.trimmed;
+    enum err e = txn_get(c->r->txn, TABLE_topics, c->topic, &value);
+    return e ? e
+             : record_read(c->r->txn, TABLE_topics, c->topic, value, row, FIELDS_OF(*row), NULL);
+}
+
+bool recount_due(const struct recount *c)
+{
+    return c->tries < RECOUNT_TRIES && c->items - c->sliced >= RECOUNT_SLICE;
+}
+
+bool recount_again(struct recount *c)
+{
+    struct topic_row row = {0};
+    walk_close(&c->topics);
+    c->sliced = c->items;
+    bool same = txn_again(c->r->txn) == ERR_OK && load(c, &row) == ERR_OK &&
+                memcmp(&row, &c->kept, sizeof row) == 0;
+    walk_open(&c->topics, c->r->txn, TABLE_topics, WALK_up, c->topic);
+    c->moved = !same;
+    return same;
+}
+
+static void recount_kind(struct recount *c)
+{
     if (bytes_is(c->topic, TOPIC_BROADCASTS))
         recount_broadcasts(c);
     else if (bytes_is(c->topic, TOPIC_ERASURES))
@@ -226,43 +249,68 @@ static void recount(struct recount *c, struct bytes value)
         recount_history(c);
     else
         recount_inbox(c);
-    compare_own(c, "items", NUMBER(struct topic_row, items));
-    drift(c, "first entry", c->kept.no, c->found.no);
 }
 
-/* Whole topics only: one transaction sees all of a topic at one moment. */
+/* False: it has changed meanwhile, and nothing is said of it. */
+static bool recount(struct recount *c)
+{
+    uint64_t items = c->items;
+    uint32_t drifts = c->drifts;
+    size_t told = c->r->list->n;
+    c->kept = c->found = (struct topic_row){0};
+    c->messages = 0;
+    c->moved = false;
+    c->damaged = c->r->txn->damaged;
+    enum err e = load(c, &c->kept);
+    if (e == ERR_NOT_FOUND)
+        return true; /* gone since */
+    if (e) {
+        drift(c, "damaged topic", 1, 0);
+        return true;
+    }
+    recount_kind(c);
+    if (c->moved && !c->r->txn->failed) {
+        c->items = c->sliced = items;
+        c->drifts = drifts;
+        c->r->list->n = told;
+        return false;
+    }
+    compare_own(c, "items", NUMBER(struct topic_row, items));
+    drift(c, "first entry", c->kept.no, c->found.no);
+    return true;
+}
+
+/* The one behind `topic`, into its place. */
+static bool next_topic(struct recount *c)
+{
+    struct bytes key, value;
+    do
+        if (!walk_next(&c->topics, &key, &value))
+            return false;
+    while (bytes_equal(key, c->topic));
+    memcpy(c->name, key.p, key.n);
+    c->topic = (struct bytes){c->name, key.n};
+    return true;
+}
+
+/* Whole topics only. */
 void read_check(const struct reads *r, const struct msg_check *m)
 {
-    struct recount c = {.r = r};
+    struct recount c = {.r = r, .topic = m->after};
     struct msg a = {.id = MSG_checked, .checked = {.req = m->req}};
-    char after[TOPIC_MAX];
-    struct bytes key, value;
-    struct walk w;
     uint64_t limit = m->limit < ITEMS_MAX ? m->limit : ITEMS_MAX;
-    struct meta meta;
-    if (meta_load(r->txn, &meta) == ERR_OK)
-        c.trimmed = meta.trimmed;
     bool more = false;
     buf_reset(r->list);
-    walk_open(&w, r->txn, TABLE_topics, WALK_up, m->after);
-    while (walk_next(&w, &key, &value)) {
-        if (m->after.n > 0 && bytes_equal(key, m->after))
-            continue;
-        more = a.checked.inboxes > 0 &&
-               (c.items + a.checked.inboxes >= limit || c.drifts >= CHANGES_MAX);
-        if (more)
-            break;
-        c.topic = key;
-        recount(&c, value);
+    walk_open(&c.topics, r->txn, TABLE_topics, WALK_up, m->after);
+    while (!more && next_topic(&c)) {
+        for (c.tries = 0; !recount(&c);)
+            c.tries++;
         a.checked.inboxes++;
-        if (key.n <= sizeof after) {
-            memcpy(after, key.p, key.n);
-            a.checked.next = (struct bytes){after, key.n};
-        }
+        more = c.items + a.checked.inboxes >= limit || c.drifts >= CHANGES_MAX;
     }
-    walk_close(&w);
-    if (!more)
-        a.checked.next = (struct bytes){0};
+    walk_close(&c.topics);
+    if (more && c.topic.n <= TOPIC_MAX)
+        a.checked.next = c.topic;
     a.checked.status = r->txn->failed;
     a.checked.items = c.items;
     a.checked.drifts = list_of(r->list, c.drifts);

@@ -8,13 +8,23 @@
 
 #include <stddef.h>
 
+/* A large topic is read in several transactions, so that none holds back for long the pages that commits free:
+ * each change of a topic changes its row, so while that is what it was it is one moment all the same. When it is
+ * not, the topic is begun anew, and the last time it is read in one. */
+enum { RECOUNT_SLICE = 20000, RECOUNT_TRIES = 3 };
+
 struct recount {
     const struct reads *r;
+    struct walk topics; /* closed where a transaction is let go of */
+    char name[KEY_BYTES_MAX];
     struct bytes topic;
+    unsigned tries; /* with slices, that came to nothing */
+    bool moved;     /* this one has */
     struct topic_row kept;
     struct topic_row found;
     uint64_t messages; /* rows of a history, shown or not */
     uint64_t items;    /* looked at, of all topics */
+    uint64_t sliced;   /* of them, when the transaction began */
     uint64_t trimmed;  /* the log may lack what lies up to there */
     uint64_t damaged;  /* records met before this topic */
     uint32_t drifts;
@@ -32,6 +42,10 @@ struct pair {
 };
 #define NUMBER(row, member) (offsetof(row, member) / sizeof(uint64_t))
 void compare_number(struct recount *c, const struct pair *pair, const char *what, size_t number);
+
+/* Time for another transaction: close your walk, and go on behind where you were if recount_again() says so. */
+bool recount_due(const struct recount *c);
+bool recount_again(struct recount *c);
 
 /* From the head back to the first entry. */
 void follow_chain(struct recount *c);

@@ -114,6 +114,11 @@ void txn_abort(struct txn **slot)
     *slot = NULL;
 }
 
+enum err txn_again(struct txn *t)
+{
+    return t->failed ? t->failed : note(t, t->ops->again(t));
+}
+
 void walk_open(struct walk *w, struct txn *t, enum table table, enum walk_way way,
                struct bytes from)
 {

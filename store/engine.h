@@ -98,6 +98,8 @@ void txn_del(struct txn *t, enum table table, struct bytes key);
 enum err txn_commit(struct txn **slot);
 /* Also how a reading one ends. Clears *slot; NULL is fine. */
 void txn_abort(struct txn **slot);
+/* A reading one, of which no walk is open, sees the newest moment from here on. */
+enum err txn_again(struct txn *t);
 
 /* A walk over a table, from the key `from` or the one behind it in this direction; from the end
  * where `from` is empty. `from` is borrowed until walk_close(), and nothing may be written to this
@@ -127,6 +129,7 @@ struct engine_ops {
     enum err (*put)(struct txn *t, enum table table, struct bytes key, struct bytes value,
                     bool append);
     enum err (*del)(struct txn *t, enum table table, struct bytes key);
+    enum err (*again)(struct txn *t);
     enum err (*commit)(struct txn *t); /* t is over, whatever it answers */
     void (*abort)(struct txn *t);
     enum err (*walk)(struct walk *w, struct bytes *key, struct bytes *value);

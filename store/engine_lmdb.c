@@ -124,6 +124,17 @@ static void lmdb_abort(struct txn *base)
     }
 }
 
+/* The lock is let go of in between: a map that is to grow has its turn. */
+static enum err lmdb_again(struct txn *base)
+{
+    struct lmdb_txn *t = own(base);
+    mdb_txn_reset(t->txn);
+    pthread_rwlock_unlock(&t->db->reading);
+    pthread_rwlock_rdlock(&t->db->reading);
+    int rc = mdb_txn_renew(t->txn);
+    return rc ? failed("renew", rc) : ERR_OK;
+}
+
 static uint64_t clock_us(void)
 {
     struct timespec t;
@@ -411,6 +422,7 @@ static const struct engine_ops lmdb_ops = {
     .get = lmdb_get,
     .put = lmdb_put,
     .del = lmdb_del,
+    .again = lmdb_again,
     .commit = lmdb_commit,
     .abort = lmdb_abort,
     .walk = lmdb_walk,

@@ -133,6 +133,12 @@ static void mem_abort(struct txn *t)
     m->open = m->writing = false;
 }
 
+static enum err mem_again(struct txn *t)
+{
+    ENSURE(!mem_of(t)->writing);
+    return ERR_OK;
+}
+
 static enum err mem_commit(struct txn *t)
 {
     struct mem *m = mem_of(t);
@@ -287,6 +293,7 @@ static const struct engine_ops mem_ops = {
     .get = mem_get,
     .put = mem_put,
     .del = mem_del,
+    .again = mem_again,
     .commit = mem_commit,
     .abort = mem_abort,
     .walk = mem_walk,

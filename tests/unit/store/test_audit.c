@@ -3,6 +3,7 @@
 #include "store/audit.h"
 #include "store/categories.h"
 #include "store/collapse.h"
+#include "store/check.h"
 #include "tests/unit/store/desk.h"
 #include "tests/unit/store/items.h"
 
@@ -294,6 +295,102 @@ static void a_page_that_ended_is_counted_again(void **state)
     assert_int_equal(audit_due_ms(&d->requests.audit), d->now.ms + 100);
 }
 
+/* ---- a large inbox, in several transactions ---- */
+
+/* Between two of them somebody writes, so many times. */
+static struct {
+    const struct engine_ops *real;
+    struct engine_ops ops;
+    struct desk *desk;
+    void (*write)(struct desk *d);
+    unsigned writes, times;
+} amid;
+
+static enum err amid_begin(struct engine *e, bool write, struct txn **txn)
+{
+    enum err err = amid.real->begin(e, write, txn);
+    if (!err)
+        (*txn)->ops = &amid.ops;
+    return err;
+}
+
+static enum err amid_again(struct txn *t)
+{
+    if (amid.times++ < amid.writes)
+        amid.write(amid.desk);
+    return amid.real->again(t);
+}
+
+static void one_more(struct desk *d)
+{
+    create_one(d, "ann", TYPE_activity, 0);
+}
+
+static void erase_her(struct desk *d)
+{
+    ask(d, (struct msg){.id = MSG_erase, .erase = {.user = BYTES("ann")}});
+}
+
+static uint32_t count_amid(struct desk *d, unsigned writes, void (*write)(struct desk *d))
+{
+    struct check_job j;
+    struct msg m = {.id = MSG_check, .check = {.limit = 500}};
+    requests_rest(&d->requests);
+    amid.real = d->engine->ops;
+    amid.ops = *amid.real;
+    amid.ops.begin = amid_begin;
+    amid.ops.again = amid_again;
+    amid.desk = d;
+    amid.write = write;
+    amid.writes = writes;
+    amid.times = 0;
+    d->engine->ops = &amid.ops;
+    check_job_init(&j);
+    msg_write(&j.request, &m);
+    check_job_run(&j, d->engine);
+    struct mp_in in = mp_over(buf_all(&j.answer));
+    assert_true(msg_read(&in, &m));
+    assert_int_equal(m.checked.status, ERR_OK);
+    uint32_t drifts = m.checked.drifts.count;
+    check_job_fini(&j);
+    requests_rest(&d->requests);
+    d->engine->ops = amid.real;
+    return drifts;
+}
+
+static void fill(struct desk *d, unsigned items)
+{
+    struct buf users;
+    buf_init(&users, 1000);
+    mp_put_str(&users, BYTES("ann"));
+    struct msg m = create_of(&users, 1);
+    for (unsigned i = 0; i < items; i++) {
+        desk_send(d, 0, &m);
+        if (i % 500 == 499 || i + 1 == items) {
+            desk_commit(d);
+            desk_clear(d);
+        }
+    }
+    buf_fini(&users);
+}
+
+/* An item is two records: of the index, and of the log. */
+static void a_large_inbox_holds_no_moment_for_long(void **state)
+{
+    struct desk *d = *state;
+    fill(d, RECOUNT_SLICE + 100);
+    assert_int_equal(count_amid(d, 0, one_more), 0);
+    assert_int_equal(amid.times, 2);
+    assert_int_equal(count_amid(d, 1, one_more), 0); /* begun anew: its counts are of one moment */
+    assert_int_equal(amid.times, 3);
+    assert_int_equal(count_amid(d, 1000, one_more), 0); /* at last it is read in one */
+    assert_int_equal(amid.times, RECOUNT_TRIES);
+    plant(d, "user:ann:notifications", offsetof(struct topic_row, items), 1);
+    assert_int_equal(count_amid(d, 0, one_more), 1);
+    assert_int_equal(count_amid(d, 1, one_more), 1);  /* told once */
+    assert_int_equal(count_amid(d, 1, erase_her), 0); /* it is not there any more */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +402,8 @@ int main(void)
         OVER_BOTH(it_takes_its_time),
         cmocka_unit_test_setup_teardown(a_map_that_grows_ends_the_page, setup_lmdb, teardown),
         OVER_BOTH(a_page_that_ended_is_counted_again),
+        cmocka_unit_test_setup_teardown(a_large_inbox_holds_no_moment_for_long, setup_lmdb,
+                                        teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
