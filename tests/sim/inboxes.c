@@ -82,6 +82,19 @@ bool inboxes_has_source(unsigned user, uint64_t source, bool *gone)
     return false;
 }
 
+uint64_t inboxes_changed(unsigned user, uint64_t op, uint64_t revision)
+{
+    for (uint64_t i = 0; i < inboxes[user].n; i++) {
+        const struct item *it = &inboxes[user].items[i];
+        for (uint64_t k = 1; it->op == op && k < it->n; k++) {
+            const struct stage *s = &it->stages[k];
+            if (revision ? model_titled(s->title).revision == revision : s->taken)
+                return s->seq;
+        }
+    }
+    return 0;
+}
+
 bool inboxes_deduped(unsigned user, unsigned dedupe)
 {
     return dedupe != 0 && inboxes[user].deduped[dedupe] != 0;
@@ -308,6 +321,7 @@ static void change_one(struct item *it, const struct msg_entry *e, const struct 
         break;
     default:
         s->place = PLACE_COUNT;
+        s->taken = e->what == REMOVED_retracted;
         break;
     }
     if (same)

@@ -17,6 +17,7 @@ struct stage {
     enum item_place place; /* PLACE_COUNT: gone */
     bool counted, muted, quiet, read, seen;
     bool wanted; /* unread, because its user said so */
+    bool taken;  /* gone, because it was taken back */
     unsigned category;
     char title[TITLE_SIZE];
 };
@@ -72,6 +73,8 @@ void inboxes_counts(unsigned user, uint64_t *unread, uint64_t *unseen);
 /* Is anything here of this operation, of this source? */
 bool inboxes_has_op(unsigned user, uint64_t op);
 bool inboxes_has_source(unsigned user, uint64_t source, bool *gone);
+/* When what is of this operation was taken back, or came to say what this revision says; 0: it was not. */
+uint64_t inboxes_changed(unsigned user, uint64_t op, uint64_t revision);
 /* Somebody has it since then already: what comes with the same dedupe_key makes nothing. */
 bool inboxes_deduped(unsigned user, unsigned dedupe);
 

@@ -33,6 +33,7 @@ static struct {
     struct {
         uint64_t begun, done, done_us;
     } revoked[USERS];
+    uint64_t told[USERS];   /* everywhere, up to there */
     uint64_t erased, floor; /* seq of the last erasure; of the last one that was answered */
 } model;
 
@@ -194,6 +195,24 @@ void model_patched(uint64_t number, uint64_t seq)
     if (!op->committed || op->seq != seq)
         wrong("acknowledged, not on disk", "u%llu was answered with seq %llu, and stands at %llu",
               (unsigned long long)number, (unsigned long long)seq, (unsigned long long)op->seq);
+}
+
+void model_everywhere(uint64_t number)
+{
+    const struct op *op = model_op_of(number);
+    uint64_t of = op->kind == OP_revise ? op->target : number;
+    if (op->kind == OP_revise && !op->committed)
+        return; /* it waited: nobody had it as it was */
+    for (unsigned u = 0; u < USERS; u++) {
+        uint64_t seq = inboxes_changed(u, of, op->kind == OP_revise ? number : 0);
+        if (seq > model.told[u])
+            model.told[u] = seq;
+    }
+}
+
+uint64_t model_told(unsigned topic)
+{
+    return topic < USERS ? model.told[topic] : 0;
 }
 
 void model_mute(unsigned user, enum mutes mutes)

@@ -77,6 +77,10 @@ bool model_lasts(uint64_t op); /* an update that was done, and is not forgotten 
 /* A revision was answered with this seq, and that so many notifications have it. */
 void model_revised(uint64_t op, uint64_t seq, uint64_t count);
 bool model_there(uint64_t op); /* what it revises was there all the time until now */
+/* It was said that this change of what was published, or its being taken back, is told everywhere: nobody is
+ * sent an inbox from before it any more. */
+void model_everywhere(uint64_t op);
+uint64_t model_told(unsigned topic);
 
 /* So many lines of an import from this one on were answered: so many came now, were there before, had ended. */
 void model_imported(uint64_t op, unsigned lines, const uint64_t became[3]);

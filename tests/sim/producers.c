@@ -82,6 +82,8 @@ static void sent(void *about, const struct answer *a)
 {
     const struct job *j = about;
     uint64_t seq = 0;
+    if (a->status == 200 && bytes_is(text_member(a->body, "everywhere"), "true"))
+        model_everywhere(j->op);
     if ((a->status == 201 || a->status == 202) && j->kind <= JOB_publish) {
         model_ok(j->op, first_seq(j, a->body));
     } else if (a->status == 200 && j->kind == JOB_take_back) {
