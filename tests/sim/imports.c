@@ -50,7 +50,7 @@ void model_imported(uint64_t first, unsigned lines, const uint64_t became[3])
 {
     for (uint64_t i = first; i < first + lines; i++) {
         const struct op *op = model_op_of(i);
-        bool over = op->expires_ms && op->expires_ms <= wall_ms();
+        bool over = op->expires_ms && op->expires_ms <= wall_most_ms();
         if (!op->committed && !over && !model_outlived(op, op->user))
             wrong("acknowledged, not on disk", "row-%llu is in no inbox", (unsigned long long)i);
     }

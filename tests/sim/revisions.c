@@ -148,11 +148,10 @@ void model_revised(uint64_t number, uint64_t seq, uint64_t count)
 bool model_there(uint64_t number)
 {
     const struct op *op = model_op_of(number), *of = model_op_of(op->target);
-    uint64_t most_ms = wall_ms() > sim.wall_most_ms ? wall_ms() : sim.wall_most_ms;
     if (of->off)
         return false;
     if (!of->committed)
-        return of->ok && of->deliver_ms > most_ms && !(of->users & 1u << ERASED);
+        return of->ok && of->deliver_ms > wall_most_ms() && !(of->users & 1u << ERASED);
     if (of->kind == OP_broadcast)
         return true;
     for (unsigned u = 0; u < USERS; u++)

@@ -69,6 +69,7 @@ void world_drain(unsigned place); /* TERM to a session process */
 bool world_enter(unsigned place, bool (*run)(unsigned index));
 const char *place_name(unsigned place);
 uint64_t wall_ms(void);
+uint64_t wall_most_ms(void); /* that it has said */
 #define WALL_START UINT64_C(1790000000000)
 
 /* What a place runs: its process, opened, turned and ended. A turn gives false when it exits. */

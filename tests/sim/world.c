@@ -65,6 +65,11 @@ uint64_t wall_ms(void)
     return (uint64_t)((int64_t)(WALL_START + sim.now_us / MS) + sim.wall_step_ms);
 }
 
+uint64_t wall_most_ms(void)
+{
+    return wall_ms() > sim.wall_most_ms ? wall_ms() : sim.wall_most_ms;
+}
+
 bool world_enter(unsigned place, bool (*run)(unsigned index))
 {
     sim.self = place;
