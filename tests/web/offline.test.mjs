@@ -10,6 +10,8 @@ import { overlay } from '../../web/client/src/overlay.js';
 
 globalThis.location ??= { href: 'http://belfry.test/' };
 globalThis.document ??= Object.assign(new EventTarget(), { visibilityState: 'visible' });
+const page = new EventTarget();
+globalThis.addEventListener ??= page.addEventListener.bind(page);
 
 let queue;
 let users = 0;
@@ -135,6 +137,29 @@ test('what was shown last: with what waits, once; older than any answer', async 
   assert.deepEqual([old.list().map((one) => one.id), old.unread, old.more], [['n5'], 1, 0]);
   await queue.forget(user);
   assert.equal((await queue.open(user)).shown, undefined);
+});
+
+test('the page\'s own occasions: the network is back, it is looked at again', async () => {
+  vi.stubGlobal('navigator', { onLine: true });
+  const seen = [];
+  vi.stubGlobal('fetch', answering(200, seen));
+  for (const [target, name] of [[page, 'online'], [globalThis.document, 'visibilitychange']]) {
+    await queue.put(user, read(name, 'n1'));
+    globalThis.document.visibilityState = 'visible';
+    target.dispatchEvent(new Event(name));
+    await vi.waitFor(async () => assert.deepEqual(await ids(), []));
+    assert.equal(seen.at(-1).op_id, name);
+  }
+  vi.unstubAllGlobals();
+});
+
+test('the browser\'s occasions are asked for; that one is refused is no harm', async () => {
+  const asked = [];
+  const register = (how, refused) => ({ register: async (tag) => { asked.push([how, tag]); if (refused) throw new Error('refused'); } });
+  vi.stubGlobal('navigator', { serviceWorker: { getRegistration: async () => ({ sync: register('sync', true), periodicSync: register('periodic') }) } });
+  await queue.put(user, read('a', 'n1'));
+  assert.deepEqual(asked, [['sync', 'belfry'], ['periodic', 'belfry']]);
+  vi.unstubAllGlobals();
 });
 
 test('the same operation is kept once', async () => {
