@@ -139,7 +139,7 @@ static EVP_PKEY *rsa_of(struct bytes n, struct bytes e)
     ENSURE(OSSL_PARAM_BLD_push_BN(parts, OSSL_PKEY_PARAM_RSA_N, modulus) == 1);
     ENSURE(OSSL_PARAM_BLD_push_BN(parts, OSSL_PKEY_PARAM_RSA_E, exponent) == 1);
     EVP_PKEY *key = NULL;
-    if (BN_num_bits(modulus) >= RSA_BITS_MIN)
+    if (BN_num_bits(modulus) >= RSA_BITS_MIN && BN_is_odd(exponent) && !BN_is_one(exponent))
         key = public_of("RSA", parts);
     else
         OSSL_PARAM_BLD_free(parts);

@@ -222,7 +222,8 @@ static const char *judge(struct reading *r, uint64_t now_s)
         return "issuer";
     if (r->rules->audience[0] && !r->audience)
         return "audience";
-    if (r->nbf_s > later(now_s, r->rules->leeway_s))
+    uint64_t latest_s = later(now_s, r->rules->leeway_s);
+    if (r->nbf_s > latest_s || r->t->iat_s > latest_s) /* the latter would outlive a revocation */
         return "early";
     uint64_t from_s = r->t->iat_s > 0 && r->t->iat_s < now_s ? r->t->iat_s : now_s;
     if (r->t->exp_s > later(from_s, r->rules->lifetime_s))

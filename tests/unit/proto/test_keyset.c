@@ -10,13 +10,14 @@
 enum { NOW = 1795445100 };
 #define SECRET BYTES("0123456789abcdef0123456789abcdef0123456789a")
 
-#define JWK_RS256                                                                                  \
+#define JWK_RS256 RSA_BY("AQAB")
+#define RSA_BY(exponent)                                                                           \
     "{\"kty\":\"RSA\",\"n\":\"utFLANYYKgr_pTSLzeMzQtBeiX3cMluTYn-021a3as9zOHAidjpUnW"              \
     "hCHxH75qEPCa1S8f-R49zF-A5IuMvlcni38tvkYHxa0yajFY4DMYz6m_aVqAGE0nKTgR-kL0"                     \
     "jcFerjPiF9LgqPiScUfbJISS9Y-xEu2bLfxfQJJA5mIIoniITsQknIu52EafqC-dPkKUeujz"                     \
     "pa21ZAX9qWx56LQ-UuoipoEf5UyXkDEHMSVQtvkbKidzC_TQosf8A0-m043bbYbYX5LvBYQV"                     \
     "P8S9LGgdPD2Q72jDcd1Gz_Fx4OKZHKLEmzPmsc9ctUcmHExYRWmeKHf41AMrFQW6SxiVtJuw"                     \
-    "\",\"e\":\"AQAB\",\"kid\":\"rs256\",\"use\":\"sig\"}"
+    "\",\"e\":\"" exponent "\",\"kid\":\"rs256\",\"use\":\"sig\"}"
 #define JWK_ES256                                                                                  \
     "{\"kty\":\"EC\",\"x\":\"uXyZLnbC7ozPfDn6-IqKn2_w4cCiikkxTFM04u0ECTI\",\"y\":\"AgZ-F"          \
     "ehm3ITLfeiXcmMg5ScRkfesCzXD--PTBZnC2Nk\",\"crv\":\"P-256\",\"kid\":\"es256\",\"use"           \
@@ -157,6 +158,10 @@ static void what_a_jwks_may_be(void **state)
         {"{\"keys\":[" JWK_ES256 ",{\"kty\":\"oct\",\"k\":\"c2hvcnQ\"}]}", "", 2}, /* too short */
         {"{\"keys\":[" JWK_ES256 ",{\"kty\":\"RSA\",\"n\":\"u8Q\",\"e\":\"AQAB\"}]}", "",
          2}, /* weak */
+        {"{\"keys\":[" JWK_ES256 "," RSA_BY("AQ") "]}", "",
+         2}, /* anybody signs with an exponent of 1 */
+        {"{\"keys\":[" JWK_ES256 "," RSA_BY("AQAC") "]}", "", 2},
+        {"{\"keys\":[" JWK_ES256 "," RSA_BY("Aw") "]}", "", 3},
         {"{\"keys\":[" JWK_ES256 ",{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"}]}", "", 2},
         {"{\"keys\":[" JWK_ES256
          ",{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAA"

@@ -370,7 +370,9 @@ static void rules_table(void **state)
         {&lenient, BYTES("{\"sub\":\"ann\",\"exp\":1795448701}"), "lifetime"},
         {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1795445000,\"exp\":1795448600}"), ""},
         {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1795445000,\"exp\":1795448601}"), "lifetime"},
-        {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1895445000,\"exp\":1895448600}"), "lifetime"},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1795445130" EXP), ""},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1795445131" EXP), "early"},
+        {&lenient, BYTES("{\"sub\":\"ann\",\"iat\":1895445000,\"exp\":1895448600}"), "early"},
     };
     struct buf out;
     buf_init(&out, TOKEN_MAX);
