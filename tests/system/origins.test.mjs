@@ -96,6 +96,9 @@ check('a cookie and the API: reading; writing only with the header that no form 
   const bare = await write({ origin: own() });
   assert.equal(bare.status, 403);
   assert.match(bare.json.detail, /X-Belfry-CSRF/);
+  const put = (headers) => ask('PUT', '/api/preferences', { cookie, origin: own(), ...headers }, {});
+  assert.equal((await put({})).status, 403);
+  assert.equal((await put({ 'x-belfry-csrf': '1' })).status, 200);
   assert.equal((await write({ origin: 'https://elsewhere.example', 'x-belfry-csrf': '1' })).status, 401);
   assert.equal((await write({ 'x-belfry-csrf': '1' })).status, 401, 'a browser says an Origin when it writes');
   const service = (await belfry.command('token', '--service')).stdout.trim();
