@@ -266,6 +266,7 @@ check('a join while one waits takes its place; a leave takes it back; who goes m
 const wrongs = {
   hangs: [() => 'wait', 'hook_late'],
   'answers 500': [(q, res) => void res.writeHead(500).end('{"allow":true}'), 'hook_bad'],
+  'answers 202': [(q, res) => void res.writeHead(202).end('{"allow":true}'), 'hook_bad'],
   'answers 403': [(q, res) => void res.writeHead(403).end('{"allow":true}'), 'hook_bad'],
   'answers 204': [(q, res) => void res.writeHead(204).end(), 'hook_bad'],
   'answers rubbish': [(q, res) => void res.end('allow'), 'hook_bad'],
