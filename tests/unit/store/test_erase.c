@@ -240,6 +240,9 @@ static void live_in_every_way(struct desk *d)
     char id[6][ID_SIZE];
     struct buf nobody;
     import_one(d);
+    ask(d, (struct msg){.id = MSG_prefs_put,
+                        .prefs_put = {.user = BYTES(NAME), .types = UINT64_C(1) << TYPE_toast}});
+    assert_int_equal(rows_of(d, TABLE_prefs), 1);
     for (int i = 0; i < 5; i++)
         one_more(d, id[i], (struct msg_create){0});
     mark_all(d, NAME, one_more(d, id[5], (struct msg_create){.category = BYTES("news")}), "op-1");
