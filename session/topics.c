@@ -306,11 +306,13 @@ static bool read_line(struct bytes line, struct bytes *user, bool *remove, struc
            problem_set(why, "user", "must be there, and be a user id");
 }
 
-/* Walk over the lines; `take` is told of each. False at the first that is wrong. */
+/* Walk over the lines; `take` is told of each. False at the first that is wrong, or
+ * when there is none. */
 static bool each_line(struct request *r, struct arena *scratch, struct problem *why,
                       void (*take)(void *to, struct bytes user, bool remove), void *to)
 {
     struct bytes body = request_body(r);
+    bool any = false;
     for (const char *p = body.p, *end = body.p + body.n; p < end;) {
         const char *stop = memchr(p, '\n', (size_t)(end - p));
         stop = stop ? stop : end;
@@ -324,10 +326,11 @@ static bool each_line(struct request *r, struct arena *scratch, struct problem *
         arena_reset(scratch);
         if (!read_line(line, &user, &remove, scratch, why))
             return false;
+        any = true;
         if (take)
             take(to, user, remove);
     }
-    return true;
+    return any || problem_set(why, "", "must have at least one line");
 }
 
 struct taking {

@@ -218,6 +218,8 @@ check('members: put, delete, listed in pages, many at once', async () => {
   }
   assert.deepEqual(listed, names.slice(1));
   for (const [body, field, status = 400] of [
+    ['', undefined], // it would have to say how many members there are
+    ['\n \n', undefined],
     ['{"user":"good"}\n{"user":"a b"}', 'user'],
     ['{"user":"good"}\nx', undefined],
     ['{"user":"good"}\n[]', undefined],
