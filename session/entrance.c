@@ -76,8 +76,8 @@ static enum MHD_Result look_at_param(void *cls, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
-/* False: its parameters are no text. */
-static bool ask_about(struct session *s, struct request *r, struct bytes token)
+/* NULL, or what is wrong with its parameters. */
+static const char *ask_about(struct session *s, struct request *r, struct bytes token)
 {
     struct entrance *e = r->entrance;
     struct params p = {.r = r, .valid = true};
@@ -93,25 +93,30 @@ static bool ask_about(struct session *s, struct request *r, struct bytes token)
     hook_begin(&out, HOOK_connect, &who);
     buf_format(&out, ",\"transport\":\"%s\"", r->poll ? "longpoll" : "websocket");
     hook_end(&out, buf_all(&p.out));
-    bool good = p.valid && !p.out.overflowed && !out.overflowed;
-    uint64_t number = !good ? 0
+    const char *wrong = !p.valid                             ? "the parameters must be UTF-8"
+                        : p.out.overflowed || out.overflowed ? "the parameters are too large"
+                                                             : NULL;
+    uint64_t number = wrong ? 0
                             : hook_ask(s, HOOK_connect, buf_all(&out),
                                        (struct ask_waiter){answered, s, r, 0});
     if (number != 0) /* else it is answered already */
         e->asked = number;
     buf_fini(&out);
     buf_fini(&p.out);
-    return good;
+    return wrong;
 }
 
 void entrance_enter(struct session *s, struct request *r, const struct who *who, uint8_t vsn,
                     struct bytes token)
 {
     r->entrance = entrance_new(r, who, vsn);
-    if (!s->settings->hook_connect[0])
+    if (!s->settings->hook_connect[0]) {
         upgrade_let_in(s, r);
-    else if (!ask_about(s, r, token))
-        upgrade_refuse(s, r, false, "the parameters must be UTF-8");
+        return;
+    }
+    const char *wrong = ask_about(s, r, token);
+    if (wrong)
+        upgrade_refuse(s, r, false, wrong);
 }
 
 void entrance_forget(struct request *r)

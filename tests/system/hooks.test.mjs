@@ -34,7 +34,7 @@ let belfry;
 const check = checked(() => belfry);
 before(async () => {
   app = await Application.start();
-  belfry = await Belfry.start({ dev: false, conf, env: { ...env(app), BELFRY_AUTH_ISSUER: 'https://id.example', BELFRY_SESSION_PROXIES: '127.0.0.1' } });
+  belfry = await Belfry.start({ dev: false, conf, env: { ...env(app), BELFRY_SESSION_HEADER_BYTES: '32768', BELFRY_AUTH_ISSUER: 'https://id.example', BELFRY_SESSION_PROXIES: '127.0.0.1' } });
 });
 after(async () => {
   await belfry?.stop();
@@ -54,6 +54,13 @@ const joins = async (socket, topic, ref, payload = {}) => {
   socket.send([ref, ref, topic, 'phx_join', payload]);
   return (await socket.reply(ref, 10000))[4];
 };
+
+check('a connect whose parameters are more than it may be asked about: refused, and nobody is asked', async () => {
+  allow();
+  const asked = app.asked.length;
+  assert.equal(await upgrade(`token=${token('ann')}&k=${'x'.repeat(16384)}`), 403);
+  assert.equal(app.asked.length, asked);
+});
 
 check('a connect: what the application is told, by either transport', async () => {
   allow({ cache_s: 0 });
