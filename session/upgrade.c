@@ -101,12 +101,13 @@ static void taken(void *cls, struct MHD_Connection *mhd, void *req, const char *
     int fd = fcntl(socket, F_DUPFD_CLOEXEC, 0);
     struct hello hello = hello_of(s, r->entrance);
     int on = 1; /* as door.c wants it: libmicrohttpd has just taken it away */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (fd < 0) {
         log_line("session.upgrade error=\"%s\"", strerror(errno));
         address_leave(s, &hello.from);
-    } else
+    } else {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         websocket_adopt(s, fd, &hello, (struct bytes){extra, n});
+    }
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
     http_ready(s, WAKE_http, 0, 0); /* run once more: it has something to free */
 }
