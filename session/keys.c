@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 enum { FILE_MAX = JWKS_MAX };
+_Static_assert(FILE_MAX == 65536, "as TOO_LARGE says");
+#define TOO_LARGE "it is larger than 65536 bytes"
 _Static_assert((int)APIKEYS_BYTES <= (int)FILE_MAX, "either file is read whole");
 
 struct watched {
@@ -66,7 +68,7 @@ static const char *read_file(struct session *s, struct keys *k, const struct wat
     if (n < 0)
         return strerror(errno);
     if (n > FILE_MAX)
-        return "it is larger than 65536 bytes";
+        return TOO_LARGE;
     return f->take(k, (struct bytes){text, (size_t)n}, &s->scratch);
 }
 
