@@ -33,7 +33,7 @@ all: $(PROGRAMS) $(OUT)/bin/bench-load
 	@ln -sfn build/release/bin bin
 
 # The border: a program is lib, proto and its own folder, and nothing else.
-parts = $(filter-out %/main.c,$(foreach d,lib proto $1,$(wildcard $d/*.c)))
+parts = $(filter-out %/main.c,$(foreach d,lib proto $1,$(wildcard $d/*.c $d/*/*.c)))
 objs  = $(patsubst %.c,$(OUT)/%.o,$(call parts,$1))
 
 .SECONDARY: # keep every .o
@@ -59,9 +59,9 @@ $(TESTS): $(OUT)/%: $(OUT)/%.o $$(call objs,$$(call part_of,$$@))
 # The simulator: the objects of all processes as they are, but for main.c and the hands that it takes
 # the place of (tests/sim/sim.h); libzmq is its own.
 SIM      = $(OUT)/tests/sim/seeds/test_seeds
-SIM_HANDS = session/http session/request session/answer session/stream session/door session/guard \
-            session/upgrade session/pages session/entrance store/engine_lmdb store/committer \
-            store/checker lib/curve
+SIM_HANDS = session/http/http session/http/request session/http/answer session/http/stream \
+            session/http/door session/http/guard session/http/pages session/socket/upgrade \
+            session/socket/entrance store/engine_lmdb store/committer store/checker lib/curve
 SIM_WRAPS = clock_ms clock_wall_ms secret_random log_line try_again refuse ensure_failed sock_bind \
             epoll_create1 epoll_ctl epoll_wait recv send sendmsg shutdown close view_step
 sim_objs  = $(filter-out $(SIM_HANDS:%=$(OUT)/%.o),$(call objs,session store notifier broker))
@@ -126,7 +126,7 @@ fuzz:
 	tests/fuzz/run build/fuzz $(S) $(T)
 fuzz-targets: $(FUZZ)
 
-SOURCES = $(wildcard */*.[ch] bench/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+SOURCES = $(wildcard */*.[ch] session/*/*.[ch] bench/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 lint:
 	tools/need lint
 	@mkdir -p build

@@ -17,7 +17,7 @@
 #include <sys/timex.h>
 
 enum {
-    FILES_RESERVED = 300, /* session/door.c */
+    FILES_RESERVED = 300, /* session/http/door.c */
     FILES_GOOD = 4096,
     BACKLOG = 4096,
     OFFSET_US = 1000000,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jwks.h -- the keys at the URL auth/jwks, fetched into a file that session processes look at
- * (session/keys.h): so that who signs tokens may rotate its keys, and may be away.
+ * (session/auth/keys.h): so that who signs tokens may rotate its keys, and may be away.
  *
  * Shape   every auth/jwks_s, with the ETag that the last answer had; after a failure sooner, from 1 s
  *         on. What comes is read as a session process will read it, and only then takes the old

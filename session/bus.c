@@ -7,9 +7,9 @@
 #include "lib/loop.h"
 #include "lib/secret.h"
 #include "proto/topic.h"
-#include "session/heads.h"
-#include "session/live.h"
-#include "session/presence_live.h"
+#include "session/live/heads.h"
+#include "session/live/live.h"
+#include "session/presence/presence_live.h"
 
 #include <stdio.h>
 #include <stdlib.h>

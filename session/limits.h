@@ -8,7 +8,7 @@
  *         which). */
 #pragma once
 
-#include "session/http.h"
+#include "session/http/http.h"
 
 /* X(name, setting or size, what is limited, text beyond it, code, counter) */
 #define LIMITS(X)                                                                                  \

@@ -10,11 +10,11 @@
 #include "proto/hooks.h"
 #include "session/asks.h"
 #include "session/bus.h"
-#include "session/drain.h"
-#include "session/heads.h"
-#include "session/pages.h"
+#include "session/socket/drain.h"
+#include "session/live/heads.h"
+#include "session/http/pages.h"
 #include "session/peers.h"
-#include "session/revoked.h"
+#include "session/auth/revoked.h"
 #include "session/turn.h"
 
 #include <errno.h>

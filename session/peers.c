@@ -6,9 +6,9 @@
 #include "lib/loop.h"
 #include "session/asks.h"
 #include "session/disconnect.h"
-#include "session/longpoll.h"
-#include "session/passed.h"
-#include "session/presence_live.h"
+#include "session/socket/longpoll.h"
+#include "session/live/passed.h"
+#include "session/presence/presence_live.h"
 #include "session/subscribers.h"
 
 #include <stdio.h>

@@ -3,13 +3,13 @@
 
 #include "lib/ensure.h"
 #include "lib/json.h"
-#include "session/api.h"
+#include "session/api/api.h"
 #include "session/asks.h"
-#include "session/live.h"
-#include "session/node.h"
-#include "session/page.h"
+#include "session/live/live.h"
+#include "session/api/node.h"
+#include "session/live/page.h"
 #include "session/peers.h"
-#include "session/query.h"
+#include "session/http/query.h"
 
 #include <stdlib.h>
 

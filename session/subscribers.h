@@ -8,7 +8,7 @@
 
 #include "lib/hub.h"
 #include "proto/messages.h"
-#include "session/http.h"
+#include "session/http/http.h"
 
 /* GET /api/node/topics */
 void subscribers_get(struct session *s, struct request *r);

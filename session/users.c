@@ -3,8 +3,8 @@
 
 #include "lib/ensure.h"
 #include "proto/topic.h"
-#include "session/conn.h"
-#include "session/live.h"
+#include "session/socket/conn.h"
+#include "session/live/live.h"
 #include "session/seen.h"
 
 #include <stdlib.h>

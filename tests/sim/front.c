@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* front.c -- HTTP in the place of libmicrohttpd, between clients and a session process: it fills
- * session/http.h and session/upgrade.h. What waits to be accepted outlives a process; what it had
+ * session/http/http.h and session/socket/upgrade.h. What waits to be accepted outlives a process; what it had
  * accepted is reset when it dies (streams.c). */
 #include "lib/ensure.h"
 #include "lib/loop.h"
-#include "session/entrance.h"
-#include "session/longpoll.h"
-#include "session/pages.h"
-#include "session/polltoken.h"
-#include "session/revoked.h"
-#include "session/routes.h"
-#include "session/stream.h"
-#include "session/upgrade.h"
+#include "session/socket/entrance.h"
+#include "session/socket/longpoll.h"
+#include "session/http/pages.h"
+#include "session/socket/polltoken.h"
+#include "session/auth/revoked.h"
+#include "session/http/routes.h"
+#include "session/http/stream.h"
+#include "session/socket/upgrade.h"
 #include "tests/sim/front.h"
 
 #include <microhttpd.h>

@@ -9,7 +9,7 @@ enum { STREAMS_MAX = 64 };
 struct session;
 uint64_t front_later(struct dice *d); /* when something that is sent now arrives */
 
-/* As session/auth.c says it of a token: 200, 403, or 503: not known yet. */
+/* As session/auth/auth.c says it of a token: 200, 403, or 503: not known yet. */
 unsigned front_admits(const struct session *s, const char *user, uint64_t iat_s);
 
 void streams_open(void);

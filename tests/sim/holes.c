@@ -8,7 +8,7 @@
  *             promised: only this shows.
  * Everywhere  when it was said that a change of what was published is told everywhere (R19), no view sends
  *             an inbox from before it. */
-#include "session/view.h"
+#include "session/live/view.h"
 #include "tests/sim/model.h"
 
 enum { HEALED_S = 8 }; /* what was lost is found by then, with slow wires too */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The session processes: what session/main.c does around a turn. */
 #include "lib/ensure.h"
-#include "session/drain.h"
+#include "session/socket/drain.h"
 #include "session/turn.h"
 #include "tests/sim/sim.h"
 

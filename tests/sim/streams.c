@@ -6,8 +6,8 @@
  * A WebSocket is real from its handshake on: frames, masks, wslay, send() with a socket that may
  * take only a part. */
 #include "lib/ensure.h"
-#include "session/revoked.h"
-#include "session/websocket.h"
+#include "session/auth/revoked.h"
+#include "session/socket/websocket.h"
 #include "tests/sim/front.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Who may do what, in one table: every HTTP call times everyone who may come (matrix_sockets.test.mjs: every
- * push). A call that session/routes.c has and the table has not fails the test. */
+ * push). A call that session/http/routes.c has and the table has not fails the test. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -36,7 +36,7 @@ const bodies = {
   snooze: { user: 'ann', ids: [nothing], until: new Date(Date.now() + 600e3).toISOString() },
 };
 
-/** [method and path as in session/routes.c, what is asked, body, who is let in]. The inbox is ann's. */
+/** [method and path as in session/http/routes.c, what is asked, body, who is let in]. The inbox is ann's. */
 const topic = '/api/topics/channel%3A7';
 const calls = [
   ['POST /api/notifications', '/api/notifications', { to: 'ann', title: 't' }, create],
@@ -74,7 +74,7 @@ const calls = [
 const socketOrDev = ['/socket/websocket', '/socket/longpoll', '/dev/token', '/dev/kill']; // below; and shut without --dev
 
 check('every route is in the table', () => {
-  const source = fs.readFileSync(path.join(root, 'session/routes.c'), 'utf8');
+  const source = fs.readFileSync(path.join(root, 'session/http/routes.c'), 'utf8');
   const rows = [...source.matchAll(/^ {4}\{"(\/[^"]+)",\s*HTTP_(\w+)/gm)].filter(([, at]) => !socketOrDev.includes(at));
   assert.ok(rows.length > 10);
   assert.deepEqual(rows.map(([, at, method]) => `${method} ${at.replace(/\{\w+\}/g, '{}')}`).sort(), [...new Set(calls.map(([row]) => row))].sort());

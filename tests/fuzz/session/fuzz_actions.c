@@ -5,9 +5,9 @@
 
 #include "lib/json.h"
 #include "proto/types.h"
-#include "session/actions.h"
-#include "session/listing.h"
-#include "session/marking.h"
+#include "session/actions/actions.h"
+#include "session/actions/listing.h"
+#include "session/actions/marking.h"
 
 #define ANN BYTES("ann")
 

@@ -3,7 +3,7 @@
  * another way is who connected. */
 #include "tests/fuzz/fuzz.h"
 
-#include "session/addresses.h"
+#include "session/socket/addresses.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

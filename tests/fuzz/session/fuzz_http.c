@@ -3,7 +3,7 @@
  * through has no NUL, no second Content-Length, no Transfer-Encoding, and no body above the limit. */
 #include "tests/fuzz/fuzz.h"
 
-#include "session/guard.h"
+#include "session/http/guard.h"
 
 #include <fcntl.h>
 #include <microhttpd.h>

@@ -4,7 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "lib/json.h"
-#include "session/import_line.h"
+#include "session/actions/import_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

@@ -3,9 +3,9 @@
  * read is written the same; nobody makes one without the key. */
 #include "tests/fuzz/fuzz.h"
 
-#include "session/phoenix.h"
-#include "session/polllines.h"
-#include "session/polltoken.h"
+#include "session/socket/phoenix.h"
+#include "session/socket/polllines.h"
+#include "session/socket/polltoken.h"
 
 #define KEY BYTES("0123456789012345678901234567890123456789abc")
 

@@ -3,8 +3,8 @@
  * client carries it: nobody makes one without the key, and one of ours is good for its question alone. */
 #include "tests/fuzz/fuzz.h"
 
-#include "session/cursor.h"
-#include "session/origin.h"
+#include "session/http/cursor.h"
+#include "session/http/origin.h"
 
 enum { TEXT = 600 };
 

@@ -5,7 +5,7 @@
 
 #include "lib/json.h"
 #include "proto/limits.h"
-#include "session/phoenix.h"
+#include "session/socket/phoenix.h"
 
 static void answer(const struct phx_in *in, enum phx_vsn vsn)
 {

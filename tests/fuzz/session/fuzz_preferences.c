@@ -2,7 +2,7 @@
 /* What users want to be told: refused with a reason, or written as JSON that is read as the same again. */
 #include "tests/fuzz/fuzz.h"
 
-#include "session/preferences.h"
+#include "session/api/preferences.h"
 
 #define ANN BYTES("ann")
 

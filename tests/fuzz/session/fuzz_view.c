@@ -3,7 +3,7 @@
  * it has room for, never goes back, and does not wait for the broker for ever. */
 #include "tests/fuzz/fuzz.h"
 
-#include "session/view.h"
+#include "session/live/view.h"
 
 static struct view_event event_of(struct input *in, const struct view *v, uint64_t *now_ms)
 {

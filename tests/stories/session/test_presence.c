@@ -5,7 +5,7 @@
  *         what it does: what it says to the others, asks of them, tells its members
  *
  * ann=3 is an entry of user ann with a phx_ref that ends in 3; ann=4(3) took the place of ann=3. */
-#include "session/presence.h"
+#include "session/presence/presence.h"
 
 #include <jansson.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
 /* The stories of a view: what happens, what it decides, where it stands then. Read these first.
  *
  *     [when] event > effects = state        vN: a seq; pM: its prev; aK: the number of a fetch */
-#include "session/view.h"
+#include "session/live/view.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

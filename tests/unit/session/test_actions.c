@@ -4,11 +4,11 @@
 #include "tests/unit/edge.h"
 
 #include "proto/types.h"
-#include "session/actions.h"
-#include "session/inbox.h"
-#include "session/listing.h"
-#include "session/marking.h"
-#include "session/view.h"
+#include "session/actions/actions.h"
+#include "session/live/inbox.h"
+#include "session/actions/listing.h"
+#include "session/actions/marking.h"
+#include "session/live/view.h"
 
 #include <stdarg.h>
 

@@ -9,7 +9,7 @@
 #include "proto/topic.h"
 #include "session/asks.h"
 #include "session/bus.h"
-#include "session/live.h"
+#include "session/live/live.h"
 
 enum { PATIENCE_MS = 20000, BUCKET = 77 };
 

@@ -2,7 +2,7 @@
 /* A cursor comes back as it went out, or is none: whatever byte of it or of the question is changed. */
 #include "tests/unit/edge.h"
 
-#include "session/cursor.h"
+#include "session/http/cursor.h"
 
 static struct arena scratch;
 static const struct msg_snapshot question = {

@@ -2,8 +2,8 @@
 /* Lists of tokens in a header, percent-encoding, and the names of long-poll sessions. */
 #include "tests/unit/edge.h"
 
-#include "session/guard.h"
-#include "session/polltoken.h"
+#include "session/http/guard.h"
+#include "session/socket/polltoken.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A line of an import: what is taken as what, and what is refused by which name. */
 #include "proto/items.h"
-#include "session/import_line.h"
+#include "session/actions/import_line.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

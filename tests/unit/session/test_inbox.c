@@ -5,7 +5,7 @@
 #include "lib/json.h"
 #include "proto/id.h"
 #include "proto/types.h"
-#include "session/inbox.h"
+#include "session/live/inbox.h"
 
 #define NOW UINT64_C(1795445122123) /* 2026-11-23T14:45:22.123Z */
 #define HELLO "{\"type\":\"activity\",\"title\":\"Hello\",\"body\":null,\"data\":{}}"

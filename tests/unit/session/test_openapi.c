@@ -2,13 +2,13 @@
 /* web/public/openapi.json, printed from the table of the routes, from MARKS and from SCOPES. */
 #define PAGE "web/public/openapi.json"
 #define PAGE_WHOLE
-#define TABLE "session/routes.c"
+#define TABLE "session/http/routes.c"
 
 #include "proto/apikeys.h"
-#include "session/api.h"
-#include "session/inbox_http.h"
-#include "session/marking.h"
-#include "session/routes.h"
+#include "session/api/api.h"
+#include "session/api/inbox_http.h"
+#include "session/actions/marking.h"
+#include "session/http/routes.h"
 #include "tests/unit/page.h"
 
 static const char *const methods[] = {"get", "post", "put", "patch", "delete"};

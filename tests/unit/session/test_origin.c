@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* origin: which pages may talk to us. */
-#include "session/origin.h"
+#include "session/http/origin.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

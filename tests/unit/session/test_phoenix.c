@@ -3,7 +3,7 @@
 #include "tests/unit/edge.h"
 
 #include "lib/json.h"
-#include "session/phoenix.h"
+#include "session/socket/phoenix.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

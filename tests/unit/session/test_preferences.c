@@ -2,7 +2,7 @@
 /* Preferences as JSON: what is taken, what is refused and by which name, and that what is written is
  * what was read. */
 #include "proto/types.h"
-#include "session/preferences.h"
+#include "session/api/preferences.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A list of presence for one HTTP answer, up to the most that it may be. */
-#include "session/presence.h"
-#include "session/presence_hand.h"
-#include "session/presence_live.h"
+#include "session/presence/presence.h"
+#include "session/presence/presence_hand.h"
+#include "session/presence/presence_live.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

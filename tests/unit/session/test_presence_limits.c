@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Presence at its bounds: every table reached, ten thousand joins in a storm, and what a state looks
  * like. */
-#include "session/presence.h"
+#include "session/presence/presence.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * killed, restarted, stopped and continued. Then it becomes quiet, and everyone must see who is there.
  * Each member is a client that keeps its list as phoenix.js does, and accepts nothing odd.
  * SEED=17 runs one. */
-#include "session/presence.h"
+#include "session/presence/presence.h"
 
 #include <jansson.h>
 #include <setjmp.h>

@@ -3,8 +3,8 @@
 #include "tests/unit/edge.h"
 
 #include "session/asks.h"
-#include "session/conn.h"
-#include "session/revoked.h"
+#include "session/socket/conn.h"
+#include "session/auth/revoked.h"
 #include "session/users.h"
 
 enum { NOW_S = 1795445100, DAY_S = 86400 };

@@ -4,8 +4,8 @@
 #include "tests/unit/edge.h"
 
 #include "proto/topic.h"
-#include "session/phoenix.h"
-#include "session/roster.h"
+#include "session/socket/phoenix.h"
+#include "session/live/roster.h"
 
 enum { CONNS = 12, TOPICS = 15, STEPS = 60000, PAIRS = CONNS * TOPICS };
 

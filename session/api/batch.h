@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch.h -- POST /api/notifications/batch: what a page did while it was offline, one after the other.
+ *
+ * Shape   {"ops":[{"op":"mark_read","ids":[..],"op_id":".."},...]}, each as its push. Answered with the result
+ *         of each, in order. One that is wrong does not stop the others; when the store is away the rest
+ *         are not tried, as their order counts.
+ * Limits  BATCH_OPS. Source: docs/api.md. */
+#pragma once
+
+#include "session/http/http.h"
+
+enum { BATCH_OPS = 100 };
+
+#define BATCH_MEMBERS "ops"
+
+void batch_post(struct session *s, struct request *r);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* admit.h -- is there room for one more? Asked before anything is answered, so that nobody is let in to be
+ * thrown out. */
+#pragma once
+
+#include "session/socket/addresses.h"
+#include "session/auth/auth.h"
+#include "session/limits.h"
+
+/* For a connection of `who`: LIMIT_COUNT, and *from is held; or which limit it is. */
+enum limit admit_connection(struct session *s, const struct request *r, const struct who *who,
+                            struct address **from);
+
+/* For one more message of so many bytes. */
+bool admit_message(struct session *s, struct conn *c, uint64_t bytes);
+
+/* For one more join. */
+bool admit_join(struct session *s);
+
+/* Once a second: how much memory is in use. */
+void admit_sweep(struct session *s);
+
+/* Requests of one API key that wait for an answer. A slot is its key's while some do. */
+enum { KEY_QUEUES = APIKEYS_MAX + 2 };
+struct key_queue {
+    uint32_t waiting;
+    char name[APIKEY_NAME + 1];
+};
+
+/* The queue of the key; NULL: it is full. */
+struct key_queue *admit_request(struct session *s, const char *key);
