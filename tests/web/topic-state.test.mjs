@@ -53,9 +53,28 @@ test('a sync replaces, keeps what is older where it touches, and never goes back
 test('an older page goes in front', () => {
   const topic = new TopicState();
   topic.join(snapshot([5, 6], 5));
-  topic.merge(snapshot([3, 4, 5], null));
+  topic.merge(snapshot([3, 4, 5], null), 5);
   assert.deepEqual(texts(topic), [3, 4, 5, 6]);
   assert.equal(topic.more, 0);
+});
+
+test('the list is bounded and has no hole: what fell off is asked for again, what was asked for stays', () => {
+  const topic = new TopicState();
+  const many = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  topic.join(snapshot(many(101, 1100), 101));
+  topic.receive('m', message(1101, 1100));
+  assert.deepEqual(texts(topic), many(102, 1101));
+  assert.equal(topic.more, 102);
+  topic.merge(snapshot(many(51, 100), 51), 101); // on its way when the list was cut
+  assert.deepEqual(texts(topic), many(102, 1101));
+  topic.merge(snapshot(many(52, 101), 52), 102);
+  topic.receive('m', message(1102, 1101));
+  assert.deepEqual(texts(topic), many(53, 1102));
+  assert.equal(topic.more, 53);
+  const full = snapshot(many(1100, 1110), 1100);
+  full.messages.at(-1).payload.prev = 1099;
+  topic.join(full);
+  assert.deepEqual([texts(topic), topic.more], [many(61, 1110), 61], 'a full answer that touches what is held');
 });
 
 test('presence: diffs before the state wait for it; the last list stays during a rejoin', () => {
@@ -91,4 +110,7 @@ test('another tab\'s state: taken when newer', () => {
   two.receive('m', message(4, 3));
   assert.equal(two.load(one.dump()), false);
   assert.deepEqual(texts(two), [1, 2, 3, 4]);
+  one.receive('topic:sync', snapshot([90, 91], 90));
+  assert.equal(two.load(one.dump()), true);
+  assert.deepEqual([texts(two), two.more], [[90, 91], 90], 'what lies between is not held');
 });

@@ -4,7 +4,7 @@
 
 import { ahead, misses } from './numbers.js';
 
-/** So many messages are held; older ones are asked for again. */
+/** So many messages are held, and what was asked for beyond them; older ones are asked for again. */
 const HELD = 1000;
 
 const older = (messages, seq) => messages.filter((one) => one.payload.seq < seq);
@@ -41,14 +41,15 @@ export class TopicState {
     const missed = misses(this, payload);
     if (missed) return missed;
     this.seq = payload.seq;
-    this.messages = [...this.messages, { event, payload }].slice(-HELD);
+    this.hold([...this.messages, { event, payload }]);
     return 'applied';
   }
 
-  /** An older page, newest first. */
-  merge({ messages, next }) {
+  /** The page before `before`, newest first; dropped when the list begins elsewhere by now. */
+  merge({ messages, next }, before) {
+    if (before !== this.more) return;
     const page = older(messages, this.messages[0]?.payload.seq ?? Infinity).reverse();
-    this.messages = [...page, ...this.messages].slice(0, HELD);
+    this.messages = [...page, ...this.messages];
     this.more = next ?? 0;
   }
 
@@ -58,26 +59,36 @@ export class TopicState {
 
   load(dump) {
     if (!dump.joined || ahead(this, dump)) return false;
-    const kept = this.below(dump);
-    Object.assign(this, dump, kept.length && { messages: [...kept, ...dump.messages], more: this.more }, { told: true });
+    const { messages, more, ...rest } = dump;
+    this.show(messages, more, this.below(dump));
+    Object.assign(this, rest, { told: true });
     return true;
   }
 
   /* ---- its own ---- */
 
-  /** What is held that is older than these messages, while the numbers are the same. */
-  below({ epoch, messages }) {
-    return epoch === this.epoch ? older(this.messages, messages[0]?.payload.seq) : [];
+  /** What is held before these messages, while the numbers are the same and nothing lies between the two. */
+  below({ epoch, messages: [first] }) {
+    const kept = epoch === this.epoch && first ? older(this.messages, first.payload.seq) : [];
+    return kept.at(-1)?.payload.seq === first?.payload.prev ? kept : [];
+  }
+
+  /** These, behind what is kept of before; `more` is where they begin. */
+  show(messages, more, kept) {
+    if (!kept.length) this.more = more;
+    this.hold([...kept, ...messages]);
+  }
+
+  /** At most HELD, or as many as were asked for: what falls off is behind the list again. */
+  hold(messages) {
+    this.messages = messages.slice(-Math.max(HELD, this.messages.length));
+    if (this.messages.length < messages.length) this.more = this.messages[0].payload.seq;
   }
 
   replace({ epoch, seq, next, ...answer }) {
     if (ahead(this, { epoch, seq })) return false;
     const messages = [...answer.messages].reverse();
-    const kept = next ? this.below({ epoch, messages }) : [];
-    // What lies between the two is not held: the older part is only kept when they touch.
-    const touching = kept.length && kept.at(-1).payload.seq === messages[0]?.payload.prev;
-    this.messages = touching ? [...kept, ...messages] : messages;
-    if (!touching) this.more = next ?? 0;
+    this.show(messages, next ?? 0, next ? this.below({ epoch, messages }) : []);
     Object.assign(this, { epoch, seq });
     return true;
   }

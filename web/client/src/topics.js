@@ -24,12 +24,13 @@ export function createTopic(live, topic) {
     on: (fn) => on('', fn),
     async loadMore() {
       const { entry } = await one.joined;
-      if (!entry.state.more) return;
+      const { more } = entry.state;
+      if (!more) return;
       const token = await live.token();
-      const path = `/api/topics/${encodeURIComponent(topic)}/history?before=${entry.state.more}`;
+      const path = `/api/topics/${encodeURIComponent(topic)}/history?before=${more}`;
       const answer = await fetch(live.base + path, asUser(token));
       if (!answer.ok) throw new Error(`history: ${answer.status}`);
-      entry.state.merge(await answer.json());
+      entry.state.merge(await answer.json(), more);
       await one.show();
     },
   });
