@@ -272,6 +272,36 @@ check('switched off in one tab is off in all, also when the one that leads goes,
   await unread(next, 2);
 });
 
+check('a tab that closed its connection: what followed it is closed after it, what it asks is refused, the others go on', async (t) => {
+  const user = somebody();
+  await many(user, 2);
+  let answers = true;
+  const { tab: open } = await tapped(t, ([, , , event], from) => answers || !(from === 'page' && event === 'mark_read'));
+  const leader = await open(user);
+  const tab = await open(user);
+  answers = false;
+  const reasons = await tab.evaluate(async () => {
+    const { createTopic } = await import('/belfry.js');
+    const late = new Promise((done) => setTimeout(done, 5000, 'no answer'));
+    const reason = (promise) => Promise.race([promise.then(() => 'done', (error) => error.reason), late]);
+    const topic = createTopic(window.live, 'any:topic');
+    await topic.joined;
+    const id = window.inbox.getSnapshot().items[0].id;
+    const asked = [window.inbox.markRead(id), window.live.pushEvent('mark_read', { ids: [id] })].map(reason);
+    await new Promise((done) => setTimeout(done));
+    window.live.close();
+    topic.close();
+    asked.push(reason(window.live.pushEvent('mark_all_read', {})), reason(window.inbox.markRead(id)));
+    window.inbox.close();
+    return Promise.all(asked);
+  });
+  assert.deepEqual(reasons, ['interrupted', 'interrupted', 'not connected', 'closed']);
+  await unread(leader, 1);
+  await many(user, 1);
+  await unread(leader, 2);
+  assert.deepEqual(tab.troubles, []);
+});
+
 check('the guide: mark_all_read pushed as LiveView does, sync on mount, reconnect', async (t) => {
   const user = somebody();
   await many(user, 3);

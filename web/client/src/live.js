@@ -14,7 +14,7 @@
  *   frame        one event of it                                     leader -> all */
 import { InboxState, PAGE_MOST } from './inbox-state.js';
 import { newId, pushOf } from './ops.js';
-import { outcomeOf, promises } from './outcome.js';
+import { failure, outcomeOf, promises } from './outcome.js';
 import { emitter, store } from './store.js';
 import { openTabs } from './tabs.js';
 import { claims } from './token.js';
@@ -90,19 +90,20 @@ export function connect(given) {
 
   /** The answer of a push, over whichever tab has the connection. */
   function push(topic, event, payload = {}) {
-    if (tabs.leads) return wire.push(topic, event, payload);
+    if (tabs.leads || closed) return wire.push(topic, event, payload);
     const id = newId();
     tabs.post({ k: 'ask', id, topic, event, payload }); // who leads answers in time, or another one does
     return asks.add(id);
   }
 
-  /** Another one leads: nobody knows what became of it. */
-  const interrupt = () => asks.ids().forEach((id) => asks.settle(id, { error: { reason: 'interrupted', retry: true } }));
+  /** Nobody knows what becomes of it: another one leads, or this tab hears no more. */
+  const interrupt = (all = asks) => all.ids().forEach((id) => all.settle(id, { error: { reason: 'interrupted', retry: true } }));
 
   /* ---- operations on the inbox ---- */
 
   /** Shown at once in every tab, and done at the server once; the promise has the answer. */
   function act(what) {
+    if (closed) return quiet(Promise.reject(failure({ reason: 'closed', retry: false })));
     if (ops.length >= OPS_MAX) return quiet(Promise.reject(new Error(`more than ${OPS_MAX} operations wait`)));
     const seen = theInbox()?.state.seq ?? undefined; // what came later it is not meant for
     const op = { op_id: newId(), at: Date.now(), observed_seq: seen, ...what };
@@ -471,6 +472,7 @@ export function connect(given) {
       closed = true;
       if (tabs.leads) wire.stop();
       tabs.close();
+      [asks, acts].forEach(interrupt);
     },
   };
 }

@@ -56,6 +56,7 @@ export function openTabs(name, shared, lead, heard) {
       ending.abort();
       held.forEach((release) => release());
       channel?.close();
+      channel = null; // nothing is posted any more
     },
   };
 

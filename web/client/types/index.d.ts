@@ -96,7 +96,7 @@ export interface Live {
   /** Take the connection down, for all tabs, until connect(): what is done meanwhile waits. */
   disconnect(): void;
   connect(): void;
-  /** This tab has no more to do with it. */
+  /** This tab has no more to do with it; what still waits for its answer is rejected ('interrupted': it may be done all the same). */
   close(): void;
 }
 
