@@ -38,6 +38,7 @@ check('processes, plots and log live, nothing from elsewhere; a killed process i
   const page = await openPage(context, `${belfry.base}/console`);
   await page.locator('[data-role="session.1"][data-alive=true]').waitFor();
   await until('four plots', async () => (await page.locator('figure canvas').count()) === 4);
+  await page.evaluate(() => (window.first = document.querySelector('figure canvas')));
   const people = await openPage(page.context(), `${belfry.base}/`);
   await people.locator('.connection[data-state=live]').nth(1).waitFor();
   await until('two connections are counted', async () => (await output(page, 'Connections').textContent()) === '2');
@@ -48,6 +49,7 @@ check('processes, plots and log live, nothing from elsewhere; a killed process i
   await page.getByLabel('Only lines with').fill('notifier notifier.following');
   await until('the log has both of its lives', async () => (await page.locator('.lines p').count()) === 2);
   assert.match(await page.locator('.dev').textContent(), /2 connections/);
+  assert.equal(await page.evaluate(() => window.first.isConnected), true, 'a plot is drawn on, and not made anew');
   await picture(page, 'console');
   assert.deepEqual(urls.filter((url) => !url.startsWith(belfry.base) && !url.startsWith('data:')), []);
   assert.deepEqual(page.troubles, []);
