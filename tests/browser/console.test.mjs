@@ -100,6 +100,23 @@ check('a notification and an event are sent, a user and a topic looked at, a use
   await page.locator('.topics .rows li', { hasText: 'hello' }).waitFor();
 });
 
+check('topics: an answer for what was typed before is not shown', async (t) => {
+  const page = await open(t);
+  await page.locator('[data-role=store]').waitFor();
+  let late;
+  await page.route('**/api/node/topics*prefix=c', (route) => (late = route));
+  const typed = page.getByLabel('Only topics that begin with');
+  await typed.fill('c');
+  await until('it is asked', () => late);
+  await typed.fill('channel:none');
+  await page.getByText('Nobody has joined a topic that begins so.').waitFor();
+  const answered = page.waitForResponse(/prefix=c$/);
+  await late.fulfill({ json: { topics: [{ topic: 'late', subscribers: 1 }], next: null, complete: true } });
+  await (await answered).finished();
+  await page.evaluate(() => new Promise((done) => setTimeout(() => requestAnimationFrame(done))));
+  assert.equal(await page.getByRole('button', { name: 'late' }).count(), 0);
+});
+
 check('without dev mode it asks for the key, and keeps it for the tab', async (t) => {
   const strict = await Belfry.start({ dev: false });
   t.after(() => strict.stop());
