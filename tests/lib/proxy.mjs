@@ -105,6 +105,7 @@ export async function tapProxy(base, look = () => true) {
       headers: { host: req.headers.host, ...(req.headers.origin ? { origin: req.headers.origin } : {}) },
     });
     up.on('error', () => socket.destroy());
+    socket.on('close', () => up.terminate()); // also of a page that has gone before this
     up.on('open', () => accept.handleUpgrade(req, socket, head, (page) => {
       own.sockets.add(page);
       const send = { page: (frame) => page.send(JSON.stringify(frame)), server: (frame) => up.send(JSON.stringify(frame)) };
@@ -113,7 +114,7 @@ export async function tapProxy(base, look = () => true) {
       };
       page.on('message', pass('page', up));
       up.on('message', pass('server', page));
-      page.on('close', () => (own.sockets.delete(page), up.terminate()));
+      page.on('close', () => own.sockets.delete(page));
       up.on('close', () => page.terminate());
       page.on('error', () => {});
     }));
