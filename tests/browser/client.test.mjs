@@ -68,6 +68,13 @@ check('a read shows within one animation frame, before the server has it', async
   assert.deepEqual(await page.evaluate(() => window.shown.map((one) => one.unread)).then((all) => [...new Set(all)]), [3, 2]);
 });
 
+/** What a page's promise comes to, as long as a page may wait for it. */
+const within = (promise, ms = 15000) => {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(reject, ms, new Error(`no answer within ${ms} ms`))));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+};
+
 /** Pushes of this event are answered with an error, while refuses() is true. */
 const refusing = (name, refuses) => ([joinRef, ref, topic, event], from, send) => {
   if (from !== 'page' || event !== name || !refuses()) return true;
@@ -252,9 +259,49 @@ check('a read whose leader dies before it is answered is done by the next one', 
   assert.equal((await belfry.count(user)).unread_count, 1);
 });
 
+check('an answer lost with the connection: the read is done once, in every tab, and its promise resolves', async (t) => {
+  const user = somebody();
+  await many(user, 4);
+  let lose = false;
+  const { proxy, tab: open } = await tapped(t, ([, , , event, payload], from) => {
+    if (!lose || from !== 'server' || event !== 'phx_reply' || !payload.response.changed) return true;
+    lose = false;
+    proxy.cut(); // it is done, and nobody hears of it
+    return false;
+  });
+  const tabs = [await open(user), await open(user)]; // the first one leads
+  for (const [i, asks] of tabs.entries()) {
+    lose = true;
+    const read = asks.evaluate((n) => window.inbox.markRead(window.inbox.getSnapshot().items[n].id), i);
+    assert.equal((await within(read)).unread_count, 3 - i);
+    for (const page of tabs) await exact(page, belfry, user);
+    assert.equal((await belfry.count(user)).unread_count, 3 - i);
+  }
+  for (const page of tabs)
+    assert.deepEqual(await page.evaluate(() => window.shown.map((one) => one.unread).filter((n, i, all) => n !== all[i - 1])), [4, 3, 2]);
+});
+
+check('a leader that dies while another tab waits for the answer of a push: that tab is told, and leads on', async (t) => {
+  const user = somebody();
+  await many(user, 2);
+  let lost = false;
+  const { context, tab: open } = await tapped(t, ([, , , event], from) => lost || !(lost = from === 'page' && event === 'mark_all_read'));
+  const leader = await open(user);
+  const tab = await open(user);
+  const asked = tab.evaluate(() => window.live.pushEvent('mark_all_read', {}).then(() => 'done', (error) => [error.reason, error.retry]));
+  await until('the push has got lost', () => lost);
+  const crash = await context.newCDPSession(leader);
+  crash.send('Page.crash').catch(() => {});
+  assert.deepEqual(await within(asked), ['interrupted', true]);
+  await shows(tab, () => window.live.connection.get().leader && window.live.connection.get().status === 'connected', 'it leads');
+  await many(user, 1);
+  await unread(tab, 3);
+});
+
 check('switched off in one tab is off in all, also when the one that leads goes, until one of them switches on', async (t) => {
   const user = somebody();
   await many(user, 1);
+  await connectionsAre(belfry, 0);
   const context = await fresh(t);
   const leader = await openLive(context, belfry, user);
   const last = await openLive(context, belfry, user);
