@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIRST_MS = 1500, STORMY = 8 };
+enum { FIRST_MS = 1500, STORMY = 8, MOMENTS = 4, TOGETHER_US = 1500 * 1000 };
 
 /* How often each kind is rolled in an ordinary run. */
 static const unsigned weights[STEP_COUNT] = {
@@ -33,11 +33,12 @@ static bool loses(enum step_kind kind)
            kind != STEP_clock;
 }
 
-/* What a run is like: of 4, an ordinary share of faults; and whether they are only such as lose nothing,
- * while many come and go, so that what is missed is missed without an excuse. */
+/* What a run is like: of 4, an ordinary share of faults; whether they are only such as lose nothing,
+ * while many come and go, so that what is missed is missed without an excuse; and whether what breaks breaks
+ * together, at a few moments, so that one thing breaks while the other is coming back. */
 struct mood {
     unsigned faults;
-    bool mild;
+    bool mild, together;
 };
 
 static unsigned weight(struct mood m, enum step_kind kind)
@@ -67,7 +68,13 @@ static struct mood mood_of(uint64_t seed, unsigned faults)
 {
     struct dice d = {seed * 0x9e3779b97f4a7c15 + 54321};
     bool mild = roll(&d, 5) == 0;
-    return (struct mood){mild ? 2 * STORMY : faults, mild};
+    return (struct mood){mild ? 2 * STORMY : faults, mild, roll(&d, 4) == 0};
+}
+
+/* This time, near one of a few. */
+static uint64_t gathered(uint64_t at_us, uint64_t length_us)
+{
+    return at_us % MOMENTS * (length_us / MOMENTS) + at_us / MOMENTS % TOGETHER_US;
 }
 
 static int by_time(const void *left, const void *right)
@@ -92,8 +99,10 @@ void plan_roll(struct plan *p, uint64_t seed)
                 .at_us = FIRST_MS * MS + roll(&d, SECOND), .kind = STEP_come, .who = i};
     for (unsigned i = 0; i < n; i++) {
         struct step *s = &p->list[p->n++];
-        s->at_us = FIRST_MS * MS + roll(&d, length_us);
+        uint64_t at_us = roll(&d, length_us);
         s->kind = kind_of(&d, mood);
+        s->at_us = FIRST_MS * MS +
+                   (mood.together && breaks(s->kind) ? gathered(at_us, length_us) : at_us);
         s->who = (unsigned)roll(&d, 60);
         s->a = roll(&d, UINT32_MAX);
         s->b = roll(&d, UINT32_MAX);
@@ -130,6 +139,13 @@ const char *step_says(const struct step *s)
     return says[s->kind];
 }
 
+static void slow(struct weather *w, const struct step *s)
+{
+    w->slow_us = s->b % (1500 * MS);
+    w->slow_until_us = lasting(s, 100, 4000);
+    lasting(s, 1700, 5600); /* what was sent last is there by then */
+}
+
 static void fault(const struct step *s)
 {
     unsigned place = place_of(s);
@@ -142,6 +158,8 @@ static void fault(const struct step *s)
     switch (s->kind) {
     case STEP_kill:
         world_kill(place, lasting(s, 100, 2000));
+        if (s->c % 4 == 0) /* and comes back to wires that are slow */
+            slow(w, s);
         break;
     case STEP_freeze:
         world_freeze(place, lasting(s, 100, 5000));
@@ -151,9 +169,7 @@ static void fault(const struct step *s)
         world_drain(AT_session + s->who % SESSIONS);
         break;
     case STEP_slow:
-        w->slow_us = s->b % (1500 * MS);
-        w->slow_until_us = lasting(s, 100, 4000);
-        lasting(&(struct step){.a = s->a}, 1700, 5600);
+        slow(w, s);
         break;
     case STEP_loss:
         w = network_weather(AT_broker);
