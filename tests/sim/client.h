@@ -41,9 +41,6 @@ struct pending { /* a push that is not answered yet */
     struct sub *sub;
 };
 
-/* What the list that was asked for is of: a place, or this. */
-enum { LIST_UNREAD = 3 };
-
 struct client {
     unsigned index, user;
     bool longpoll;
@@ -79,6 +76,7 @@ uint64_t client_truth(unsigned *n, uint64_t out[CLIENTS]); /* who is in the room
 
 /* marks.c: what the plan wants done to notifications */
 bool marks_step(struct client *c, const struct step *step);
+struct page list_asked(uint64_t what); /* its filters */
 
 /* polls.c */
 void poll_open(struct client *c);

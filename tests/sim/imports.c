@@ -13,7 +13,7 @@ static struct stage stage_of(const struct op *op, const struct msg_entry *e)
                       .place = op->archived ? PLACE_archive
                                : sleeps     ? PLACE_snoozed
                                             : PLACE_inbox,
-                      .counted = op->counted,
+                      .type = e->type,
                       .quiet = !op->loud,
                       .read = op->read && !woke,
                       .seen = op->seen,
@@ -40,8 +40,9 @@ void import_committed(unsigned user, const struct msg_entry *e)
     op->committed = 1;
     op->seq = e->seq;
     struct stage s = stage_of(op, e);
-    if (e->expires_ms != s.expires_ms || e->until_ms != s.until_ms)
-        wrong("another item", "row-%llu ends or wakes when it should not",
+    if (e->expires_ms != s.expires_ms || e->until_ms != s.until_ms ||
+        type_row(s.type)->counted != op->counted)
+        wrong("another item", "row-%llu ends or wakes when it should not, or is of another type",
               (unsigned long long)number);
     inboxes_add(user, &(struct item){.birth = e->pos}, &s, e);
 }

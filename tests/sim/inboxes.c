@@ -4,7 +4,6 @@
 #include "lib/ensure.h"
 #include "proto/event.h"
 #include "proto/id.h"
-#include "proto/types.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +57,7 @@ void inboxes_counts(unsigned user, uint64_t *unread, uint64_t *unseen)
     *unread = *unseen = 0;
     for (uint64_t i = 0; i < inboxes[user].n; i++) {
         const struct stage *s = stage_now(&inboxes[user].items[i]);
-        bool counts = s->place == PLACE_inbox && s->counted && !s->muted && !s->read;
+        bool counts = stage_counts(s) && type_row(s->type)->counted;
         *unread += counts;
         *unseen += counts && !s->seen;
     }
@@ -248,10 +247,7 @@ static void arrived(unsigned user, const struct msg_entry *e)
 {
     struct inbox *in = &inboxes[user];
     struct item it = {.birth = e->pos};
-    struct stage s = {.seq = e->seq,
-                      .pos = e->pos,
-                      .expires_ms = e->expires_ms,
-                      .counted = type_row(e->type)->counted};
+    struct stage s = {.seq = e->seq, .pos = e->pos, .expires_ms = e->expires_ms, .type = e->type};
     unsigned channel;
     const struct op *op = whence(user, e, &it, &s, &channel);
     if (!verdict.wrong)
@@ -360,11 +356,6 @@ static void read_by_all(struct item *it, const struct msg_entry *e, const struct
     s->wanted = false;
 }
 
-static unsigned category_of(struct bytes name)
-{
-    return name.n == 2 ? (unsigned)(name.p[1] - '0') : 0;
-}
-
 static void to_all(struct inbox *in, const struct msg_entry *e, const struct op *asked)
 {
     for (uint64_t i = 0; i < in->n; i++) {
@@ -372,7 +363,7 @@ static void to_all(struct inbox *in, const struct msg_entry *e, const struct op 
         const struct stage *was = stage_now(it);
         if (was->place == PLACE_COUNT || was->pos > e->pos)
             continue;
-        bool its = e->category.n == 0 || was->category == category_of(e->category);
+        bool its = e->category.n == 0 || was->category == category_number(e->category);
         if (e->kind == ENTRY_all_read && its && !was->read)
             read_by_all(it, e, asked);
         else if (e->kind == ENTRY_all_seen && !was->seen)
@@ -398,7 +389,7 @@ static void collapsed(unsigned user, struct item *it, struct stage *s, const str
     s->expires_ms = e->expires_ms;
     s->until_ms = 0;
     s->place = PLACE_inbox;
-    s->counted = type_row(e->type)->counted;
+    s->type = e->type;
     s->read = s->seen = s->wanted = false;
     s->category = op->category;
     it->op = number;
@@ -444,8 +435,8 @@ static void compare(const struct stage *s, const struct msg_item *m, const struc
                                                       : PLACE_inbox;
     bool seen = (m->flags & ITEM_seen) != 0;
     if (m->pos != s->pos || place != s->place || (m->read_ms != 0) != s->read ||
-        (m->read_ms == 0 && s->counted && seen != s->seen) || m->expires_ms != s->expires_ms ||
-        m->until_ms != s->until_ms)
+        (m->read_ms == 0 && type_row(s->type)->counted && seen != s->seen) ||
+        m->expires_ms != s->expires_ms || m->until_ms != s->until_ms)
         wrong("another item", "seq %llu has it at pos %llu, place %d, %s, %s",
               (unsigned long long)e->seq, (unsigned long long)m->pos, (int)place,
               m->read_ms ? "read" : "unread", seen ? "seen" : "unseen");

@@ -6,6 +6,7 @@
 #include "proto/id.h"
 #include "proto/items.h"
 #include "proto/messages.h"
+#include "proto/types.h"
 #include "tests/sim/model.h"
 
 enum { TITLE_SIZE = 28 };
@@ -15,7 +16,8 @@ struct stage {
     uint64_t seq, pos, expires_ms, until_ms;
     uint64_t unread_seq;   /* it became unread again then */
     enum item_place place; /* PLACE_COUNT: gone */
-    bool counted, muted, quiet, read, seen;
+    uint64_t type;
+    bool muted, quiet, read, seen;
     bool wanted; /* unread, because its user said so */
     bool taken;  /* gone, because it was taken back */
     unsigned category;
@@ -52,6 +54,12 @@ static inline const struct stage *stage_at(const struct item *it, uint64_t seq)
     return &it->stages[n - 1];
 }
 
+/* It is in a count, if its type counts. */
+static inline bool stage_counts(const struct stage *s)
+{
+    return s->place == PLACE_inbox && !s->muted && !s->read;
+}
+
 static inline bool is_gone(const struct item *it)
 {
     return stage_now(it)->place == PLACE_COUNT;
@@ -80,6 +88,12 @@ bool inboxes_deduped(unsigned user, unsigned dedupe);
 
 /* At the end: nothing that is over is there, nobody sleeps who should be awake. */
 void inboxes_quiet(unsigned user);
+
+/* ---- tallies.c: counts by type and category */
+unsigned category_number(struct bytes name); /* 0: none of ours */
+void tallies_committed(unsigned user, const struct msg_entry *e);
+/* An answer about the inbox at seq; `whole`: it has every category that there is. */
+void tallies_shown(const char *who, unsigned user, uint64_t seq, struct bytes answer, bool whole);
 
 /* ---- evicted.c: store/max_items */
 

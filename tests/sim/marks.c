@@ -4,6 +4,7 @@
 #include "lib/clock.h"
 #include "lib/ensure.h"
 #include "proto/items.h"
+#include "proto/types.h"
 #include "tests/sim/client.h"
 
 #include <stdio.h>
@@ -26,10 +27,44 @@ static const struct {
                {"archive_all", ",\"only_read\":true"},
                {"archive_all", ""}};
 
-static const char *const lists[] = {[PLACE_inbox] = "{\"limit\":10}",
-                                    [PLACE_archive] = "{\"limit\":10,\"archived\":true}",
-                                    [PLACE_snoozed] = "{\"limit\":10,\"snoozed\":true}",
-                                    [LIST_UNREAD] = "{\"limit\":10,\"status\":\"unread\"}"};
+/* Pages that somebody asks for: what is said, and which items of the inbox are to be on it. */
+static const struct {
+    const char *with;
+    struct page page;
+} lists[] = {
+    {"", {.place = PLACE_inbox}},
+    {",\"archived\":true", {.place = PLACE_archive}},
+    {",\"snoozed\":true", {.place = PLACE_snoozed}},
+    {",\"status\":\"unread\"", {.status = STATUS_unread}},
+    {",\"status\":\"read\"", {.status = STATUS_read}},
+    {",\"category\":\"c1\"", {.category = 1}},
+    {",\"category\":\"c2\",\"status\":\"unread\"", {.category = 2, .status = STATUS_unread}},
+    {",\"type\":\"alert\"", {.of_type = true, .type = TYPE_alert}},
+    {",\"type\":\"system\",\"category\":\"c1\"",
+     {.category = 1, .of_type = true, .type = TYPE_system}}};
+enum { LISTS = sizeof lists / sizeof *lists };
+
+/* What is asked for as one number: the list, and below which pos. */
+struct page list_asked(uint64_t what)
+{
+    struct page page = lists[what % LISTS].page;
+    page.before = what / LISTS;
+    return page;
+}
+
+static void list(struct client *c, const struct step *step)
+{
+    char text[120];
+    uint64_t before = step->a % 2 ? 0 : 1 + step->a / 2 % (model_log_head() + 1);
+    uint64_t what = step->b % LISTS + LISTS * before;
+    struct buf out = {.p = text, .cap = sizeof text, .max = sizeof text - 1};
+    buf_format(&out, "{\"limit\":%u", 1 + (unsigned)(step->c % 10));
+    if (before)
+        buf_format(&out, ",\"before\":%llu", (unsigned long long)before);
+    buf_format(&out, "%s}", lists[what % LISTS].with);
+    buf_byte(&out, '\0');
+    client_push(&c->subs[SUB_inbox], "list", text, step->kind, what);
+}
 
 static void push(struct client *c)
 {
@@ -96,7 +131,6 @@ static void mark_all(struct client *c, const struct step *step)
 
 bool marks_step(struct client *c, const struct step *step)
 {
-    unsigned list = step->b % (PLACE_COUNT + 1);
     bool there = c->subs[SUB_inbox].state == SUB_joined;
     switch (step->kind) {
     case STEP_mark:
@@ -116,7 +150,7 @@ bool marks_step(struct client *c, const struct step *step)
         return true;
     case STEP_list:
         if (there)
-            client_push(&c->subs[SUB_inbox], "list", lists[list], step->kind, list);
+            list(c, step);
         return true;
     default:
         return false;

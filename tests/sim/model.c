@@ -349,6 +349,8 @@ static void of_inbox(unsigned user, const struct msg_entry *e)
     const struct op *asked = asked_by(user, e);
     if (!verdict.wrong)
         inboxes_committed(user, e, asked);
+    if (!verdict.wrong)
+        tallies_committed(user, e);
     inboxes_counts(user, &unread, &unseen);
     if (unread != e->unread || unseen != e->unseen)
         wrong("count",
@@ -548,6 +550,8 @@ void model_event(const char *who, unsigned topic, struct bytes payload)
     if (e->prev != prev)
         wrong("another prev", "%s: seq %llu with prev %llu", who, (unsigned long long)seq,
               (unsigned long long)prev);
+    if (topic < USERS)
+        tallies_shown(who, topic, seq, payload, false);
     struct bytes item = text_member(payload, "notification");
     if (topic < USERS && item.n > 0)
         inboxes_shown(who, topic, seq, e->pos, item);
@@ -556,11 +560,23 @@ void model_event(const char *who, unsigned topic, struct bytes payload)
               (unsigned long long)number);
 }
 
-void model_page(const char *who, unsigned topic, const struct page *page)
+void model_counted(const char *who, unsigned topic, const struct page *page)
 {
     model_count(who, topic, page->seq, page->unread);
+    if (!verdict.wrong)
+        tallies_shown(who, topic, page->seq, page->answer, true);
+}
+
+void model_page(const char *who, unsigned topic, const struct page *page)
+{
+    if (topic < USERS)
+        model_counted(who, topic, page);
+    else
+        model_count(who, topic, page->seq, page->unread);
     if (!verdict.wrong && topic < USERS)
         inboxes_page(who, topic, page);
+    else if (!verdict.wrong)
+        messages_page(who, topic, page);
 }
 
 /* ---- at the end */

@@ -11,6 +11,7 @@
 #include "tests/sim/sim.h"
 
 /* Behind the topics that clients see, those of the store's own. */
+enum { HISTORY = 12 }; /* messages that a channel keeps */
 enum { INBOXES = USERS, TOPICS = USERS + CHANNELS, ALL_TOPICS = TOPICS + 3, ERASED = USERS - 1 };
 
 extern const char *const users[USERS];
@@ -127,13 +128,20 @@ void model_event(const char *who, unsigned topic, struct bytes payload);
 /* A join's answer, a sync, a page: these items, newest first, and this count, are the inbox at seq. */
 struct page {
     uint64_t seq, unread;
-    struct bytes items;
-    uint64_t now_ms; /* the server's time */
+    struct bytes items, answer; /* the whole of it */
+    uint64_t now_ms;            /* the server's time */
+    bool last;                  /* it says that none is behind it */
+    /* what was asked for */
     unsigned place;  /* enum item_place */
-    bool unread_only;
-    bool last; /* it says that none is behind it */
+    uint64_t before; /* a pos; 0: the newest */
+    enum { STATUS_all, STATUS_unread, STATUS_read } status;
+    unsigned category; /* 0: any */
+    bool of_type;      /* only of this one: */
+    uint64_t type;
 };
 void model_page(const char *who, unsigned topic, const struct page *page);
+/* The counts of an answer about an inbox, without its items. */
+void model_counted(const char *who, unsigned topic, const struct page *page);
 /* What a client has at seq, as the server says at now_ms: nothing of it is over by then. */
 void model_current(const char *who, unsigned topic, uint64_t seq, uint64_t now_ms);
 /* A count alone, true at seq. */
@@ -153,6 +161,9 @@ unsigned model_channel(uint64_t seq);    /* whose message stands there; CHANNELS
 uint64_t text_digits(struct bytes text); /* at its front */
 void inboxes_shown(const char *who, unsigned user, uint64_t seq, uint64_t pos, struct bytes item);
 void inboxes_page(const char *who, unsigned user, const struct page *page);
+
+/* ---- messages.c */
+void messages_page(const char *who, unsigned topic, const struct page *page);
 
 /* ---- revisions.c: PATCH of a publish */
 

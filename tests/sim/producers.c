@@ -60,10 +60,12 @@ static bool batch_sent(const struct job *j, struct bytes body)
     return all && op == j->op + j->marks;
 }
 
-/* A count alone, or with the items. */
+/* A count alone, or with the items; or messages. */
 static void read_sent(const struct job *j, struct bytes body)
 {
-    struct page page = {.items = text_member(body, "notifications"),
+    bool messages = j->kind == JOB_history;
+    struct page page = {.items = text_member(body, messages ? "messages" : "notifications"),
+                        .answer = body,
                         .now_ms = text_time(body, "server_time"),
                         .last = bytes_is(text_member(body, "next"), "null")};
     text_number(body, "seq", &page.seq);
@@ -71,8 +73,10 @@ static void read_sent(const struct job *j, struct bytes body)
     if (page.seq != 0 && page.seq < j->floor)
         wrong("erased, yet shown", "%s at seq %llu, erased at %llu", j->user,
               (unsigned long long)page.seq, (unsigned long long)j->floor);
+    else if (messages)
+        model_page("a back end", USERS + j->channel, &page);
     else if (j->kind == JOB_count)
-        model_count("a back end", user_of(j->user), page.seq, page.unread);
+        model_counted("a back end", user_of(j->user), &page);
     else
         model_page("a back end", user_of(j->user), &page);
 }
@@ -104,7 +108,7 @@ static void sent(void *about, const struct answer *a)
         text_number(a->body, "seq", &seq);
         text_number(a->body, "updated", &count);
         model_revised(j->op, seq, count);
-    } else if (a->status == 200 && (j->kind == JOB_count || j->kind == JOB_list)) {
+    } else if (a->status == 200 && j->kind >= JOB_count && j->kind <= JOB_history) {
         read_sent(j, a->body);
     }
 }

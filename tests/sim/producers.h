@@ -12,6 +12,7 @@ enum job_kind {
     JOB_publish,
     JOB_count,
     JOB_list,
+    JOB_history,
     JOB_patch,
     JOB_revise,
     JOB_batch,
@@ -32,7 +33,7 @@ struct job {
     char publish[32]; /* its id, when it can be taken back */
     uint64_t op, again_us;
     unsigned marks;           /* JOB_batch, JOB_import: how many, from `op` on */
-    unsigned channel, member; /* JOB_member; JOB_mute, JOB_revoke: the user */
+    unsigned channel, member; /* JOB_member, JOB_history; JOB_mute, JOB_revoke: the user */
     bool add;
     uint64_t floor; /* nothing older may be shown */
 };

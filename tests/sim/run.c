@@ -61,7 +61,7 @@ static void settle(void)
         standard.output_bytes = 4096; /* so that a client that stalls falls behind */
         standard.poll_reap_ms = 6000; /* a long-poll that is given up leaves the room by then */
         standard.reserve_mb = 1;
-        standard.classes[0] = class("channel:{id}", 30, false);
+        standard.classes[0] = class("channel:{id}", HISTORY, false);
         standard.classes[1] = class("room:{id}", 0, true);
         standard.classes_n = 2;
         standard.rules[0] = (struct topic_rule){.event = "message.create",

@@ -47,6 +47,12 @@ void inboxes_shown(const char *who, unsigned user, uint64_t seq, uint64_t pos, s
     wrong("another item", "%s: seq %llu", who, (unsigned long long)seq);
 }
 
+static bool asked_for(const struct page *p, const struct stage *s)
+{
+    return (p->status == STATUS_all || s->read == (p->status == STATUS_read)) &&
+           (p->category == 0 || s->category == p->category) && (!p->of_type || s->type == p->type);
+}
+
 /* The newest below `below` that the page is about; NULL: none. */
 static const struct item *newest(unsigned user, const struct page *p, uint64_t below)
 {
@@ -56,8 +62,7 @@ static const struct item *newest(unsigned user, const struct page *p, uint64_t b
         if (!is_at(it, p->seq, p->place))
             continue;
         const struct stage *s = stage_at(it, p->seq);
-        if (s->pos < below && (!p->unread_only || !s->read) &&
-            (!found || s->pos > stage_at(found, p->seq)->pos))
+        if (s->pos < below && asked_for(p, s) && (!found || s->pos > stage_at(found, p->seq)->pos))
             found = it;
     }
     return found;
@@ -67,7 +72,7 @@ void inboxes_page(const char *who, unsigned user, const struct page *p)
 {
     struct json in = json_over(p->items);
     struct bytes one;
-    uint64_t below = UINT64_MAX;
+    uint64_t below = p->before ? p->before : UINT64_MAX;
     json_enter(&in, '[');
     while (!verdict.wrong && json_element(&in, &one)) {
         const struct item *it = newest(user, p, below);

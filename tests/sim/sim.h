@@ -189,7 +189,7 @@ enum { STEPS_MAX = 700 };
     X(broadcast, "a back end broadcasts")                                                          \
     X(take_back, "a back end cancels or retracts")                                                 \
     X(publish, "a back end publishes on a channel")                                                \
-    X(count, "a back end reads a count, or a list")                                                \
+    X(count, "a back end reads a count, a list, or a history")                                     \
     X(patch, "a back end changes what one says")                                                   \
     X(revise, "a back end changes what it published")                                              \
     X(batch, "a page sends its queue by HTTP")                                                     \

@@ -101,6 +101,7 @@ static void replaces(struct sub *s, struct bytes all, const char *items, const c
                &(struct page){.seq = seq,
                               .unread = unread,
                               .items = text_member(all, items),
+                              .answer = all,
                               .now_ms = text_time(all, "server_time"),
                               .last = bytes_is(text_member(all, "next"), "null")});
     s->seq = seq;
@@ -259,14 +260,14 @@ void sub_answer(struct sub *s, const struct pending *p, bool ok, struct bytes re
     if (p->kind == STEP_say) {
         model_ok(p->op, seq);
     } else if (s->model < USERS && p->kind == STEP_list) {
-        model_page(s->client->name, s->model,
-                   &(struct page){.seq = seq,
-                                  .unread = unread,
-                                  .items = text_member(response, "notifications"),
-                                  .now_ms = text_time(response, "server_time"),
-                                  .place = (unsigned)p->op % PLACE_COUNT,
-                                  .unread_only = p->op == LIST_UNREAD,
-                                  .last = bytes_is(text_member(response, "next"), "null")});
+        struct page page = list_asked(p->op);
+        page.seq = seq;
+        page.unread = unread;
+        page.items = text_member(response, "notifications");
+        page.answer = response;
+        page.now_ms = text_time(response, "server_time");
+        page.last = bytes_is(text_member(response, "next"), "null");
+        model_page(s->client->name, s->model, &page);
     } else if (s->model < USERS) {
         model_count(s->client->name, s->model, seq, unread);
     }

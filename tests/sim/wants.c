@@ -228,6 +228,14 @@ static void look_at(unsigned user, bool list)
     ask_for(j);
 }
 
+static void look_back(unsigned channel)
+{
+    struct job *j = job(JOB_history, "GET");
+    snprintf(j->path, sizeof j->path, "/api/topics/%s/history", model_name(USERS + channel));
+    j->channel = channel;
+    ask_for(j);
+}
+
 void producers_look(void)
 {
     look_at(ERASED, true);
@@ -313,7 +321,10 @@ bool producer_step(const struct step *s)
         publish(s->a, s->b);
         return true;
     case STEP_count:
-        look_at((unsigned)(s->a % USERS), s->b % 2);
+        if (s->c % 4 == 0)
+            look_back((unsigned)(s->a % CHANNELS));
+        else
+            look_at((unsigned)(s->a % USERS), s->b % 2);
         return true;
     case STEP_patch:
         patch(s->a, s->b, s->c);
