@@ -34,7 +34,7 @@ static void confirm(struct bus *b, struct bytes key)
     struct bytes name = {key.p + 1, key.n - 1};
     if (name.n > CONFIRM_NAME_MAX)
         return; /* not one of ours: it will wait in vain */
-    char room[2 * CONFIRM_NAME_MAX];
+    char room[2 * CONFIRM_NAME_MAX + 16];
     struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
     buf_bytes(&out, key);
     msg_write(&out, &(struct msg){.id = MSG_confirmed, .confirmed = {.name = name}});

@@ -228,6 +228,27 @@ static void confirmed_last_after_restart(void **state)
     world_close(&w);
 }
 
+/* Up to the longest name; a longer one is nobody's of ours, and waits in vain. */
+static void a_name_of_any_length_is_confirmed(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, QUEUE);
+    void *s = subscriber(&w);
+    char key[80];
+    memset(key, 'Z', sizeof key);
+    subscribe(s, (struct bytes){key, 66});
+    for (size_t n = 2; n <= 65; n++) {
+        key[n] = '\0';
+        wait_confirmed(&w, s, key);
+        key[n] = 'Z';
+    }
+    assert_int_equal(w.count[COUNT_confirmed].value, 64);
+    zmq_close(s);
+    bus_close(&w.bus);
+    world_close(&w);
+}
+
 static void restarts_of_peers(void **state)
 {
     (void)state;
@@ -324,9 +345,13 @@ static void killed_and_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_topics),      cmocka_unit_test(every_bucket_holds),
-        cmocka_unit_test(restarts_of_peers), cmocka_unit_test(confirmed_last_after_restart),
-        cmocka_unit_test(killed_and_back),   cmocka_unit_test(a_slow_one_harms_nobody),
+        cmocka_unit_test(whole_topics),
+        cmocka_unit_test(every_bucket_holds),
+        cmocka_unit_test(restarts_of_peers),
+        cmocka_unit_test(confirmed_last_after_restart),
+        cmocka_unit_test(killed_and_back),
+        cmocka_unit_test(a_slow_one_harms_nobody),
+        cmocka_unit_test(a_name_of_any_length_is_confirmed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
