@@ -37,7 +37,8 @@ void buf_cut(struct buf *b, size_t n)
 /* Room for n more bytes and the NUL that vsnprintf puts behind them, or the overflow raised. */
 static bool room(struct buf *b, size_t n)
 {
-    if (b->overflowed || n > b->max - b->n) {
+    bool callers = b->cap == b->max && b->max > 0; /* ours is never so: see below */
+    if (b->overflowed || n > b->max - b->n || (callers && n == b->max - b->n)) {
         b->overflowed = true;
         return false;
     }
@@ -46,7 +47,7 @@ static bool room(struct buf *b, size_t n)
     size_t cap = b->cap ? b->cap : BUF_FIRST;
     while (cap <= b->n + n)
         cap *= 2;
-    if (cap > b->max)
+    if (cap >= b->max)
         cap = b->max + 1;
     b->p = realloc(b->p, cap);
     ENSURE(b->p != NULL);

@@ -4,6 +4,8 @@
  * Shape   struct bytes borrows; struct buf owns `cap` bytes, `n` of them written.
  * Limits  a buffer never grows beyond `max`: what does not fit is dropped whole and `overflowed`
  *         is raised, so that a chain of writes has one check at its end.
+ *         One over memory of the caller's, {.p = room, .cap = sizeof room, .max = sizeof room}, holds a
+ *         byte less than that, and never grows; it wants no buf_fini().
  * Errors  no memory ends the process. */
 #pragma once
 

@@ -200,7 +200,7 @@ static enum err revision(struct work *w, uint64_t seq, const struct broadcast_ro
 
 enum err broadcast_revise(struct work *w, uint64_t seq, uint64_t at_ms, const struct msg_revise *m)
 {
-    char bytes[CONTENT_MAX], named[CATEGORY_MAX];
+    char bytes[CONTENT_MAX + 1], named[CATEGORY_MAX];
     struct buf room = {.p = bytes, .cap = sizeof bytes, .max = sizeof bytes};
     struct broadcast_row row;
     struct msg_entry entry;

@@ -141,7 +141,7 @@ static enum err becomes(struct work *w, const struct topic *in, const struct ite
 static enum err may_change(struct work *w, struct topic *in, const struct item *item,
                            const struct msg_revise *how)
 {
-    char bytes[CONTENT_MAX];
+    char bytes[CONTENT_MAX + 1];
     struct buf room = {.p = bytes, .cap = sizeof bytes, .max = sizeof bytes};
     struct msg_update m;
     return becomes(w, in, item, how, &room, &m);
@@ -150,7 +150,7 @@ static enum err may_change(struct work *w, struct topic *in, const struct item *
 static enum err change(struct work *w, struct topic *in, const struct item *item,
                        const struct msg_revise *how)
 {
-    char bytes[CONTENT_MAX];
+    char bytes[CONTENT_MAX + 1];
     struct buf room = {.p = bytes, .cap = sizeof bytes, .max = sizeof bytes};
     struct msg_update m;
     enum err e = becomes(w, in, item, how, &room, &m);

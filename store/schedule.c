@@ -114,7 +114,7 @@ static enum err revised(struct msg_create *c, const struct msg_revise *m, struct
 
 enum err schedule_revise(struct work *w, const struct msg_revise *m)
 {
-    char bytes[CONTENT_MAX];
+    char bytes[CONTENT_MAX + 1];
     struct buf room = {.p = bytes, .cap = sizeof bytes, .max = sizeof bytes};
     struct msg kept = {.id = MSG_create};
     struct bytes value;

@@ -81,6 +81,24 @@ static void buf_grows_to_its_most(void **state)
     buf_fini(&b);
 }
 
+/* It never takes the caller's memory for its own. */
+static void buf_over_memory_of_the_callers(void **state)
+{
+    (void)state;
+    char room[8];
+    for (size_t n = 0; n <= sizeof room; n++) {
+        struct buf b = {.p = room, .cap = sizeof room, .max = sizeof room};
+        for (size_t i = 0; i < n; i++)
+            buf_byte(&b, 'x');
+        assert_ptr_equal(b.p, room);
+        assert_int_equal(b.overflowed, n == sizeof room); /* a NUL has its place */
+        buf_reset(&b);
+        buf_format(&b, "%.*s", (int)n, "12345678");
+        assert_ptr_equal(b.p, room);
+        assert_int_equal(b.overflowed, n == sizeof room);
+    }
+}
+
 static void bytes_compare(void **state)
 {
     (void)state;
@@ -163,6 +181,7 @@ int main(void)
         cmocka_unit_test(buf_appends),
         cmocka_unit_test(buf_drops_whole_what_does_not_fit),
         cmocka_unit_test(buf_grows_to_its_most),
+        cmocka_unit_test(buf_over_memory_of_the_callers),
         cmocka_unit_test(bytes_compare),
         cmocka_unit_test(arena_hands_out_and_takes_back),
         cmocka_unit_test(frame_is_shared),

@@ -297,6 +297,35 @@ static void all_or_none(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+/* To the last byte; and what would be one longer is refused, of each kind of publish. */
+static void as_long_as_it_may_be(void **state)
+{
+    struct desk *d = *state;
+    static const char before[] = "{\"type\":\"activity\",\"title\":\"", behind[] = "\"}";
+    static char title[CONTENT_MAX + 16];
+    struct buf none = {0}, users;
+    buf_init(&users, 100);
+    mp_put_str(&users, BYTES("ann"));
+    struct msg waits = create_of(&users, 1), all = create_of(&none, 0);
+    waits.create.deliver_ms = d->now.wall_ms + 1000;
+    all.create.all = 1;
+    struct msg_created publishes[] = {create_for(d, trio, 2), ask(d, waits).created,
+                                      ask(d, all).created};
+    buf_fini(&users);
+    size_t room = CONTENT_MAX - (sizeof before - 1) - (sizeof behind - 1);
+    for (int over = 0; over < 2; over++) {
+        char *to = title + sprintf(title, "{\"title\":\"");
+        memset(to, 'x', room + (size_t)over);
+        strcpy(to + room + over, behind);
+        for (size_t i = 0; i < sizeof publishes / sizeof *publishes; i++)
+            assert_int_equal(retitle(d, &publishes[i], title).status, over ? ERR_FULL : ERR_OK);
+    }
+    struct msg_item item;
+    struct msg_inbox in = page_of(d, (struct msg_snapshot){.user = BYTES("bob"), .limit = 1});
+    assert_int_equal(items_of(&in, &item, 1), 1);
+    assert_int_equal(item.content.n, CONTENT_MAX);
+}
+
 static void a_damaged_inbox_keeps_nobody_from_it(void **state)
 {
     struct desk *d = *state;
@@ -322,6 +351,7 @@ int main(void)
         RULE("R19: in another category it stays read or not",
              in_another_category_it_stays_read_or_not),
         RULE("R19: all of a create are changed, or none", all_or_none),
+        RULE("R19: other content is as long as it may be", as_long_as_it_may_be),
         RULE("R19: a damaged inbox keeps nobody from it", a_damaged_inbox_keeps_nobody_from_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
