@@ -27,6 +27,9 @@ static inline bool inbox_behind(const struct topic_row *row, uint64_t now_ms, ui
  * WORLD. */
 enum err inbox_open(struct work *w, struct bytes topic, struct topic **inbox);
 
+/* The same by its user. Also INVALID: it is no user's id. */
+enum err inbox_of_user(struct work *w, struct bytes user, struct topic **inbox);
+
 /* Somebody looks at it: from here on its user is known. */
 void inbox_know(struct work *w, struct topic *in);
 
@@ -67,7 +70,3 @@ void inbox_put_content(struct work *w, struct topic *in, const struct item *item
 
 /* A snoozed item comes back, unread, at a pos of its own. Its body can be read. */
 void inbox_wake(struct work *w, struct topic *in, const struct item *item, struct bytes op_id);
-
-/* Do what is due in any inbox, about EXPIRE_MAX items at most; flushes. `next_ms`: wall clock
- * of the next one, all ones for none. */
-void inbox_expire_due(struct work *w, uint64_t *next_ms);
