@@ -114,6 +114,19 @@ struct mp_list {
       "enum taken, a byte for each user; empty: all were made. What is deduped has no seq")        \
     F(bin, ids, USERS_MAX * 16, "of each user's, where there is a `taken`")
 
+/* A create is carried out as if it counted, and undone. */
+#define TRY_FIELDS(F)                                                                              \
+    ASK(F)                                                                                         \
+    F(list, create, 1, "the create")
+#define TRIED_FIELDS(F)                                                                            \
+    ANSWER(F)                                                                                      \
+    F(u64, repeated, 0, "1: its key is known, and it would be answered as the first time")         \
+    F(bin, why_not, USERS_MAX, "enum why_not, a byte for each user; empty: all would be shown")    \
+    F(u64, muted_kept, 0, "1: what is muted would be kept")                                        \
+    F(bin, taken, USERS_MAX, "enum taken, a byte for each user; empty: all would be made")         \
+    F(bin, evicts, USERS_MAX, "how many would give way, a byte for each user; empty: none")        \
+    F(u64, members, 0, "of the topic")
+
 /* By the id that its publishing was answered with. */
 #define UNPUBLISH_FIELDS(F)                                                                        \
     ASK(F)                                                                                         \
@@ -179,12 +192,10 @@ struct mp_list {
     ASK(F)                                                                                         \
     F(list, users, USERS_MAX, "str")                                                               \
     F(u64, type, 0, "enum notification_type")                                                      \
-    F(str, category, CATEGORY_MAX, "or empty")                                                     \
-    F(str, topic, TOPIC_MAX, "instead of `users`: how many members it has; or empty")
+    F(str, category, CATEGORY_MAX, "or empty")
 #define ASSESSED_FIELDS(F)                                                                         \
     ANSWER(F)                                                                                      \
-    F(bin, why_not, USERS_MAX, "enum why_not, a byte for each user")                               \
-    F(u64, members, 0, "of the topic")
+    F(bin, why_not, USERS_MAX, "enum why_not, a byte for each user")
 
 /* What there is of a user besides preferences and notifications. */
 #define ABOUT_FIELDS(F)                                                                            \
@@ -582,6 +593,8 @@ struct mp_list {
     M(4, drift, DRIFT_FIELDS, "a count that is wrong, in lists")                                   \
     M(10, create, CREATE_FIELDS, "session -> store: notification.create")                          \
     M(11, created, CREATED_FIELDS, "store -> session")                                             \
+    M(170, try, TRY_FIELDS, "session -> store: what would become of a create?")                    \
+    M(171, tried, TRIED_FIELDS, "store -> session")                                                \
     M(90, update, UPDATE_FIELDS,                                                                   \
       "session -> store: notification.update: an item of other content")                           \
     M(14, changed, CHANGED_FIELDS, "store -> session: an inbox after an action")                   \
@@ -616,7 +629,7 @@ struct mp_list {
     M(100, prefs_put, PREFS_PUT_FIELDS, "session -> store: preferences; answered with prefs")      \
     M(101, prefs_get, PREFS_GET_FIELDS, "session -> store: what they are")                         \
     M(102, prefs, PREFS_FIELDS, "store -> session; also what the store keeps of them")             \
-    M(103, assess, ASSESS_FIELDS, "session -> store: who would get it?")                           \
+    M(103, assess, ASSESS_FIELDS, "session -> store: who may be disturbed?")                       \
     M(104, assessed, ASSESSED_FIELDS, "store -> session")                                          \
     M(106, about, ABOUT_FIELDS, "session -> store: what there is of a user")                       \
     M(107, about_user, ABOUT_USER_FIELDS, "store -> session")                                      \

@@ -37,10 +37,16 @@ bool action_known(enum msg_id id)
     case MSG_prefs_put:
     case MSG_import:
     case MSG_revoke:
+    case MSG_try:
         return true;
     default:
         return false;
     }
+}
+
+bool action_undone(enum msg_id id)
+{
+    return id == MSG_try;
 }
 
 bool action_tidies(enum msg_id id)
@@ -51,7 +57,10 @@ bool action_tidies(enum msg_id id)
 
 uint64_t action_weight(const struct msg *m)
 {
+    struct msg tried;
     switch (m->id) {
+    case MSG_try:
+        return try_read(&m->try, &tried) ? action_weight(&tried) : 1;
     case MSG_create:
         return m->create.users.count + m->create.content.n / 4096;
     case MSG_mark: /* neighbours share pages, but what wakes moves to the end */
@@ -246,6 +255,8 @@ static enum err run(struct work *w, const struct msg *m, struct buf *answer)
     switch (m->id) {
     case MSG_create:
         return do_create(w, &m->create, answer);
+    case MSG_try:
+        return do_try(w, &m->try, answer);
     case MSG_mark:
         return mark(w, &m->mark, answer);
     case MSG_mark_all:

@@ -10,6 +10,9 @@
 /* Is it one that waits for a commit? */
 bool action_known(enum msg_id id);
 
+/* Does nothing of it stay? It has a transaction of its own. */
+bool action_undone(enum msg_id id);
+
 /* May it use the disk's last reserve? What only takes away may, or keeps a position. */
 bool action_tidies(enum msg_id id);
 

@@ -47,13 +47,23 @@ static void read_request(const struct batch *b, const struct job *j, struct msg 
     ENSURE(msg_read(&in, m)); /* it was read once before it came here */
 }
 
-/* The jobs from b->done that go into one transaction. */
+static bool is_undone(const struct batch *b, const struct job *j)
+{
+    struct msg m;
+    read_request(b, j, &m);
+    return action_undone(m.id);
+}
+
+/* The jobs from b->done that go into one transaction; one that is undone goes alone. */
 static uint32_t take(const struct batch *b, uint64_t *weight)
 {
     uint32_t to = b->done;
+    bool alone = is_undone(b, &b->jobs[to]);
     for (*weight = 0; to < b->count && *weight < WORK_WEIGHT; to++) {
         struct msg m;
         read_request(b, &b->jobs[to], &m);
+        if (to > b->done && (alone || action_undone(m.id)))
+            break;
         *weight += action_weight(&m);
     }
     return to;
@@ -110,6 +120,16 @@ static void refuse_all(struct work *w, struct batch *b, uint32_t to)
     }
 }
 
+/* What it did was only to be seen. */
+static enum err undo(struct work *w, struct txn *txn)
+{
+    enum err e = txn->failed;
+    w->tally = (struct tally){
+        .late = w->tally.late, .full = w->tally.full, .damaged = txn->damaged};
+    txn_abort(&txn);
+    return e;
+}
+
 /* One transaction over jobs b->done to `to`. */
 static enum err run(struct commit *c, struct batch *b, uint32_t to, bool room, struct instant now)
 {
@@ -120,6 +140,8 @@ static enum err run(struct commit *c, struct batch *b, uint32_t to, bool room, s
     start(c, txn, now);
     for (uint32_t i = b->done; i < to && !txn->failed; i++)
         run_one(&c->work, b, &b->jobs[i], room, now.ms);
+    if (is_undone(b, &b->jobs[b->done]))
+        return undo(&c->work, txn);
     topics_flush(&c->work);
     c->work.tally.damaged = txn->damaged;
     if (txn->writes == 0 && !txn->failed) {

@@ -8,6 +8,7 @@
  *         The disk below its reserve: actions are refused with NO_SPACE, but what only takes away
  *         (expiry) may use the reserve; so reads go on, with counts that are right. It is looked at
  *         before every commit, and so ends by itself.
+ *         What is only tried has a transaction of its own, which is undone: the batch is in two parts around it.
  * Owner   one thread. Pure over the engine: time comes in as data. */
 #pragma once
 

@@ -3,6 +3,7 @@
 
 static const enum msg_id answers[] = {
     [MSG_create] = MSG_created,
+    [MSG_try] = MSG_tried,
     [MSG_mark] = MSG_changed,
     [MSG_mark_all] = MSG_changed,
     [MSG_expire] = MSG_expired,

@@ -235,18 +235,13 @@ void read_prefs(const struct reads *r, const struct msg_prefs_get *m)
 void read_assess(const struct reads *r, const struct msg_assess *m)
 {
     char why[USERS_MAX];
-    struct topic_row row = {0};
-    struct subject s = {m->type, m->category, m->topic};
+    struct subject s = {m->type, m->category, {0}};
     struct mp_in in = list_in(m->users);
     enum err e = m->type < TYPE_COUNT ? ERR_OK : ERR_INVALID;
     for (uint32_t i = 0; !e && i < m->users.count; i++)
         why[i] = (char)prefs_why_not(r->txn, r->zones, mp_str(&in), &s, r->now_ms);
-    if (!e && m->topic.n > 0)
-        e = topic_plain(m->topic) ? topic_load(r->txn, m->topic, &row) : ERR_INVALID;
-    struct msg a = {.id = MSG_assessed,
-                    .assessed = {.req = m->req,
-                                 .status = e,
-                                 .why_not = {why, e ? 0 : m->users.count},
-                                 .members = row.members}};
+    struct msg a = {
+        .id = MSG_assessed,
+        .assessed = {.req = m->req, .status = e, .why_not = {why, e ? 0 : m->users.count}}};
     msg_write(r->out, &a);
 }

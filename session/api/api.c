@@ -8,9 +8,9 @@
 #include "proto/topic.h"
 #include "proto/types.h"
 #include "session/actions/actions.h"
+#include "session/api/assess.h"
 #include "session/asks.h"
 #include "session/bus.h"
-#include "session/api/preferences.h"
 #include "session/api/publishes.h"
 #include "session/http/query.h"
 
@@ -124,7 +124,7 @@ void api_error(struct session *s, struct request *r, enum err e)
 struct creation {
     struct request *r;
     uint32_t count;
-    bool category; /* it names one */
+    bool category; /* it names one that an inbox may have no room for */
     size_t n;
     char users[];
 };
@@ -207,6 +207,28 @@ static void write_all_created(struct buf *out, const struct creation *c,
     buf_text(out, "\"}");
 }
 
+static void refused(struct session *s, struct request *r, bool category, enum err e)
+{
+    if (e == ERR_TOO_OLD)
+        http_problem(s, r, 400, "expires_at", "must be in the future");
+    else if (e == ERR_FULL && category)
+        http_problem(s, r, 409, "category", "is one too many: an inbox has at most 32");
+    else
+        api_error(s, r, e);
+}
+
+/* What waits for its time is counted in none, if need be. */
+static bool category_matters(const struct session *s, const struct msg_create *m)
+{
+    return m->category.n > 0 && m->deliver_ms <= s->wall_ms;
+}
+
+void api_create_refused(struct session *s, struct request *r, const struct msg_create *m,
+                        enum err e)
+{
+    refused(s, r, category_matters(s, m), e);
+}
+
 static void created(struct ask_waiter w, const struct msg *answer, enum err e)
 {
     struct session *s = w.s;
@@ -220,12 +242,8 @@ static void created(struct ask_waiter w, const struct msg *answer, enum err e)
         write_all_created(&out, c, &answer->created);
         answer_json(s, c->r, 201, &out);
         buf_fini(&out);
-    } else if (e == ERR_TOO_OLD) {
-        http_problem(s, c->r, 400, "expires_at", "must be in the future");
-    } else if (e == ERR_FULL && c->category) {
-        http_problem(s, c->r, 409, "category", "is one too many: an inbox has at most 32");
     } else {
-        api_error(s, c->r, e == ERR_OK ? ERR_PROTOCOL : e);
+        refused(s, c->r, c->category, e == ERR_OK ? ERR_PROTOCOL : e);
     }
     free(c);
 }
@@ -235,8 +253,10 @@ static void create_stored(struct session *s, struct request *r, struct msg *m)
     struct bytes users = m->create.users.raw;
     struct creation *c = malloc(sizeof *c + users.n);
     ENSURE(c != NULL);
-    *c = (struct creation){
-        .r = r, .count = m->create.users.count, .category = m->create.category.n > 0, .n = users.n};
+    *c = (struct creation){.r = r,
+                           .count = m->create.users.count,
+                           .category = category_matters(s, &m->create),
+                           .n = users.n};
     if (users.n > 0)
         memcpy(c->users, users.p, users.n);
     struct ask_waiter w = {created, s, c, 0};

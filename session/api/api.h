@@ -21,6 +21,11 @@ bool api_body_about(struct session *s, struct request *r, struct bytes *user, st
 /* What the store's refusal is in HTTP. */
 void api_error(struct session *s, struct request *r, enum err e);
 
+/* The same of a create. */
+struct msg_create;
+void api_create_refused(struct session *s, struct request *r, const struct msg_create *m,
+                        enum err e);
+
 /* As routes_admit(), of a POST: somebody known sends it. */
 bool api_admit(struct session *s, struct request *r);
 void api_create(struct session *s, struct request *r);

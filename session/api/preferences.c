@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/api/preferences.h"
 
-#include "lib/ensure.h"
 #include "lib/json.h"
 #include "lib/zone.h"
 #include "proto/items.h"
@@ -9,10 +8,8 @@
 #include "proto/types.h"
 #include "session/api/api.h"
 #include "session/asks.h"
-#include "session/bus.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* ---- reading ---- */
 
@@ -241,137 +238,4 @@ void preferences_put(struct session *s, struct request *r)
         http_problem(s, r, 400, why.field, why.detail);
     buf_fini(&lists[0]);
     buf_fini(&lists[1]);
-}
-
-/* ---- who would get it ---- */
-
-/* Until the store has answered: what was asked about, as one message. */
-struct assessing {
-    struct request *r;
-    size_t n;
-    char create[];
-};
-
-static void assess(struct session *s, struct request *r, const struct msg_create *create,
-                   void (*done)(struct ask_waiter w, const struct msg *answer, enum err e))
-{
-    struct buf copy;
-    struct msg whole = {.id = MSG_create, .create = *create};
-    buf_init(&copy, FRAME_MAX);
-    msg_write(&copy, &whole);
-    struct assessing *x = malloc(sizeof *x + copy.n);
-    ENSURE(x != NULL);
-    *x = (struct assessing){.r = r, .n = copy.n};
-    memcpy(x->create, copy.p, copy.n);
-    buf_fini(&copy);
-    struct msg m = {.id = MSG_assess,
-                    .assess = {.users = create->users,
-                               .type = create->type,
-                               .category = create->category,
-                               .topic = create->topic}};
-    ask(s->store, &m, s->now_ms, s->settings->request_ms, true, (struct ask_waiter){done, s, x, 0});
-}
-
-/* What was asked about; NULL: there is no answer, and the request is told. */
-static const struct msg_create *assessed(struct ask_waiter w, const struct msg *answer, enum err e,
-                                         struct msg *whole)
-{
-    struct assessing *x = w.about;
-    struct mp_in in = mp_over((struct bytes){x->create, x->n});
-    ENSURE(msg_read(&in, whole));
-    bool good = e == ERR_OK && answer->id == MSG_assessed &&
-                answer->assessed.why_not.n == whole->create.users.count;
-    if (!good)
-        api_error(w.s, x->r, e == ERR_OK ? ERR_PROTOCOL : e);
-    return good ? &whole->create : NULL;
-}
-
-/* What would become of it. */
-static const char *fate(const struct session *s, const struct type_row *type, enum why_not why)
-{
-    if (why == WHY_none)
-        return "shown";
-    if (!type->stored)
-        return "not_sent";
-    if (why == WHY_quiet_hours)
-        return "quiet";
-    return s->settings->drop_muted ? "not_kept" : "muted";
-}
-
-static void write_users(struct buf *out, const struct session *s, const struct msg_create *c,
-                        struct bytes why)
-{
-    struct mp_in in = list_in(c->users);
-    for (uint32_t i = 0; i < c->users.count; i++) {
-        unsigned w = (unsigned char)why.p[i];
-        buf_text(out, i ? ",{\"user\":" : "{\"user\":");
-        json_write_string(out, mp_str(&in));
-        buf_format(out, ",\"would_be\":\"%s\"",
-                   fate(s, type_row(c->type), w < WHY_COUNT ? (enum why_not)w : WHY_none));
-        if (w != WHY_none && w < WHY_COUNT)
-            buf_format(out, ",\"because\":\"%s\"", why_not_names[w]);
-        buf_byte(out, '}');
-    }
-}
-
-static void dry(struct ask_waiter w, const struct msg *answer, enum err e)
-{
-    struct assessing *x = w.about;
-    struct msg whole;
-    const struct msg_create *c = assessed(w, answer, e, &whole);
-    if (c) {
-        struct buf out;
-        buf_init(&out, TEXT_MAX);
-        buf_text(&out, "{\"dry_run\":true,");
-        if (c->all)
-            buf_text(&out, "\"all\":true");
-        else if (c->topic.n > 0)
-            buf_format(&out, "\"members\":%llu", (unsigned long long)answer->assessed.members);
-        else
-            buf_text(&out, "\"users\":[");
-        write_users(&out, w.s, c, answer->assessed.why_not);
-        buf_text(&out, c->users.count > 0 ? "]}" : "}");
-        http_answer(w.s, x->r, 200, "application/json", buf_all(&out), NULL);
-        buf_fini(&out);
-    }
-    free(x);
-}
-
-void assess_dry(struct session *s, struct request *r, const struct msg_create *create)
-{
-    assess(s, r, create, dry);
-}
-
-/* Neither stored nor numbered: to the broker, at most once. */
-static void push(struct ask_waiter w, const struct msg *answer, enum err e)
-{
-    struct assessing *x = w.about;
-    struct msg whole;
-    const struct msg_create *c = assessed(w, answer, e, &whole);
-    if (c) {
-        struct mp_in in = list_in(c->users);
-        char topic[TOPIC_MAX + 1], room[80];
-        struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
-        uint64_t sent = 0, kept_from = 0;
-        for (uint32_t i = 0; i < c->users.count; i++) {
-            size_t n = topic_of_user(mp_str(&in), topic);
-            struct msg_broadcast b = {.topic = {topic, n},
-                                      .event = bytes_of(type_row(c->type)->event),
-                                      .payload = c->content};
-            bool may = answer->assessed.why_not.p[i] == WHY_none;
-            kept_from += !may;
-            sent += may && bus_publish(w.s, &b);
-        }
-        buf_format(&out, "{\"sent\":%llu", (unsigned long long)sent);
-        if (kept_from > 0)
-            buf_format(&out, ",\"muted\":%llu", (unsigned long long)kept_from);
-        buf_byte(&out, '}');
-        http_answer(w.s, x->r, 202, "application/json", buf_all(&out), NULL);
-    }
-    free(x);
-}
-
-void assess_push(struct session *s, struct request *r, const struct msg_create *create)
-{
-    assess(s, r, create, push);
 }

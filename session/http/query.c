@@ -83,8 +83,8 @@ bool query_flag(struct session *s, struct request *r, const char *name, bool *ou
 {
     struct bytes text = request_query(r, name);
     *out = bytes_is(text, "1") || bytes_is(text, "true");
-    if (*out || text.n == 0 || bytes_is(text, "0") || bytes_is(text, "false"))
+    if (*out || !text.p || bytes_is(text, "0") || bytes_is(text, "false"))
         return true;
-    http_problem(s, r, 400, name, "must be true or false");
+    http_problem(s, r, 400, name, "must be 1, true, 0 or false");
     return false;
 }

@@ -8,7 +8,8 @@
 /* `allowed`: names with a space between, at most 32; NULL: none. A name may be there once. */
 bool query_known(struct session *s, struct request *r, const char *allowed);
 
-/* A parameter without a value is as none: `absent`, or false. */
+/* A parameter without a value is as none: `absent`; */
 bool query_number(struct session *s, struct request *r, const char *name, uint64_t absent,
                   uint64_t least, uint64_t most, uint64_t *out);
+/* but not a flag: who names it means something, and is told what it may be. */
 bool query_flag(struct session *s, struct request *r, const char *name, bool *out);

@@ -18,10 +18,9 @@ struct bytes request_query(const struct request *r, const char *name)
     const char *value = NULL;
     size_t n = 0;
     if (MHD_lookup_connection_value_n(r->mhd, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value,
-                                      &n) != MHD_YES ||
-        !value)
+                                      &n) != MHD_YES)
         return (struct bytes){0};
-    return (struct bytes){value, n};
+    return (struct bytes){value ? value : "", n};
 }
 
 struct query_walk {

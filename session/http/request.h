@@ -62,7 +62,7 @@ struct request {
     uint64_t who_ms;
 };
 
-/* What the request says; NULL or empty when it does not. The texts live as long as the request. */
+/* What the request says; NULL or empty when it does not; of a parameter without a value empty, and not NULL. The texts live as long as the request. */
 const char *request_header(const struct request *r, const char *name);
 struct bytes request_query(const struct request *r, const char *name);
 

@@ -4,6 +4,7 @@
 #include "proto/hooks.h"
 #include "proto/token.h"
 #include "proto/topic.h"
+#include "session/actions/actions.h"
 #include "session/api/api.h"
 #include "session/asks.h"
 #include "session/auth/auth.h"

@@ -19,6 +19,8 @@ check('R17: notification:removed, reason evicted', async (t) => {
   const made = [];
   for (let i = 0; i < 3; i++) made.push((await belfry.create('ann', `n${i}`)).id);
   await belfry.post('/api/notifications/mark-read', { ids: [made[1]] }, belfry.token('ann'));
+  const dry = await belfry.post('/api/notifications?dry_run=1', { to: ['ann', 'bob'], title: 't' }, belfry.apiKey);
+  assert.deepEqual(dry.json.users, [{ user: 'ann', would_be: 'shown', evicts: 1 }, { user: 'bob', would_be: 'shown' }]);
   await belfry.create('ann', 'n3');
   await belfry.create('ann', 'n4');
   await tab.until('two are gone', () => gone.length === 2);

@@ -200,7 +200,7 @@ check('what stands in the query is known and right, or refused by its name', asy
     assert.match(json.detail, says);
   }
   const before = (await belfry.count('query')).unread_count;
-  for (const [query, field] of [['dryrun=1', 'dryrun'], ['dry_run=perhaps', 'dry_run']]) {
+  for (const [query, field] of [['dryrun=1', 'dryrun'], ['dry_run=perhaps', 'dry_run'], ['dry_run', 'dry_run'], ['dry_run=', 'dry_run'], ['dry_run=1&dry_run=1', 'dry_run']]) {
     const { status, json } = await belfry.post(`/api/notifications?${query}`, { to: 'query', title: 't' }, belfry.apiKey);
     assert.deepEqual([status, json.field], [400, field]);
   }

@@ -93,3 +93,34 @@ check('who would get it, and why not: nothing is stored', async () => {
   const later = { to: 'hans', deliver_at: new Date(Date.now() + 1e6).toISOString() };
   assert.equal((await post(later, '?dry_run=1')).status, 200);
 });
+
+/** What the dry run says of each, and then what the create itself did. */
+const would = async (body, key = {}) => {
+  const { status, json } = await belfry.request('POST', '/api/notifications?dry_run=true', {
+    body: { title: 'hello', ...body },
+    headers: { ...bearer(belfry.apiKey), ...key },
+  });
+  assert.equal(status, 200);
+  return json.users ?? json;
+};
+
+check('a dry run says what the create would do: dedupe, collapse, categories, keys', async () => {
+  const body = { to: ['ivan', 'june'], dedupe_key: 'd', collapse_key: 'c' };
+  assert.deepEqual(await would(body), [{ user: 'ivan', would_be: 'shown' }, { user: 'june', would_be: 'shown' }]);
+  assert.equal((await post({ ...body, to: 'ivan' })).status, 201);
+  assert.deepEqual(await would(body), [{ user: 'ivan', would_be: 'deduped' }, { user: 'june', would_be: 'shown' }]);
+  assert.deepEqual(await would({ to: ['ivan', 'june'], collapse_key: 'c' }), [
+    { user: 'ivan', would_be: 'shown', collapsed: true },
+    { user: 'june', would_be: 'shown' },
+  ]);
+  for (let i = 0; i < 32; i++) await post({ to: 'kim', category: `c${i}` });
+  const full = [{ to: ['ivan', 'kim'], category: 'one more' }, '?dry_run=1'];
+  assert.deepEqual((await post(...full)).json, (await post(full[0])).json);
+  assert.equal((await post(...full)).json.field, 'category');
+  const key = { 'Idempotency-Key': 'dry' };
+  assert.equal((await would({ to: 'june' }, key)).length, 1);
+  const make = () => belfry.request('POST', '/api/notifications', { body: { title: 'hello', to: 'june' }, headers: { ...bearer(belfry.apiKey), ...key } });
+  assert.equal((await make()).status, 201);
+  assert.deepEqual(await would({ to: 'june' }, key), { dry_run: true, repeated: true });
+  assert.equal((await belfry.inbox('june')).notifications.length, 1);
+});
