@@ -103,6 +103,8 @@ struct door *door_new(struct session *s)
     int size = SEND_BUFFER, on = 1; /* inherited by what it accepts */
     setsockopt(d->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* A connection is there when its request is, or after a second: read at once (http.c). */
+    setsockopt(d->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof on);
     ENSURE(fcntl(d->fd, F_SETFL, O_NONBLOCK) == 0);
     ENSURE(fcntl(d->fd, F_SETFD, FD_CLOEXEC) == 0);
     d->in_order = in_order(d->fd);
