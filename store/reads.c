@@ -12,7 +12,7 @@
 #include "store/refuse.h"
 
 /* What the head of an answer and of its list may take. */
-enum { HEAD_BYTES = 1024, HEADS_SCAN = 4096 };
+enum { HEAD_BYTES = 4096, HEADS_SCAN = 4096 };
 #define LIST_BYTES (READ_BYTES - HEAD_BYTES)
 
 bool read_fits(const struct reads *r, size_t content)
@@ -25,7 +25,7 @@ void refuse_read(const struct reads *r, const struct msg *m, enum err e)
     answer_refused(r->out, m, e);
 }
 
-/* An entry of a list; that of a merged broadcast with its body. OK, NOT_FOUND or WORLD. */
+/* An entry of a list; that of a merged broadcast with its body. OK, FULL, NOT_FOUND or WORLD. */
 static enum err add_entry(const struct reads *r, struct bytes raw)
 {
     struct mp_in in = mp_over(raw);
@@ -33,14 +33,14 @@ static enum err add_entry(const struct reads *r, struct bytes raw)
     struct msg_entry broadcast;
     if (!msg_read(&in, &m) || m.entry.body == 0) {
         buf_bytes(r->list, raw);
-        return ERR_OK;
+    } else {
+        enum err e = broadcast_body(r->txn, m.entry.body, &broadcast);
+        if (e)
+            return e;
+        m.entry.content = broadcast.content;
+        msg_write(r->list, &m);
     }
-    enum err e = broadcast_body(r->txn, m.entry.body, &broadcast);
-    if (e)
-        return e;
-    m.entry.content = broadcast.content;
-    msg_write(r->list, &m);
-    return ERR_OK;
+    return r->list->overflowed || r->list->n > LIST_BYTES ? ERR_FULL : ERR_OK;
 }
 
 /* Follow the chain back from the head. The entries lie in the transaction until it ends. What is
@@ -92,7 +92,7 @@ bool read_since(const struct reads *r, const struct msg_since *m)
         e = find_chain(r, m->topic, &inbox, m->since, raw, &count);
     buf_reset(r->list);
     for (uint32_t i = count; !e && i > 0; i--)
-        if (add_entry(r, raw[i - 1]) || r->list->n > LIST_BYTES)
+        if (add_entry(r, raw[i - 1]))
             e = ERR_TOO_OLD;
     if (e) {
         buf_reset(r->list);

@@ -61,6 +61,39 @@ static void a_page_of_large_items_is_cut(void **state)
     buf_fini(&users);
 }
 
+/* Counts of categories stand behind the items: with them, too, it is no longer than it may be. */
+static void a_full_page_has_room_for_the_counts(void **state)
+{
+    struct desk *d = *state;
+    static char text[CONTENT_MAX];
+    char name[CATEGORY_MAX + 1];
+    memset(text, 'x', sizeof text);
+    text[0] = '{';
+    struct msg_create large = {.type = TYPE_activity, .content = {text, sizeof text}};
+    for (unsigned i = 0; i < CATEGORIES_MAX; i++) {
+        snprintf(name, sizeof name, "%0*u", CATEGORY_MAX, i);
+        create_in(d, "ann", name);
+    }
+    text[sizeof text - 1] = '}';
+    for (unsigned i = 0; i < 64; i++)
+        create_with(d, "ann", large);
+    text[sizeof text - 1] = 'x';
+    size_t most = 0;
+    for (size_t filler = 20000; filler < CONTENT_MAX; filler += 200) {
+        char id[ID_SIZE];
+        text[filler - 1] = '}';
+        large.content.n = filler;
+        struct msg_created c = create_with(d, "ann", large);
+        text[filler - 1] = 'x';
+        id_at(c.at_ms, c.first_seq, id);
+        snapshot(d, "ann", 0, 100);
+        most = d->out[0].n > most ? d->out[0].n : most;
+        mark_ids(d, "ann", MARK_delete, (struct bytes){id, ID_SIZE});
+    }
+    assert_true(most <= READ_BYTES);
+    assert_true(most > READ_BYTES - 8192); /* else nothing was tried */
+}
+
 static void since_is_exact_or_too_old(void **state)
 {
     struct desk *d = *state;
@@ -421,6 +454,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         OVER_BOTH(pages_reach_every_item_once),
         OVER_BOTH(a_page_of_large_items_is_cut),
+        cmocka_unit_test_setup_teardown(a_full_page_has_room_for_the_counts, setup_mem, teardown),
         RULE("R10: since is exact, or too old", since_is_exact_or_too_old),
         OVER_BOTH(heads_tell_each_topic_that_changed),
         OVER_BOTH(the_follower_gets_everything_within_its_window),
