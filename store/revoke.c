@@ -71,6 +71,7 @@ static void forget(struct work *w, uint64_t now_s)
     w->state.meta.forgot_s = now_s;
     for (unsigned i = 0; i < FORGET_MAX && (number = next_over(w, number, now_s, &name)); i++)
         drop(w, (struct bytes){name.p, name.n}, number);
+    meta_put(w->txn, &w->state.meta);
 }
 
 static bool room(struct work *w, uint64_t now_s)
@@ -102,13 +103,13 @@ enum err revoke_tokens(struct work *w, const struct msg_revoke *m, uint64_t *num
     *number = old.number;
     if (!e && old.until_s >= row.until_s && old.before_s >= row.before_s)
         return ERR_OK;
-    if (!e) {
+    if (e && !room(w, w->now_ms / 1000))
+        return ERR_FULL;
+    if (!e) { /* into its place, whatever the limit is by now */
         row.until_s = old.until_s > row.until_s ? old.until_s : row.until_s;
         row.before_s = old.before_s > row.before_s ? old.before_s : row.before_s;
         drop(w, name, old.number);
     }
-    if (!room(w, w->now_ms / 1000))
-        return ERR_FULL;
     put(w, name, &row);
     *number = row.number;
     return w->txn->failed;

@@ -124,6 +124,30 @@ static void bounded(void **state)
     assert_int_equal(seen, 1000 - 299 + 1);
 }
 
+/* The limit is lower than what is kept: what is there stays revoked, and may be so more widely. */
+static void below_what_is_kept(void **state)
+{
+    struct desk *d = *state;
+    char name[24];
+    for (unsigned i = 0; i < 30; i++) {
+        snprintf(name, sizeof name, "t-%u", i);
+        revoke_jti(d, name, NOW_S + (i < 10 ? 60 : 600));
+    }
+    revoke_user(d, "ann", NOW_S, NOW_S + 600);
+    d->limits.revocations = 10;
+    desk_stop(d);
+    desk_start(d);
+    assert_int_equal(revoke_jti(d, "more", NOW_S + 600).status, ERR_FULL);
+    assert_int_equal(revoke_user(d, "ann", NOW_S + 1, NOW_S + 900).status, ERR_OK);
+    told(d, 31, ":ann:1700000001:1700000900 ");
+    d->now.wall_ms += 61 * 1000;
+    assert_int_equal(revoke_jti(d, "more", NOW_S + 600).status, ERR_FULL);
+    assert_int_equal(rows_of(d, TABLE_revoked), 21); /* what is over went all the same, */
+    desk_stop(d);
+    desk_start(d);
+    assert_int_equal(d->requests.state.meta.revocations, 21); /* and is known to have gone */
+}
+
 /* Nobody has to wait for a limit: who revokes looks once an hour. */
 static void forgotten_by_the_hour(void **state)
 {
@@ -145,6 +169,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_history, setup_mem, teardown),
         cmocka_unit_test_setup_teardown(invalid, setup_mem, teardown),
         cmocka_unit_test_setup_teardown(bounded, setup_mem, teardown),
+        cmocka_unit_test_setup_teardown(below_what_is_kept, setup_mem, teardown),
         cmocka_unit_test_setup_teardown(forgotten_by_the_hour, setup_mem, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
