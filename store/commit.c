@@ -79,7 +79,7 @@ static void start(struct commit *c, struct txn *txn, struct instant now)
     w->now_ms = now.wall_ms;
     w->at_ms = now.wall_ms > c->state.at_ms ? now.wall_ms : c->state.at_ms;
     w->tally = (struct tally){0};
-    w->kept = 0;
+    w->due = w->kept = 0;
 }
 
 static void run_one(struct work *w, struct batch *b, struct job *j, bool room, uint64_t now_ms)

@@ -88,6 +88,7 @@ enum err inbox_do_due(struct work *w, struct topic *in)
         enum err e = find_due(w, in, &due);
         if (e)
             return e;
+        w->due += due.rows;
         if (due.ends > 0)
             end_all(w, in, &due);
         for (unsigned i = 0; i < due.rows; i++) {
@@ -119,7 +120,7 @@ void inbox_expire_due(struct work *w, uint64_t *next_ms)
     enum { STRAYS = 16 };
     struct key strays[STRAYS];
     unsigned stray = 0, inboxes = 0;
-    uint64_t from = w->tally.expired;
+    uint64_t from = w->due;
     struct bytes key, value;
     struct walk walk;
     topics_flush(w); /* the table is as the inboxes say */
@@ -128,7 +129,7 @@ void inbox_expire_due(struct work *w, uint64_t *next_ms)
         struct key at = key2(key_number(key, 0), key_number(key, 1));
         if (!expire_inbox(w, key, value))
             strays[stray++] = at;
-        if (stray == STRAYS || ++inboxes == EXPIRE_MAX || w->tally.expired - from >= EXPIRE_MAX)
+        if (stray == STRAYS || ++inboxes == EXPIRE_MAX || w->due - from >= EXPIRE_MAX)
             break;
     }
     walk_close(&walk);

@@ -261,7 +261,7 @@ void schedule_run_due(struct work *w, uint64_t *next_ms)
         drop(w, own, &key);
         if (good)
             deliver(w, own, &id, &m);
-        made += good ? m.users.count : 1;
+        made += good && m.users.count > 0 ? m.users.count : 1;
     }
     buf_fini(&copy);
 }

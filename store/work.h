@@ -55,6 +55,7 @@ struct work {
     uint64_t first;  /* seq of the first notification of the create at work; 0: none is */
     uint64_t action; /* number of the action at work, to find a user named twice */
     struct tally tally;
+    uint64_t due;  /* items whose time had come */
     uint64_t kept; /* idempotency keys written */
     struct map topics;
     struct zones *zones;

@@ -235,6 +235,48 @@ static void many_are_made_in_parts(void **state)
     buf_fini(&users);
 }
 
+/* What is for all costs as one, whoever gets it. */
+static void many_for_all_are_made_in_parts(void **state)
+{
+    struct desk *d = *state;
+    struct buf none = {0};
+    d->limits.scheduled = 2000;
+    d->limits.broadcasts = 2000;
+    desk_stop(d);
+    desk_start(d);
+    struct msg m = create_of(&none, 0);
+    m.create.all = 1;
+    m.create.deliver_ms = d->now.wall_ms + 1000;
+    for (unsigned i = 0; i < EXPIRE_MAX + 10; i++)
+        assert_int_equal(ask(d, m).created.status, ERR_OK);
+    d->now.wall_ms += 1000;
+    assert_int_equal(tick(d), 0);
+    assert_int_equal(rows_of(d, TABLE_scheduled), 10);
+    assert_int_equal(tick(d), UINT64_MAX);
+}
+
+/* Those who snoozed until tomorrow morning are many. */
+static void many_wake_in_parts(void **state)
+{
+    struct desk *d = *state;
+    static const char *const users[] = {"ann", "bob", "cleo"};
+    for (unsigned u = 0; u < 3; u++) {
+        struct msg_mark m = mark_of(users[u], MARK_snooze, (struct bytes){0});
+        static char ids[600 * ID_SIZE];
+        for (unsigned i = 0; i < 600; i++)
+            id_at(d->now.wall_ms, create_one(d, users[u], TYPE_activity, 0), ids + i * ID_SIZE);
+        m.ids = (struct bytes){ids, sizeof ids};
+        m.until_ms = d->now.wall_ms + 1000;
+        assert_int_equal(mark_ask(d, m).status, ERR_OK);
+    }
+    d->now.wall_ms += 1000;
+    assert_int_equal(tick(d), 0);
+    assert_int_equal(rows_of(d, TABLE_aside), 600);
+    assert_int_equal(tick(d), UINT64_MAX);
+    assert_int_equal(rows_of(d, TABLE_aside), 0);
+    assert_int_equal(recount(d, NULL), 0);
+}
+
 static void a_damaged_inbox_keeps_nobody_from_theirs(void **state)
 {
     struct desk *d = *state;
@@ -296,6 +338,8 @@ int main(void)
         OVER_BOTH(what_waits_has_other_content),
         OVER_BOTH(a_broadcast_is_known_by_what_it_waited_as),
         OVER_BOTH(a_repeated_request_waits_once),
+        cmocka_unit_test_setup_teardown(many_for_all_are_made_in_parts, setup_mem, teardown),
+        cmocka_unit_test_setup_teardown(many_wake_in_parts, setup_mem, teardown),
         OVER_BOTH(so_many_may_wait),
         OVER_BOTH(many_are_made_in_parts),
         OVER_BOTH(a_damaged_inbox_keeps_nobody_from_theirs),
