@@ -79,6 +79,8 @@ uint64_t action_weight(const struct msg *m)
         return USERS_MAX;
     case MSG_revise:
         return 2 * USERS_MAX;
+    case MSG_erase: /* memberships and answers: the first thousands of them at once */
+        return 2 * USERS_MAX;
     case MSG_member:
         return 1 + m->member.users.count; /* who is taken off merges broadcasts first */
     case MSG_fanout:

@@ -170,6 +170,7 @@ static bool rows(struct work *w, const struct erasure *e, enum table table)
 
 /* The log: what lies between the cursor and the erasure. */
 struct sweep {
+    unsigned looked; /* at so many entries */
     uint64_t drop[SLICE];
     unsigned n;
     uint64_t rename; /* one that the user published; 0: none */
@@ -186,11 +187,11 @@ static bool look(struct work *w, struct erasure *e, struct sweep *s)
     s->n = 0;
     s->rename = 0;
     walk_open(&walk, w->txn, TABLE_log, WALK_up, key_bytes(&from));
-    for (unsigned looked = 0; walk_next(&walk, &key, &value); looked++) {
+    for (; walk_next(&walk, &key, &value); s->looked++) {
         uint64_t seq = key_number(key, 0);
         if (seq >= e->seq)
             break;
-        through = looked < LOOK && s->n < SLICE && s->rename == 0;
+        through = s->looked < LOOK && s->n < SLICE && s->rename == 0;
         if (!through)
             break;
         e->row.at = seq;
@@ -207,7 +208,7 @@ static bool look(struct work *w, struct erasure *e, struct sweep *s)
 
 static bool log_slice(struct work *w, struct erasure *e)
 {
-    struct sweep s;
+    struct sweep s = {.looked = 0};
     bool through = false;
     if (w->state.meta.notifier < e->seq || fanouts_before(w->txn, e->seq))
         return false; /* not yet */

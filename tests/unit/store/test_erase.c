@@ -354,6 +354,55 @@ static void it_takes_many_commits(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+/* How far the one that is under way is in what it goes through; false: there is none. */
+static bool how_far(struct desk *d, uint64_t *at)
+{
+    struct txn *t = NULL;
+    struct walk w;
+    struct bytes key, value, user;
+    uint64_t row[3];
+    assert_int_equal(engine_read(d->engine, &t), ERR_OK);
+    walk_open(&w, t, TABLE_erasures, WALK_up, (struct bytes){0});
+    bool there = walk_next(&w, &key, &value);
+    if (there)
+        assert_int_equal(record_read(t, TABLE_erasures, key, value, row, 3, &user), ERR_OK);
+    walk_close(&w);
+    txn_abort(&t);
+    *at = there ? row[2] : *at;
+    return there;
+}
+
+/* Of a log in which they spoke now and then it looks at so much at once, not at all of it. */
+static void their_words_are_found_in_many_commits(void **state)
+{
+    struct desk *d = *state;
+    uint64_t at = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        speak(d, "room:1", NAME, 1);
+        speak(d, "room:2", "bob", 999);
+    }
+    erase(d, NAME);
+    notifier_keeps(d);
+    while (how_far(d, &at))
+        ask(d, (struct msg){.id = MSG_expire});
+    assert_true(at >= 3000 && at <= 5000);
+    assert_int_equal(traces(d, NAME), 0);
+}
+
+/* Many at once share a commit only as far as their memberships and answers may go. */
+static void many_at_once_are_not_one_commit(void **state)
+{
+    struct desk *d = *state;
+    char user[16];
+    for (unsigned i = 0; i < 10; i++) {
+        snprintf(user, sizeof user, "u%u", i);
+        desk_send(d, 1, &(struct msg){.id = MSG_erase, .erase = {.user = bytes_of(user)}});
+    }
+    uint64_t commits = d->counts[COUNT_commits].value;
+    desk_commit(d);
+    assert_int_equal(d->counts[COUNT_commits].value - commits, 2);
+}
+
 /* A create for one user, which waits. */
 static void schedule(struct desk *d, const char *user, uint64_t deliver_ms)
 {
@@ -526,6 +575,8 @@ int main(void)
         OVER_BOTH(a_new_user_of_that_name_is_another),
         OVER_BOTH(it_waits_for_the_notifier),
         OVER_BOTH(it_takes_many_commits),
+        cmocka_unit_test_setup_teardown(their_words_are_found_in_many_commits, setup_mem, teardown),
+        OVER_BOTH(many_at_once_are_not_one_commit),
         OVER_BOTH(many_wait_for_the_same_moment),
         OVER_BOTH(what_was_scheduled_before_makes_no_new_user),
         OVER_BOTH(what_is_scheduled_for_the_new_user_stays),
