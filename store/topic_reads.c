@@ -238,8 +238,13 @@ void read_assess(const struct reads *r, const struct msg_assess *m)
     struct subject s = {m->type, m->category, {0}};
     struct mp_in in = list_in(m->users);
     enum err e = m->type < TYPE_COUNT ? ERR_OK : ERR_INVALID;
-    for (uint32_t i = 0; !e && i < m->users.count; i++)
-        why[i] = (char)prefs_why_not(r->txn, r->zones, mp_str(&in), &s, r->now_ms);
+    for (uint32_t i = 0; !e && i < m->users.count; i++) {
+        struct bytes user = mp_str(&in);
+        if (user_valid(user))
+            why[i] = (char)prefs_why_not(r->txn, r->zones, user, &s, r->now_ms);
+        else
+            e = ERR_INVALID;
+    }
     struct msg a = {
         .id = MSG_assessed,
         .assessed = {.req = m->req, .status = e, .why_not = {why, e ? 0 : m->users.count}}};

@@ -241,6 +241,25 @@ static void nonsense_is_refused(void **state)
     assert_int_equal(put(d, "a b", (struct msg_prefs_put){0}), ERR_INVALID);
 }
 
+/* Whoever asks: a name that is none ends nobody. */
+static void would_anybody_of_no_name(void **state)
+{
+    struct desk *d = *state;
+    char name[600];
+    for (size_t n = 0; n <= sizeof name; n += 100) {
+        struct buf users;
+        buf_init(&users, 1000);
+        memset(name, 'n', sizeof name);
+        mp_put_str(&users, BYTES("ann"));
+        mp_put_str(&users, (struct bytes){name, n});
+        struct msg a = ask(
+            d, (struct msg){.id = MSG_assess,
+                            .assess = {.users = list_of(&users, 2), .type = TYPE_activity}});
+        assert_int_equal(a.assessed.status, n == 100 ? ERR_OK : ERR_INVALID);
+        buf_fini(&users);
+    }
+}
+
 /* What cannot be read mutes nothing, and the recount finds it. */
 static void a_damaged_row(void **state)
 {
@@ -263,6 +282,7 @@ int main(void)
         OVER_BOTH(quiet_hours_by_the_clocks_of_a_place),
         OVER_BOTH(what_was_put_is_got_and_taken_away),
         OVER_BOTH(nonsense_is_refused),
+        OVER_BOTH(would_anybody_of_no_name),
         OVER_BOTH(a_damaged_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
