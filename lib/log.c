@@ -26,7 +26,8 @@ bool log_keep(const char *path)
     if (fd < 0)
         return false;
     void *at = MAP_FAILED;
-    if (ftruncate(fd, (off_t)sizeof *ring) == 0)
+    /* With all its blocks: a page that the disk has no room for would kill who writes to it. */
+    if (posix_fallocate(fd, 0, (off_t)sizeof *ring) == 0)
         at = mmap(NULL, sizeof *ring, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     if (at == MAP_FAILED)

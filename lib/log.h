@@ -8,7 +8,8 @@
 #include "lib/buf.h"
 
 /* Keep the newest 64 KiB of this process's lines, each with its time before it, in a file that anyone
- * may read, also after a crash; what is there stays, and is written over. False: it cannot be made. */
+ * may read, also after a crash; what is there stays, and is written over. False: it cannot be made, or the disk
+ * has no room for it. */
 bool log_keep(const char *path);
 
 /* Add the lines of such a file, oldest first; false when it is not one. A line that is being written

@@ -3,6 +3,7 @@
  * which a user without privileges may do too (user_namespaces(7)). */
 #include "tests/unit/store/process.h"
 
+#include "lib/log.h"
 #include "store/engine_lmdb.h"
 
 #include <sched.h>
@@ -259,14 +260,25 @@ static void a_commit_that_fails_ends_the_process(void **state)
     process_close(&p);
 }
 
+/* Then a process says what it has to say without it. */
+static void a_log_without_room_is_not_kept(void **state)
+{
+    (void)state;
+    char path[80];
+    snprintf(path, sizeof path, "%s/run.log", disk);
+    ballast(8192);
+    assert_false(log_keep(path));
+    ballast(0);
+    assert_true(log_keep(path));
+}
+
 int main(void)
 {
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        ON_DISK(writes_are_refused_and_reads_go_on),
-        ON_DISK(to_the_last_byte),
-        ON_DISK(a_commit_that_does_not_fit_says_so),
-        ON_DISK(a_commit_that_fails_ends_the_process),
+        ON_DISK(writes_are_refused_and_reads_go_on), ON_DISK(to_the_last_byte),
+        ON_DISK(a_commit_that_does_not_fit_says_so), ON_DISK(a_commit_that_fails_ends_the_process),
+        ON_DISK(a_log_without_room_is_not_kept),
     };
     if (!unshare_mounts()) {
         print_message(
