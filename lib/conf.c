@@ -258,6 +258,10 @@ static bool load_file(const struct conf_table *t, const char *file, void *out, s
         else if (*line.name)
             good = load_line(&at, &line, origin);
     }
+    if (good && ferror(f)) {
+        buf_format(why, "%s: %s", file, strerror(errno));
+        good = false;
+    }
     free(text);
     fclose(f);
     return good && check_items(t, file, out, why);

@@ -320,6 +320,9 @@ static void no_file(void **state)
     assert_false(conf_load(&table, "/tmp/belfry-no-such-file", &got, &why));
     assert_bytes("why", buf_all(&why),
                  BYTES("/tmp/belfry-no-such-file: No such file or directory"));
+    buf_reset(&why);
+    assert_false(conf_load(&table, "/tmp", &got, &why));
+    assert_bytes("a folder", buf_all(&why), BYTES("/tmp: Is a directory"));
     buf_fini(&why);
 }
 
