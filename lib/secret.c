@@ -30,6 +30,7 @@ static bool make(const char *file)
     char fresh[512];
     int n = snprintf(fresh, sizeof fresh, "%s.%ld", file, (long)getpid());
     ENSURE(n > 0 && (size_t)n < sizeof fresh);
+    unlink(fresh); /* of one that was killed here, and had our number */
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     bool good = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
     if (fd >= 0)
