@@ -120,8 +120,9 @@ static struct question *question_new(struct desk *d, const uint8_t key[KEY],
     memcpy(q->key, key, KEY);
     q->kind = (enum hook_kind)m->kind;
     q->n = m->question.n;
-    q->text = strndup(m->question.p, m->question.n);
+    q->text = malloc(q->n + 1);
     ENSURE(q->text != NULL);
+    memcpy(q->text, m->question.p, q->n);
     q->deadline_ms = now_ms + d->rules.wait_ms;
     map_put(&d->questions, q);
     append(&d->waiting, q);

@@ -140,6 +140,17 @@ static void who_waits_too_long_or_is_too_many_is_told_at_once(void **state)
     finish(); /* with some waiting, some under way */
 }
 
+/* It has a length, and is whatever it is. */
+static void a_question_is_kept_as_it_came(void **state)
+{
+    (void)state;
+    struct msg_hook m = {.kind = HOOK_join, .question = BYTES("a\0and the rest of it, too")};
+    begin(usual);
+    desk_ask(desk, &m, &(struct asker){.req = 1}, 0);
+    assert_true(bytes_equal(question_text(desk_next(desk)), m.question));
+    finish();
+}
+
 static void so_many_are_remembered(void **state)
 {
     (void)state;
@@ -165,6 +176,7 @@ int main(void)
         cmocka_unit_test(in_order_and_so_many_at_a_time),
         cmocka_unit_test(the_same_is_asked_once_and_remembered),
         cmocka_unit_test(who_waits_too_long_or_is_too_many_is_told_at_once),
+        cmocka_unit_test(a_question_is_kept_as_it_came),
         cmocka_unit_test(so_many_are_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
