@@ -61,6 +61,7 @@ void checker_give(struct checker *c, struct check_job *j)
 struct check_job *checker_take(struct checker *c)
 {
     struct check_job *j = NULL;
+    sock_used = true;
     int n = zmq_recv(c->ours, &j, sizeof j, ZMQ_DONTWAIT);
     ENSURE(n == sizeof j || errno == EAGAIN || errno == EINTR);
     return n < 0 ? NULL : j;
