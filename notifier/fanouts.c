@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "notifier/notify.h"
+#include "notifier/fanouts.h"
 
 #include "lib/ensure.h"
 

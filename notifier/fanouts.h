@@ -12,7 +12,7 @@
  *         them when half of the places are free. */
 #pragma once
 
-#include "notifier/rules.h"
+#include "notifier/events.h"
 
 enum {
     FANOUT_BEGINS = 128,
@@ -20,10 +20,6 @@ enum {
     FANOUT_PAGE = 200,
     FANOUT_TTL_MS = 5000,
     FANOUT_AGAIN_MS = 1000, /* after a refusal */
-};
-
-struct fanout_id {
-    uint64_t source, rule;
 };
 
 struct fanouts {
@@ -49,9 +45,6 @@ struct fanouts {
     bool more;              /* there are others in the store */
     uint64_t list, list_ms; /* as step */
 };
-
-struct notify_event;
-struct notify_effects;
 
 void fanouts_init(struct fanouts *f, const struct topic_rule *rules, uint64_t rules_n);
 

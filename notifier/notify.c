@@ -5,16 +5,10 @@
 
 #define AS_NAME(name) #name,
 static const char *const state_names[] = {NOTIFY_STATES(AS_NAME)};
-static const char *const event_names[] = {NOTIFY_EVENTS(AS_NAME)};
 
 const char *notify_state_name(enum notify_state state)
 {
     return state_names[state];
-}
-
-const char *notify_event_name(enum notify_event_kind kind)
-{
-    return event_names[kind];
 }
 
 static struct bytes topic_of(const void *head)
@@ -57,12 +51,6 @@ uint64_t notify_deadline_ms(const struct notify *n)
     nearest_ms = nearer(nearest_ms, n->keep_ms);
     nearest_ms = nearer(nearest_ms, fanouts_deadline_ms(&n->fanouts));
     return nearer(nearest_ms, n->expire_ms);
-}
-
-void notify_emit(struct notify_effects *fx, struct notify_effect effect)
-{
-    ENSURE(fx->n < NOTIFY_EFFECTS_MAX);
-    fx->list[fx->n++] = effect;
 }
 
 /* -- the position, and keeping it ----------------------------------------------------------- */
