@@ -63,8 +63,8 @@ struct buf *hub_out(struct hub *h, const struct hub_peer *to)
     if (h->waiting == HUB_PEERS)
         hub_flush(h);
     struct hub_out *o = &h->outs[h->waiting++];
-    if (o->out.max == 0)
-        buf_init(&o->out, h->out_max);
+    if (o->out.max == 0) /* what is not over half of out_max, and a message of out_max behind it */
+        buf_init(&o->out, h->out_max / 2 + h->out_max);
     o->peer = *to;
     return &o->out;
 }

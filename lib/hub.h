@@ -3,8 +3,9 @@
  *
  * Shape   hub_read() gives a message and who sent it; hub_out() is that peer's buffer for this
  *         turn; hub_flush() sends each peer one message.
- * Limits  HUB_PEERS with something to be sent in one turn, `out_max` bytes for each; a peer that
- *         has gone, or reads nothing (HWM), loses its answers: whoever asks has a deadline.
+ * Limits  HUB_PEERS with something to be sent in one turn. `out_max`: bytes of the largest answer, which
+ *         always has room; a longer one is dropped whole. A peer that has gone, or reads nothing (HWM),
+ *         loses its answers: whoever asks has a deadline.
  * Owner   one thread. */
 #pragma once
 
