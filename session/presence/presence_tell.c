@@ -2,6 +2,8 @@
 /* What is new, told: our own to the other owners, all of it to the members here. */
 #include "session/presence/presence_core.h"
 
+enum { TOLD_MAX = TEXT_MAX / 2 - 1024 }; /* bytes; what is around it in an answer is less than 1024 */
+
 static void publish_delta(struct presence *p, struct room *r, uint32_t joins, uint32_t leaves)
 {
     struct msg m = {.id = MSG_presence_delta,
@@ -61,13 +63,19 @@ static struct presence_news count_news(struct presence *p, const struct room *r)
     return news(p, r, NEWS_count);
 }
 
+/* It cannot be told as one text. A long-poll's answer has it as a string of JSON, twice as long at most. */
+static bool too_long(const struct presence *p)
+{
+    return p->text.overflowed || p->text.n > TOLD_MAX;
+}
+
 static struct presence_news state_news(struct presence *p, const struct room *r)
 {
     struct entry_list all = room_state(r);
     buf_reset(&p->text);
     entries_write(&p->text, &all);
     entries_fini(&all);
-    return p->text.overflowed ? count_news(p, r) : news(p, r, NEWS_state);
+    return too_long(p) ? count_news(p, r) : news(p, r, NEWS_state);
 }
 
 /* To everyone who has the state. A member may leave while it is told: from the last to the first. */
@@ -119,7 +127,7 @@ static void tell_diff(struct presence *p, struct room *r, bool wanted)
     entries_write(&p->text, &r->left);
     buf_byte(&p->text, '}');
     room_told(r);
-    if (p->text.overflowed)
+    if (too_long(p))
         r->told = 0; /* too much for one: everyone gets the state instead */
     struct presence_news n = news(p, r, NEWS_diff);
     tell_all(p, r, &n);

@@ -292,6 +292,46 @@ static void as_many_topics_as_there_may_be(void **state)
     presence_free(&p);
 }
 
+/* A state that no long-poll's answer would hold, once each of its quotes is escaped: a count instead. */
+static void a_state_is_not_longer_than_an_answer(void **state)
+{
+    (void)state;
+    enum { LISTED = 9000 };
+    struct presence_limits limits = limits_of(2);
+    struct presence *p = made(&one, 0, &limits), *q = made(&two, 1, &limits);
+    struct watcher **w = calloc(LISTED, sizeof *w);
+    static char meta[PRESENCE_META_MAX];
+    memset(meta, '"', sizeof meta - 2);
+    memcpy(meta, "{\"a\":", 5);
+    memcpy(meta + sizeof meta - 2, "}", 2);
+    now_ms = NOW;
+    one.to = q;
+    for (int i = 0; i < LISTED; i++)
+        w[i] = watch(p, "room", 100, "u", meta);
+    presence_tick(p, now_ms);
+    struct watcher *eve = watch(q, "room", 100000, "", "{}");
+    presence_tick(q, now_ms);
+    struct msg m;
+    asked(p, "room", &m);
+    assert_int_equal(m.presence_part.entries.count, LISTED);
+    struct buf part;
+    buf_init(&part, TEXT_MAX);
+    struct msg whole = {.id = MSG_presence_part, .presence_part = m.presence_part};
+    msg_write(&part, &whole);
+    struct msg_presence_parts answer = {.owner = 1000, .parts = list_of(&part, 1)};
+    presence_answered(q, 0, &answer, now_ms);
+    presence_tick(q, now_ms);
+    bool all;
+    assert_int_equal(presence_room(q, BYTES("room"), &all)->entries.used, LISTED);
+    assert_int_equal(two.states, 0);
+    assert_string_equal(two.last, "{\"count\":9000}");
+    buf_fini(&part);
+    presence_unwatch(q, eve, false, now_ms);
+    ends(p, w, LISTED);
+    presence_free(&p);
+    presence_free(&q);
+}
+
 /* The largest metas that there may be, until there is no more room; and it still fits one answer, also
  * while as many again have left and nobody was told. */
 static void as_many_bytes_as_there_may_be(void **state)
@@ -399,6 +439,7 @@ int main(void)
         cmocka_unit_test(a_storm_of_joins),
         cmocka_unit_test(a_large_change_is_several_deltas),
         cmocka_unit_test(as_many_topics_as_there_may_be),
+        cmocka_unit_test(a_state_is_not_longer_than_an_answer),
         cmocka_unit_test(as_many_bytes_as_there_may_be),
         cmocka_unit_test(as_many_entries_as_there_may_be),
         cmocka_unit_test(owners_beyond_the_bound_are_nobody),
