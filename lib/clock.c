@@ -126,9 +126,12 @@ bool clock_read(struct bytes text, uint64_t *wall_ms)
     }
     if (!r.ok || r.p != r.end || t.tm_mday > days_of(t.tm_year + 1900, t.tm_mon))
         return false;
+    bool leap_second = t.tm_sec == 60; /* timegm() makes it the next minute */
     int64_t seconds = (int64_t)timegm(&t) - offset_s;
     if (seconds < 0 || (uint64_t)seconds > CLOCK_WALL_MAX / 1000)
         return false; /* the offset can lead out at either end */
+    if (leap_second && seconds % 86400 != 0)
+        return false; /* one is the last second of a day in UTC */
     *wall_ms = (uint64_t)seconds * 1000 + (uint64_t)ms;
     return true;
 }
