@@ -193,6 +193,45 @@ static void quiet_hours_by_the_clocks_of_a_place(void **state)
     assert_int_equal(recount(d, NULL), 0);
 }
 
+/* In Berlin the clocks go from 02:00 to 03:00 at 2026-03-29T01:00:00Z, and back at 2026-10-25T01:00:00Z. */
+static void quiet_hours_when_the_clocks_change(void **state)
+{
+    enum { SPRING = 1774746000, AUTUMN = 1792890000, H = 3600 };
+    static const struct {
+        int64_t at_s;
+        uint64_t from_min, to_min;
+        enum why_not why;
+    } rows[] = {
+        {SPRING - 4 * H - 60, 22 * 60, 7 * 60, WHY_none}, /* a night of eight hours */
+        {SPRING - 4 * H, 22 * 60, 7 * 60, WHY_quiet_hours},
+        {SPRING + 4 * H - 60, 22 * 60, 7 * 60, WHY_quiet_hours},
+        {SPRING + 4 * H, 22 * 60, 7 * 60, WHY_none},
+        {SPRING - 60, 90, 150, WHY_quiet_hours}, /* to an hour that is not there */
+        {SPRING, 90, 150, WHY_none},
+        {SPRING - 60, 150, 210, WHY_none}, /* from one */
+        {SPRING, 150, 210, WHY_quiet_hours},
+        {AUTUMN - 5 * H - 60, 22 * 60, 7 * 60, WHY_none}, /* a night of ten */
+        {AUTUMN - 5 * H, 22 * 60, 7 * 60, WHY_quiet_hours},
+        {AUTUMN + 5 * H - 60, 22 * 60, 7 * 60, WHY_quiet_hours},
+        {AUTUMN + 5 * H, 22 * 60, 7 * 60, WHY_none},
+        {AUTUMN - 45 * 60, 135, 165, WHY_quiet_hours}, /* in an hour that is there twice */
+        {AUTUMN - 15 * 60, 135, 165, WHY_none},
+        {AUTUMN + 15 * 60, 135, 165, WHY_quiet_hours},
+        {AUTUMN + 45 * 60, 135, 165, WHY_none},
+    };
+    struct desk *d = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct msg_prefs_put p = {.quiet = 1,
+                                  .from_min = rows[i].from_min,
+                                  .to_min = rows[i].to_min,
+                                  .zone = BYTES("Europe/Berlin")};
+        d->now.wall_ms = (uint64_t)rows[i].at_s * 1000;
+        print_message("%zu\n", i);
+        assert_int_equal(put(d, "ann", p), ERR_OK);
+        assert_int_equal(would(d, "ann", TYPE_activity, ""), rows[i].why);
+    }
+}
+
 static void what_was_put_is_got_and_taken_away(void **state)
 {
     struct desk *d = *state;
@@ -280,6 +319,7 @@ int main(void)
         OVER_BOTH(or_not_kept_as_the_configuration_says),
         OVER_BOTH(a_muted_topic),
         OVER_BOTH(quiet_hours_by_the_clocks_of_a_place),
+        OVER_BOTH(quiet_hours_when_the_clocks_change),
         OVER_BOTH(what_was_put_is_got_and_taken_away),
         OVER_BOTH(nonsense_is_refused),
         OVER_BOTH(would_anybody_of_no_name),
