@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A user is forgotten: what is connected is closed, and no file of the data folder's log or API has
- * the name any more. */
+/* A user is forgotten: what is connected is closed, and neither the API nor a copy of the tables has the
+ * name any more. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before } from 'node:test';
 
 import { Belfry, bearer, checked } from '../lib/belfry.mjs';
@@ -42,6 +44,51 @@ check('DELETE /api/users/{id}: closed, empty, unnamed', async (t) => {
   assert.equal((await belfry.get('/api/topics/channel%3A1/members', belfry.apiKey)).json.count, 0);
   assert.equal((await belfry.count('bob')).unread_count, 20);
   assert.equal((await belfry.count(user)).unread_count, 0);
+  await belfry.check();
+});
+
+/** What of these texts stands in the bytes of a copy of the tables. */
+async function copied(texts) {
+  const to = fs.mkdtempSync('/tmp/b-erased-');
+  try {
+    const { code, stderr } = await belfry.command('backup', path.join(to, 'copy'));
+    assert.equal(code, 0, stderr);
+    const bytes = fs.readFileSync(path.join(to, 'copy/store/data.mdb'));
+    return texts.filter((text) => bytes.includes(text));
+  } finally {
+    fs.rmSync(to, { recursive: true });
+  }
+}
+
+check('the bytes of a copy have nothing of it any more: neither the name nor what only this user was told', async () => {
+  const user = 'irene-joliot';
+  const texts = [user, ...['title', 'body', 'data', 'patch', 'category', 'collapse', 'later', 'ended', 'old-row', 'muted', 'op'].map((what) => `irenes-${what}`)];
+  const [, title, body, data, patch, category, collapse, later, ended, imported, muted, op] = texts;
+  const post = async (at, sent, more) => {
+    const { status, json } = await belfry.post(at, sent, belfry.apiKey, more);
+    assert.ok(status < 300, JSON.stringify(json));
+    return json;
+  };
+  const bobs = [user, 'bob'];
+  const once = { headers: { 'idempotency-key': 'for-both' } };
+  const for_both = await post('/api/notifications', { to: bobs, title: 'for both' }, once);
+  await post('/api/notifications', { to: user, title, body, data: { data }, category, collapse_key: collapse, dedupe_key: collapse });
+  const { id } = await belfry.create(user, 'to be changed');
+  await belfry.request('PATCH', `/api/notifications/${id}`, { body: { user, title: patch }, headers: bearer(belfry.apiKey) });
+  const deliver_at = new Date(Date.now() + 86400e3).toISOString();
+  await post('/api/notifications', { to: user, title: later, deliver_at });
+  await post('/api/notifications', { to: bobs, title: 'for both, later', deliver_at });
+  await post('/api/notifications', { to: user, title: ended, expires_in: 1 });
+  await post('/api/notifications/mark-all-read', { user, op_id: op });
+  await post('/api/import', JSON.stringify({ user, id: imported, title: imported }), { headers: { 'content-type': 'application/x-ndjson' } });
+  await belfry.request('PUT', '/api/preferences', { body: { user, mute: { categories: [muted] } }, headers: bearer(belfry.apiKey) });
+  await belfry.member('PUT', 'channel:1', user);
+  assert.deepEqual(await copied(texts), texts);
+
+  const { json } = await belfry.request('DELETE', `/api/users/${user}`, key());
+  await until('it is done', async () => (await belfry.get(`/api/erasures/${json.erasure}`, belfry.apiKey)).json.done);
+  assert.deepEqual(await copied(texts), []);
+  assert.deepEqual(await post('/api/notifications', { to: bobs, title: 'for both' }, once), for_both); // it is remembered all the same
   await belfry.check();
 });
 
