@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/performance.md between its two marks, and the plots beside it, from what was measured.
+// docs/performance.md between its two marks, and the plots beside it, from what was measured. What is
+// not in bench.json, as on another machine or in a fresh tree, stays as the page has it.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -30,10 +31,19 @@ function machine() {
         `Linux ${os.release().split('-')[0]}, ${disk}. Generator, floors and Belfry share them.`;
 }
 
-function table(kept, sections) {
+// The lines of a section that the page has: its title, and the rows up to the next one's.
+function linesOf(section, old) {
+    const all = old.split('\n'), from = all.findIndex((line) => line.startsWith(`| *${section.what}* (`));
+    if (from < 0) return [];
+    const size = all.slice(from + 1).findIndex((line) => !line.startsWith('| ') || line.endsWith('| | | | |'));
+    return all.slice(from, from + 1 + size);
+}
+
+function table(kept, sections, old) {
     const lines = ['| | median | range | runs | aim |', '|---|---|---|---|---|'];
     for (const [name, section] of Object.entries(sections)) {
         const one = kept[name];
+        if (!one) lines.push(...linesOf(section, old));
         if (!one || section.rows.length === 0) continue;
         const by = one.disturbed ? `; ${one.disturbed} of ${one.runs} runs began while others kept the machine busy` : '';
         lines.push(`| *${section.what}* (${one.when.date}, ${one.when.commit}${by}) | | | | |`);
@@ -47,11 +57,12 @@ function ratioPlot(kept) {
     const wanted = [['paced', '1k_cpu_ratio', 1.15, 'fan-out paced, 1,000 subscribers'], ['paced', '10k_cpu_ratio', 1.15, 'fan-out paced, 10,000 subscribers'],
         ['saturated', '1k_cpu_ratio', 0.25, 'fan-out saturated, 1,000'], ['saturated', '10k_cpu_ratio', 0.75, 'fan-out saturated, 10,000'],
         ['pairs', 'cpu_ratio', 2, '10,000 topics with one subscriber each'], ['churn', 'cpu_ratio', 1.5, 'connect, join, go']];
-    const rows = wanted.filter(([name, figure]) => kept[name]?.figures[figure]).map(([name, figure, aim, what]) => {
+    if (!wanted.every(([name, figure]) => kept[name]?.figures[figure])) return null;
+    const rows = wanted.map(([name, figure, aim, what]) => {
         const values = kept[name].figures[figure];
         return { name: what, aim, low: Math.min(...values), middle: median(values), high: Math.max(...values) };
     });
-    return rows.length ? ratios('CPU of Belfry to CPU of the epoll floor (mark: the aim)', rows) : null;
+    return ratios('CPU of Belfry to CPU of the epoll floor (mark: the aim)', rows);
 }
 
 // What is drawn of the section `costs`: its figures are N_NAME_us.
@@ -62,11 +73,10 @@ const COSTS = [['subscribers', 'CPU of a delivery', 'subscribers', [['Belfry', '
 
 function costPlots(kept) {
     const figures = kept.costs?.figures;
-    if (!figures) return [];
     const points = (name) => Object.entries(figures).map(([figure, values]) => [new RegExp(`^(\\d+)_${name}_us$`).exec(figure)?.[1], median(values)])
         .filter(([n]) => n).map(([n, us]) => [Number(n), us]).sort((a, b) => a[0] - b[0]);
-    return COSTS.map(([name, title, by, series]) =>
-        [`cost-${name}`, `${title} by ${by}`, curves(title, by, 'us', series.map(([who, figure]) => ({ name: who, points: points(figure) })))]);
+    return COSTS.map(([name, title, by, series]) => [`cost-${name}`, `${title} by ${by}`,
+        figures ? curves(title, by, 'us', series.map(([who, figure]) => ({ name: who, points: points(figure) }))) : null]);
 }
 
 export function writePage(kept, sections) {
@@ -75,14 +85,16 @@ export function writePage(kept, sections) {
     if (from < 0 || to < from) throw new Error(`${page} does not have its two marks`);
     const shown = [];
     for (const [name, alt, plot] of [['ratios', 'CPU beside the floor', ratioPlot(kept)], ...costPlots(kept)]) {
-        if (!plot) continue;
         const file = path.join(docs, `performance-${name}.svg`);
-        fs.writeFileSync(file, plot);
-        written.push(file);
+        if (plot) written.push(file);
+        if (plot) fs.writeFileSync(file, plot);
+        if (!fs.existsSync(file)) continue;
         shown.push(`![${alt}](performance-${name}.svg)`, '');
     }
-    const commands = Object.keys(sections).flatMap((name) => kept[name]?.commands ?? []);
-    const body = ['', machine(), '', ...table(kept, sections), '', ...shown, 'Commands:', '',
+    const figures = old.slice(from, to), commands = Object.keys(sections).flatMap((name) => kept[name]?.commands ?? []);
+    if (Object.keys(sections).some((name) => !kept[name] && linesOf(sections[name], figures).length)) // its commands, too
+        commands.push(...figures.split('\n').filter((line) => line.startsWith('    bench-')).map((line) => line.trim()));
+    const body = ['', machine(), '', ...table(kept, sections, figures), '', ...shown, 'Commands:', '',
         ...[...new Set(commands)].map((command) => '    ' + command), ''].join('\n');
     fs.writeFileSync(page, old.slice(0, from + MARKS[0].length) + '\n' + body + '\n' + old.slice(to));
     return written.map((file) => path.relative(process.cwd(), file));
