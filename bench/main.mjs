@@ -44,9 +44,10 @@ async function main(machine) {
     const file = path.resolve(options.bin, '..', 'bench.json');
     const kept = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : {};
     for (const name of options.only ?? names.filter((one) => !sections[one].apart)) {
-        const b = bench(machine, name, options);
+        const b = bench(machine, name, options), from_ms = Date.now();
         await sections[name].run(b);
         await machine.stopAll();
+        console.log(`${name}: ${Math.round((Date.now() - from_ms) / 1000)} s`);
         kept[name] = joined(options.more && kept[name], { ...b.results, when: b.stamp() });
         if (!options.keep) fs.writeFileSync(file, JSON.stringify(kept, null, 1));
     }

@@ -27,8 +27,10 @@ function row([what, figure, aim = ''], figures) {
 function machine() {
     const cpu = os.cpus(), df = spawnSync('df', ['--output=fstype,source', '/tmp'], { encoding: 'utf8' });
     const disk = df.stdout.trim().split('\n').pop().trim().replace(/ +/, ' on ');
+    const meltdown = '/sys/devices/system/cpu/vulnerabilities/meltdown';
+    const apart = fs.existsSync(meltdown) && /PTI/.test(fs.readFileSync(meltdown, 'utf8')) ? ', page tables apart (PTI)' : '';
     return `${cpu.length} cores (${cpu[0].model.trim()}), ${Math.round(os.totalmem() / 2 ** 30)} GiB, ` +
-        `Linux ${os.release().split('-')[0]}, ${disk}. Generator, floors and Belfry share them.`;
+        `Linux ${os.release().split('-')[0]}${apart}, ${disk}. Generator, floors and Belfry share them.`;
 }
 
 // The lines of a section that the page has: its title, and the rows up to the next one's.
