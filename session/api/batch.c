@@ -8,6 +8,7 @@
 #include "session/live/inbox.h"
 #include "session/actions/marking.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct batch {
@@ -16,8 +17,10 @@ struct batch {
     struct buf out;
     uint32_t n;
     bool away; /* the store is: the rest is not tried */
-    size_t user_n;
+    size_t user_n, key_n;
     char user[USER_MAX];
+    char key[BATCH_KEY_MAX]; /* its Idempotency-Key */
+    char op_id[KEY_MAX + 1]; /* of the one that is asked, from the key */
 };
 
 static void next(struct session *s, struct batch *b);
@@ -94,6 +97,17 @@ static bool read_op(struct session *s, struct batch *b, struct bytes op, struct 
     return marking_read(m, &marking, &by, op, &s->scratch, why);
 }
 
+/* By the key and its place in the list, where it has no op_id of its own. */
+static void give_op_id(struct batch *b, struct msg *m)
+{
+    struct bytes *op_id = m->id == MSG_mark ? &m->mark.op_id : &m->mark_all.op_id;
+    if (b->key_n == 0 || op_id->n > 0)
+        return;
+    int n = snprintf(b->op_id, sizeof b->op_id, "%.*s/%u", (int)b->key_n, b->key, b->n);
+    ENSURE(n > 0 && (size_t)n <= KEY_MAX);
+    *op_id = (struct bytes){b->op_id, (size_t)n};
+}
+
 static void finish(struct session *s, struct batch *b)
 {
     buf_text(&b->out, "]}");
@@ -117,6 +131,7 @@ static void next(struct session *s, struct batch *b)
         } else if (!read_op(s, b, op, &m, &why)) {
             write_wrong(b, 400, &why);
         } else {
+            give_op_id(b, &m);
             ask(s->store, &m, s->now_ms, s->settings->request_ms, marking_repeats(&m),
                 (struct ask_waiter){done, s, b, m.id});
             return;
@@ -147,18 +162,22 @@ void batch_post(struct session *s, struct request *r)
 {
     struct who who;
     struct problem why = {0};
-    struct bytes user;
+    struct bytes user, key;
     struct json ops;
-    if (!api_body_about(s, r, &user, &who))
+    if (!api_body_about(s, r, &user, &who) || !api_key_of(s, r, &key))
         return;
-    if (!find_ops(request_body(r), &ops, &why)) {
+    if (key.n > BATCH_KEY_MAX)
+        problem_set(&why, "Idempotency-Key", "must be 1 to 252 characters for a batch");
+    if (why.detail[0] || !find_ops(request_body(r), &ops, &why)) {
         http_problem(s, r, 400, why.field, why.detail);
         return;
     }
     struct batch *b = calloc(1, sizeof *b);
     ENSURE(b != NULL);
-    *b = (struct batch){.r = r, .ops = ops, .user_n = user.n};
+    *b = (struct batch){.r = r, .ops = ops, .user_n = user.n, .key_n = key.n};
     memcpy(b->user, user.p, user.n);
+    if (key.n > 0)
+        memcpy(b->key, key.p, key.n);
     /* The ids of an answer are among those of its op; the rest of a result is short. */
     buf_init(&b->out, 2 * s->settings->body_bytes + (size_t)BATCH_OPS * 600);
     buf_text(&b->out, "{\"results\":[");

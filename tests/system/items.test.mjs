@@ -342,6 +342,23 @@ check('a batch: one after the other, each with its result; one that is wrong sto
   assert.deepEqual((await batch({ ops: [7, null, { op: 5 }] })).json.results.map((one) => one.status), [400, 400, 400]);
 });
 
+check('R7: an Idempotency-Key stands for the op_ids that a batch has not', async () => {
+  const user = someone();
+  const ids = [];
+  for (let i = 0; i < 3; i++) ids.push((await belfry.create(user, `n${i}`)).id);
+  const batch = (ops, key) => belfry.post('/api/notifications/batch', { ops }, belfry.token(user), { headers: { 'idempotency-key': key } });
+  const ops = [{ op: 'mark_read', ids: [ids[0]] }, { op: 'mark_read', ids: [ids[1]], op_id: 'own' }, { op: 'mark_read', ids: [ids[2]] }];
+  const first = await batch(ops, 'k');
+  assert.deepEqual(first.json.results.map((one) => one.changed), ids.map((id) => [id]));
+  for (const id of ids) await belfry.post('/api/notifications/mark-unread', { id }, belfry.token(user));
+  assert.deepEqual((await batch(ops, 'k')).json, first.json);
+  assert.equal((await belfry.count(user)).unread_count, 3);
+  assert.deepEqual((await batch([{ op: 'mark_read', ids }], 'k')).json.results.map((one) => [one.status, one.field]), [[422, 'op_id']]);
+  const long = await batch(ops, 'k'.repeat(253));
+  assert.deepEqual([long.status, long.json.field], [400, 'Idempotency-Key']);
+  assert.deepEqual((await batch(ops, 'k'.repeat(252))).json.results.map((one) => one.changed), ids.map((id) => [id]));
+});
+
 check('a batch while the store is away: what has no answer stops the rest, and all of it may be sent again', async () => {
   const user = someone();
   const ids = [];
