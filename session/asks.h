@@ -29,7 +29,8 @@ struct asks *asks_new(void *zmq, const char *endpoint, uint64_t *count_asked,
 void asks_most(struct asks *a, uint64_t most); /* up to ASKS_TOP */
 void asks_free(struct asks **slot);            /* all waiters get UNKNOWN */
 
-/* Sets m's req and ttl_ms. `again`: doing it twice does no harm. Gives the request's number. */
+/* Sets m's req and ttl_ms. `again`: doing it twice does no harm. Gives the request's number; 0: too many
+ * wait, and the waiter has been told already. */
 uint64_t ask(struct asks *a, struct msg *m, uint64_t now_ms, uint64_t ttl_ms, bool again,
              struct ask_waiter w);
 

@@ -42,8 +42,10 @@ static struct bytes user_of(const struct exporting *x)
 static void ask_next(void *about)
 {
     struct exporting *x = about;
-    x->asked = ask(x->s->store, &x->next, x->s->now_ms, x->s->settings->request_ms, true,
-                   (struct ask_waiter){answered, x->s, x, 0});
+    uint64_t number = ask(x->s->store, &x->next, x->s->now_ms, x->s->settings->request_ms, true,
+                          (struct ask_waiter){answered, x->s, x, 0});
+    if (number != 0) /* else it is answered already, and `x` may be gone */
+        x->asked = number;
 }
 
 static void ended(void *about)
