@@ -163,6 +163,7 @@ static void judge(struct session *s, const struct request *r, struct who *who)
 /* Where it is counted, should it have to wait. All service tokens are one key. */
 static void queue(struct session *s, struct request *r, struct who *who)
 {
+    admit_request_over(&r->queue); /* its headers were looked at before */
     r->queue = admit_request(s, who->key ? who->key : who->token.exp_s > 0 ? "*token" : "*api.key");
     if (r->queue)
         return;

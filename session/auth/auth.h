@@ -25,7 +25,7 @@ struct who {
     bool later;         /* nobody: whether the token is revoked is not known yet */
 };
 
-/* What nobody is answered: 401, 403 or 503. */
+/* What nobody is answered: 401, 403, 429 or 503. */
 unsigned auth_status(const struct who *who);
 
 /* Of an API request: its Authorization header, or dev mode. */

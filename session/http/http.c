@@ -229,6 +229,7 @@ static void completed(void *cls, struct MHD_Connection *mhd, void **slot,
             r->from->received = bytes_received(r->from->fd);
     }
     routes_forget(s, r);
+    admit_request_over(&r->queue);
     if (r->response && !r->shared)
         MHD_destroy_response(r->response);
     buf_fini(&r->body);

@@ -41,8 +41,8 @@ struct request {
     struct session *s;
     struct MHD_Connection *mhd;
     struct http_peer *from;
-    struct key_queue *queue;  /* of its API key, where it is counted while it waits; or NULL */
-    char *path;               /* decoded; never holds a NUL */
+    struct key_queue *queue; /* of its API key, held: it is counted there while it waits; or NULL */
+    char *path;              /* decoded; never holds a NUL */
     struct bytes topic, rest; /* parts of the path, where its route has them */
     enum http_method method;
     unsigned scope;    /* enum scope: what a key must have for its route */

@@ -2,6 +2,7 @@
 #include "session/socket/admit.h"
 
 #include "lib/bucket.h"
+#include "lib/ensure.h"
 #include "session/users.h"
 
 #include <fcntl.h>
@@ -64,15 +65,15 @@ void admit_sweep(struct session *s)
     s->memory_full = most > 0 && resident() > most;
 }
 
-/* The key's own, or one that nobody waits in. */
+/* The key's own, or one that nobody holds. */
 static struct key_queue *queue_of(struct session *s, const char *key)
 {
     struct key_queue *free_one = NULL;
     for (unsigned i = 0; i < KEY_QUEUES; i++) {
         struct key_queue *q = &s->key_queues[i];
-        if (q->waiting > 0 && strcmp(q->name, key) == 0)
+        if (q->held > 0 && strcmp(q->name, key) == 0)
             return q;
-        if (q->waiting == 0)
+        if (q->held == 0)
             free_one = q;
     }
     return free_one;
@@ -84,6 +85,16 @@ struct key_queue *admit_request(struct session *s, const char *key)
     uint64_t most = s->settings->key_requests;
     if (!q || (most > 0 && q->waiting >= most))
         return NULL; /* none free: so many keys were revoked while they waited */
-    snprintf(q->name, sizeof q->name, "%s", key);
+    if (q->held++ == 0)
+        snprintf(q->name, sizeof q->name, "%s", key);
     return q;
+}
+
+void admit_request_over(struct key_queue **slot)
+{
+    if (!*slot)
+        return;
+    ENSURE((*slot)->held > 0);
+    (*slot)->held--;
+    *slot = NULL;
 }

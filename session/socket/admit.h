@@ -20,12 +20,14 @@ bool admit_join(struct session *s);
 /* Once a second: how much memory is in use. */
 void admit_sweep(struct session *s);
 
-/* Requests of one API key that wait for an answer. A slot is its key's while some do. */
+/* Requests of one API key, and how many of them wait for an answer. A slot is its key's while a request
+ * holds it. */
 enum { KEY_QUEUES = APIKEYS_MAX + 2 };
 struct key_queue {
-    uint32_t waiting;
+    uint32_t held, waiting;
     char name[APIKEY_NAME + 1];
 };
 
-/* The queue of the key; NULL: it is full. */
+/* The queue of the key, held until admit_request_over(); NULL: it is full. */
 struct key_queue *admit_request(struct session *s, const char *key);
+void admit_request_over(struct key_queue **slot); /* NULL is fine */
