@@ -172,9 +172,16 @@ static struct conn *owned(struct session *s, uint64_t slot)
     return c && c->kind == CONN_longpoll ? c : NULL;
 }
 
+static bool still(struct session *s, uint32_t id, uint32_t generation)
+{
+    struct conn *c = conn_find(s, id, generation);
+    return c && conn_open(c);
+}
+
 static void serve_get(struct session *s, struct conn *c, struct poller *who, uint64_t cursor)
 {
     struct longpoll *p = c->poll;
+    uint32_t id = c->id, generation = c->generation;
     p->lost = false;
     if (waits(p)) { /* the newer one wins; the older gets an answer at once */
         count_one(s, COUNT_polls_replaced);
@@ -190,7 +197,7 @@ static void serve_get(struct session *s, struct conn *c, struct poller *who, uin
             live_drained(s, c);
         }
     }
-    if (cursor != p->cursor) {
+    if (!still(s, id, generation) || cursor != p->cursor) { /* what drained may have ended it */
         answer_status(s, who, 500);
         return;
     }
@@ -201,12 +208,6 @@ static void serve_get(struct session *s, struct conn *c, struct poller *who, uin
         answer(s, &p->poller, write_body(s, c, 200, p->sent));
     else if (conn_waiting(c) > 0)
         hand_out(s, c);
-}
-
-static bool still(struct session *s, uint32_t id, uint32_t generation)
-{
-    struct conn *c = conn_find(s, id, generation);
-    return c && conn_open(c);
 }
 
 /* CLOSE_COUNT: all were taken, or the session is over meanwhile. */
