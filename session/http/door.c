@@ -31,10 +31,9 @@ enum {
 
 struct door {
     int fd;
-    bool open; /* the socket is in the epoll set for input */
-    bool shut; /* for good */
-    bool
-        in_order; /* the port's sockets were opened one for each process, in the processes' order */
+    bool open;     /* the socket is in the epoll set for input */
+    bool shut;     /* for good */
+    bool in_order; /* the port's sockets are one for each process, in the processes' order */
     uint32_t sockets_max;
     uint64_t accepts_us; /* bucket.h */
 };

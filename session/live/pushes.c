@@ -17,8 +17,6 @@
 
 #include <stdlib.h>
 
-/* So many pushes of a connection may wait for the store: one client must not fill its queue. */
-
 /* A push of a client that waits for the store: what its reply needs. */
 struct push {
     uint32_t id, generation; /* of the connection, which may go meanwhile */

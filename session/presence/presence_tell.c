@@ -2,7 +2,7 @@
 /* What is new, told: our own to the other owners, all of it to the members here. */
 #include "session/presence/presence_core.h"
 
-enum { TOLD_MAX = TEXT_MAX / 2 - 1024 }; /* bytes; what is around it in an answer is less than 1024 */
+enum { TOLD_MAX = TEXT_MAX / 2 - 1024 }; /* bytes; around it in an answer are less than 1024 */
 
 static void publish_delta(struct presence *p, struct room *r, uint32_t joins, uint32_t leaves)
 {
