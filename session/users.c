@@ -25,19 +25,52 @@ void users_fini(struct map *users)
     map_fini(users);
 }
 
-void user_enter(struct session *s, struct conn *c, struct bytes name)
+static struct user *user_at(struct session *s, struct bytes name)
 {
     ENSURE(name.n <= USER_MAX);
     struct user *u = map_get(&s->users, name);
-    if (!u) {
-        u = calloc(1, sizeof *u + name.n + 1);
-        ENSURE(u != NULL);
-        u->name_n = (uint8_t)name.n;
-        if (name.n > 0)
-            memcpy(u->name, name.p, name.n);
+    if (u)
+        return u;
+    u = calloc(1, sizeof *u + name.n + 1);
+    ENSURE(u != NULL);
+    u->name_n = (uint8_t)name.n;
+    if (name.n > 0)
+        memcpy(u->name, name.p, name.n);
+    map_put(&s->users, u);
+    return u;
+}
+
+static void tidy(struct session *s, struct user *u)
+{
+    if (u->connections > 0 || u->coming > 0)
+        return;
+    map_remove(&s->users, u);
+    free(u);
+}
+
+struct user *user_coming(struct session *s, struct bytes name)
+{
+    struct user *u = user_at(s, name);
+    u->coming++;
+    return u;
+}
+
+void user_came(struct session *s, struct user **slot)
+{
+    struct user *u = *slot;
+    *slot = NULL;
+    if (!u)
+        return;
+    ENSURE(u->coming > 0);
+    u->coming--;
+    tidy(s, u);
+}
+
+void user_enter(struct session *s, struct conn *c, struct bytes name)
+{
+    struct user *u = user_at(s, name);
+    if (u->connections == 0)
         u->since_wall_ms = s->wall_ms;
-        map_put(&s->users, u);
-    }
     c->user = u;
     c->user_prev = NULL;
     c->user_next = u->first;
@@ -62,8 +95,9 @@ void user_leave(struct session *s, struct conn *c)
         return;
     if (u->name_n > 0 && s->store && !u->forget)
         seen_left(s, user_name(u));
-    map_remove(&s->users, u);
-    free(u);
+    u->since_wall_ms = 0;
+    u->forget = false;
+    tidy(s, u);
 }
 
 void user_disconnect(struct session *s, struct bytes name, struct bytes topic, bool forget)
@@ -71,7 +105,7 @@ void user_disconnect(struct session *s, struct bytes name, struct bytes topic, b
     struct user *u = map_get(&s->users, name);
     struct conn *next;
     struct member *m;
-    if (u)
+    if (u && u->connections > 0)
         u->forget = forget;
     if (forget)
         seen_forget(s, name);

@@ -2,7 +2,8 @@
 /* users.h -- who is connected to this process, and by which connections.
  *
  * Size    about 60 bytes a user, the name besides, however many connections share it.
- * Owner   a user exists while it has a connection; the connections are linked through conn.h. */
+ * Owner   a user exists while it has a connection, or one that is about to be; the connections are linked
+ *         through conn.h. */
 #pragma once
 
 #include "lib/map.h"
@@ -13,8 +14,9 @@ struct conn;
 struct user {
     struct conn *first; /* its connections, through conn->user_next */
     uint32_t connections;
+    uint32_t coming;                /* let in, and not here yet */
     uint64_t messages_us, bytes_us; /* bucket.h: what they may send together */
-    uint64_t since_wall_ms;         /* of the first of them */
+    uint64_t since_wall_ms;         /* of the first of them; 0: there is none */
     bool forget;                    /* it is erased: the store is not told of its end */
     uint8_t name_n;
     char name[]; /* with a NUL; empty: a socket without a token */
@@ -27,6 +29,10 @@ static inline struct bytes user_name(const struct user *u)
 
 void users_init(struct map *users, uint64_t seed);
 void users_fini(struct map *users);
+
+/* A connection of this user is let in: it is counted until user_came(). */
+struct user *user_coming(struct session *s, struct bytes name);
+void user_came(struct session *s, struct user **slot); /* or did not; NULL is fine */
 
 /* The connection is this user's from here on: sets c->user. */
 void user_enter(struct session *s, struct conn *c, struct bytes name);

@@ -3,6 +3,7 @@
 
 #include "lib/bucket.h"
 #include "lib/ensure.h"
+#include "session/socket/entrance.h"
 #include "session/users.h"
 
 #include <fcntl.h>
@@ -10,22 +11,33 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum limit admit_connection(struct session *s, const struct request *r, const struct who *who,
-                            struct address **from)
+enum limit admit_connection(struct session *s, struct request *r)
 {
-    struct bytes name = bytes_of(who->token.sub);
+    struct entrance *e = r->entrance;
+    struct bytes name = bytes_of(e->who.token.sub);
     const struct user *u = name.n > 0 ? map_get(&s->users, name) : NULL;
     uint64_t most = s->settings->user_connections;
     bool full = false;
-    *from = NULL;
     if (conns_full(s))
         return LIMIT_connections;
     if (s->memory_full)
         return LIMIT_memory;
-    if (u && most > 0 && u->connections >= most)
+    if (u && most > 0 && u->connections + u->coming >= most)
         return LIMIT_user_connections;
-    *from = request_address(r, &full);
-    return full ? LIMIT_address_connections : LIMIT_COUNT;
+    e->from = request_address(r, &full);
+    if (full)
+        return LIMIT_address_connections;
+    e->user = user_coming(s, name);
+    conns_keep(s);
+    return LIMIT_COUNT;
+}
+
+void admit_came(struct session *s, struct entrance *e)
+{
+    if (e->user)
+        conns_unkeep(s);
+    user_came(s, &e->user);
+    address_leave(s, &e->from);
 }
 
 bool admit_message(struct session *s, struct conn *c, uint64_t bytes)

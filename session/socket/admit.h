@@ -7,9 +7,13 @@
 #include "session/auth/auth.h"
 #include "session/limits.h"
 
-/* For a connection of `who`: LIMIT_COUNT, and *from is held; or which limit it is. */
-enum limit admit_connection(struct session *s, const struct request *r, const struct who *who,
-                            struct address **from);
+/* For the connection that this request is to become: LIMIT_COUNT, and it is counted as if it were here, as
+ * others may be let in before it is; or which limit it is. */
+enum limit admit_connection(struct session *s, struct request *r);
+
+/* It is here from now on, or will not be. Once more is fine. */
+struct entrance;
+void admit_came(struct session *s, struct entrance *e);
 
 /* For one more message of so many bytes. */
 bool admit_message(struct session *s, struct conn *c, uint64_t bytes);

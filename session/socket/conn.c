@@ -139,7 +139,18 @@ struct bytes conn_name(const struct session *s, const struct conn *c, char out[C
 
 bool conns_full(const struct session *s)
 {
-    return s->conns->used == s->conns->max;
+    return s->conns->used + s->conns->kept >= s->conns->max;
+}
+
+void conns_keep(struct session *s)
+{
+    s->conns->kept++;
+}
+
+void conns_unkeep(struct session *s)
+{
+    ENSURE(s->conns->kept > 0);
+    s->conns->kept--;
 }
 
 uint32_t conns_count(const struct session *s)

@@ -97,8 +97,12 @@ void conn_token(struct conn *c, const struct hello *hello);
 /* The occupant, or NULL when it has gone. */
 struct conn *conn_find(struct session *s, uint32_t id, uint32_t generation);
 
-/* No slot is free. */
+/* No slot is free, but for those that are kept. */
 bool conns_full(const struct session *s);
+
+/* A slot is kept for one that is let in and not here yet; and no more. */
+void conns_keep(struct session *s);
+void conns_unkeep(struct session *s);
 
 /* Whoever has this slot now, or NULL. */
 struct conn *conn_at(struct session *s, uint32_t id);

@@ -5,6 +5,7 @@
 #include "lib/json.h"
 #include "session/auth/hooks.h"
 #include "session/auth/revoked.h"
+#include "session/socket/admit.h"
 #include "session/socket/upgrade.h"
 
 #include <microhttpd.h>
@@ -122,7 +123,7 @@ void entrance_enter(struct session *s, struct request *r, const struct who *who,
 void entrance_forget(struct request *r)
 {
     if (r->entrance) {
-        address_leave(r->s, &r->entrance->from);
+        admit_came(r->s, r->entrance);
         if (r->entrance->asked)
             ask_cancel(r->s->hook, r->entrance->asked);
     }

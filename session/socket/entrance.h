@@ -12,7 +12,9 @@
 
 struct entrance {
     struct who who;
+    /* From when it is let in until it is here, else NULL: admit.h. */
     struct address *from;
+    struct user *user;
     uint64_t asked; /* number of the question; 0: none */
     uint8_t ip[IP_SIZE], vsn;
 };

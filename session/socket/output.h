@@ -16,6 +16,7 @@ struct output {
 struct conns {
     struct conn *slots;
     uint32_t max, used, fresh; /* slots from `fresh` on were never taken */
+    uint32_t kept;             /* of those that are free, for who is let in and not here yet */
     uint32_t *free_ids, free_n;
     uint32_t *dirty_ids, dirty_n; /* of this turn; one may come back while the list is walked */
     uint32_t drain_at;

@@ -75,12 +75,13 @@ static void accept_key(const char *key, char out[32])
 }
 
 /* What the connection takes of it; its address is the connection's from here on. */
-static struct hello hello_of(const struct session *s, struct entrance *e)
+static struct hello hello_of(struct session *s, struct entrance *e)
 {
     struct hello hello = auth_hello(s, &e->who.token, e->vsn);
     memcpy(hello.ip, e->ip, sizeof hello.ip);
     hello.from = e->from;
     e->from = NULL;
+    admit_came(s, e);
     return hello;
 }
 
@@ -140,10 +141,9 @@ static bool handshake_token(struct session *s, const struct request *r, const st
 /* Nothing is in its way any more but room. */
 static void let_websocket_in(struct session *s, struct request *r)
 {
-    struct entrance *e = r->entrance;
     struct offer offer = offer_of(r);
     request_place_leave(r);
-    enum limit full = admit_connection(s, r, &e->who, &e->from);
+    enum limit full = admit_connection(s, r);
     if (full == LIMIT_COUNT) {
         say_101(r, request_header(r, "Sec-WebSocket-Key"), &offer);
         if (r->suspended)
@@ -242,10 +242,9 @@ bool upgrade_admit(struct session *s, struct request *r)
 
 static void let_longpoll_in(struct session *s, struct request *r)
 {
-    struct entrance *e = r->entrance;
-    enum limit full = admit_connection(s, r, &e->who, &e->from);
+    enum limit full = admit_connection(s, r);
     if (full == LIMIT_COUNT) {
-        struct hello hello = hello_of(s, e);
+        struct hello hello = hello_of(s, r->entrance);
         longpoll_open(s, r, &hello);
         return;
     }

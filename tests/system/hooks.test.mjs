@@ -389,6 +389,33 @@ check('answers are remembered for as long as said; the same question is asked on
   allow();
 });
 
+check('many of one user whose answers come at once: no more are let in than session/user_connections says, nor more than there are places', async () => {
+  for (const [setting, refused, status] of [['USER_CONNECTIONS', 'refused_user', 429], ['CONNECTIONS', 'refused_full', 503]]) {
+    app.answer = 'wait';
+    app.asked.length = 0;
+    const other = await Belfry.start({ dev: false, conf, sessions: 1, env: { ...env(app), [`BELFRY_SESSION_${setting}`]: '3' } });
+    try {
+      const text = other.token('ann');
+      const all = Array.from({ length: 8 }, () => handshake(other.base, `/socket/websocket?vsn=2.0.0&token=${text}`));
+      await until('all are asked about', async () => (await other.counter('hook_asks')) === 8);
+      const [{ reply }] = await until('it is asked', () => app.about('ann').length > 0 && app.about('ann')); // once: it is the same question
+      reply({ allow: true });
+      const answers = await Promise.all(all);
+      const statuses = answers.map((one) => one.status).sort();
+      assert.deepEqual(statuses, [...Array(3).fill(101), ...Array(5).fill(status)], setting);
+      assert.equal(await other.counter(refused), 5);
+      for (const { socket } of answers) socket?.destroy();
+      await until('they have left', async () => (await other.counter('connections')) === 0);
+      app.answer = { allow: true };
+      const again = await handshake(other.base, `/socket/websocket?vsn=2.0.0&token=${text}`);
+      assert.equal(again.status, 101);
+      again.socket.destroy();
+    } finally {
+      await other.stop();
+    }
+  }
+});
+
 check('by TLS, by name, to certificates that lead to hook/ca; and no more wait than hook/queue says', async () => {
   const dir = fs.mkdtempSync('/tmp/b-');
   const file = (name) => path.join(dir, name);
