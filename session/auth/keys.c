@@ -92,6 +92,12 @@ static const char *look(struct session *s, struct keys *k, struct watched *f, bo
     return why;
 }
 
+static void not_read(struct session *s, const struct watched *f, const char *why, const char *note)
+{
+    count_one(s, COUNT_keys_failed);
+    log_line("session.keys file=%s error=\"%s\" note=\"%s\"", f->path, why, note);
+}
+
 struct keys *keys_open(struct session *s)
 {
     struct keys *k = calloc(1, sizeof *k);
@@ -108,7 +114,9 @@ struct keys *keys_open(struct session *s)
              paths_of(s->settings).api_keys);
     for (int i = 0; i < FILES; i++) {
         const char *why = k->files[i].path[0] ? look(s, k, &k->files[i], &fresh) : NULL;
-        if (why)
+        if (why && i == TOKENS && jwks_by_url(s->settings))
+            not_read(s, &k->files[i], why, "they are fetched again");
+        else if (why)
             refuse("session.keys file=%s error=\"%s\"", k->files[i].path, why);
     }
     return k;
@@ -129,8 +137,7 @@ void keys_look(struct session *s, struct keys *k)
         bool fresh = false;
         const char *why = f->path[0] ? look(s, k, f, &fresh) : NULL;
         if (fresh && why) {
-            count_one(s, COUNT_keys_failed);
-            log_line("session.keys file=%s error=\"%s\" note=\"the old ones hold\"", f->path, why);
+            not_read(s, f, why, "the old ones hold");
         } else if (fresh) {
             log_line("session.keys file=%s tokens=%u back_ends=%u", f->path,
                      keyset_count(k->tokens), k->back_ends.n);

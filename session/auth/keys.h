@@ -5,8 +5,9 @@
  * Shape   the files are looked at once a second, and read when they are others. So keys are made,
  *         rotated and revoked without a restart: whoever does it writes a new file and renames it
  *         into place.
- * Errors  at the start a file that cannot be read ends the process (100). Later the old keys hold;
- *         that is logged and counted (keys_failed). */
+ * Errors  at the start a file that cannot be read ends the process (100), but for the one of a URL: a power
+ *         cut may have left anything there, and it is fetched again. Later the old keys hold; that is
+ *         logged and counted (keys_failed). */
 #pragma once
 
 #include "proto/apikeys.h"

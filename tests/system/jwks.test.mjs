@@ -2,6 +2,8 @@
 /* Keys that are fetched from a URL: rotated there, and kept while whoever serves them is away or serves rubbish. */
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before } from 'node:test';
 
 import { Application } from '../lib/application.mjs';
@@ -128,6 +130,16 @@ check('while it is away processes are killed and come back: the keys hold', asyn
   serve(keys(old));
   await until('it is back, with other keys', () => always(200, old.token()), 15000);
   assert.ok(await always(401, next.token()));
+});
+
+check('a file of them that a power cut left empty keeps no process down: they are fetched again', async () => {
+  const run = path.join(belfry.data, 'run');
+  const [file] = fs.readdirSync(run).filter((name) => /^jwks\.\w+$/.test(name));
+  fs.truncateSync(path.join(run, file), 0);
+  for (const role of ['session.0', 'session.1']) await belfry.kill(role);
+  await until('they are up, without keys', async () => (await ready()).keys === false && always(401, old.token()));
+  await belfry.kill('hook');
+  await until('they are fetched again', () => always(200, old.token()), 15000);
 });
 
 check('a first start while it is away: not ready, and then it is', async () => {
