@@ -13,7 +13,9 @@
 #include "session/live/publish.h"
 #include "session/http/query.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 /* The class of the request's topic, or it is answered. */
@@ -306,6 +308,15 @@ static bool read_line(struct bytes line, struct bytes *user, bool *remove, struc
            problem_set(why, "user", "must be there, and be a user id");
 }
 
+/* What is wrong, and in which line: counted from 1, empty ones too. */
+static bool wrong_line(struct problem *why, unsigned number)
+{
+    char detail[sizeof why->detail] = "";
+    snprintf(detail, sizeof detail, "line %u: %.180s", number, why->detail);
+    memcpy(why->detail, detail, sizeof detail);
+    return false;
+}
+
 /* Walk over the lines; `take` is told of each. False at the first that is wrong, or
  * when there is none. */
 static bool each_line(struct request *r, struct arena *scratch, struct problem *why,
@@ -313,7 +324,9 @@ static bool each_line(struct request *r, struct arena *scratch, struct problem *
 {
     struct bytes body = request_body(r);
     bool any = false;
+    unsigned number = 0;
     for (const char *p = body.p, *end = body.p + body.n; p < end;) {
+        number++;
         const char *stop = memchr(p, '\n', (size_t)(end - p));
         stop = stop ? stop : end;
         struct bytes line = {p, (size_t)(stop - p)}, user;
@@ -325,7 +338,7 @@ static bool each_line(struct request *r, struct arena *scratch, struct problem *
             continue;
         arena_reset(scratch);
         if (!read_line(line, &user, &remove, scratch, why))
-            return false;
+            return wrong_line(why, number);
         any = true;
         if (take)
             take(to, user, remove);

@@ -232,6 +232,15 @@ check('members: put, delete, listed in pages, many at once', async () => {
     const answer = await bulk(body);
     assert.deepEqual([answer.status, answer.json?.field], [status, field], `${body}: ${answer.text}`);
   }
+  for (const [body, detail] of [
+    ['x', 'line 1: must be a JSON object'],
+    ['{"user":"good"}\n\r\n{"user":"a b"}\n{"user":5}', 'line 3: must be there, and be a user id'],
+    [`${'{"user":"good"}\n'.repeat(1234)}{"user":"good","other":1}`, 'line 1235: is not known; allowed: '],
+    ['\n\n', 'must have at least one line'],
+  ]) {
+    const answer = await bulk(body);
+    assert.equal(answer.json?.detail.slice(0, detail.length), detail, answer.text);
+  }
   assert.equal((await bulk('{"user":"good"}', { 'content-type': 'application/json' })).status, 415);
   const { json } = await belfry.get(topicPath(topic, 'members?limit=1&after=f'), belfry.apiKey);
   assert.deepEqual([json.members, json.count], [['m0001'], 2499], 'a line that is wrong: none is done');
