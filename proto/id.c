@@ -50,7 +50,7 @@ void id_write(struct buf *out, const uint8_t id[ID_SIZE])
     buf_add(out, text, sizeof text);
 }
 
-bool id_read(struct bytes text, uint8_t out[ID_SIZE])
+bool id_read_any(struct bytes text, uint8_t out[ID_SIZE])
 {
     if (text.n != ID_TEXT || text.p[0] > '7')
         return false;
@@ -64,5 +64,10 @@ bool id_read(struct bytes text, uint8_t out[ID_SIZE])
     }
     put(out, high, 8);
     put(out + 8, low, 8);
-    return (high & 0xffff) == 0;
+    return true;
+}
+
+bool id_read(struct bytes text, uint8_t out[ID_SIZE])
+{
+    return id_read_any(text, out) && get(out + 6, 2) == 0;
 }

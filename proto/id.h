@@ -18,5 +18,8 @@ uint64_t id_pos(const uint8_t id[ID_SIZE]);
 
 void id_write(struct buf *out, const uint8_t id[ID_SIZE]);
 
+/* False when it is no ULID, whoever made it. */
+bool id_read_any(struct bytes text, uint8_t out[ID_SIZE]);
+
 /* False when it is not an id of ours: then there is no such notification. */
 bool id_read(struct bytes text, uint8_t out[ID_SIZE]);

@@ -91,11 +91,12 @@ static bool fits(const struct marking *k, bool by_ids, const struct draft *d, st
     return true;
 }
 
+/* Of another maker, too: the store finds nothing under it, and it is unknown as any that has gone. */
 static bool read_id(struct bytes value, uint8_t *id, const char *field, struct arena *scratch,
                     struct problem *why)
 {
     struct bytes text;
-    return (json_string(value, scratch, &text) && id_read(text, id)) ||
+    return (json_string(value, scratch, &text) && id_read_any(text, id)) ||
            problem_set(why, field, "must be the id of a notification: 26 letters and digits");
 }
 

@@ -126,8 +126,9 @@ for (const way of ways) {
 
   check(`the archive keeps; what is deleted is gone, ${way}`, async (t) => {
     const { user, ids, done, told } = await scene(t, way, 3);
-    const answer = await done('archive', { ids: [ids[0], '01M84HBW0X0000000000000001'] });
-    assert.deepEqual([answer.changed, answer.unknown, answer.unread_count], [[ids[0]], ['01M84HBW0X0000000000000001'], 2]);
+    const others = ['01M84HBW0X0000000000000001', '01ARZ3NDEKTSV4RRFFQ69G5FAV', `${ids[1].slice(0, 12)}8${ids[1].slice(13)}`]; // not there; not ours; nearly ours
+    const answer = await done('archive', { ids: [others[1], ids[0], others[0], others[2]] });
+    assert.deepEqual([answer.changed, answer.unknown, answer.unread_count], [[ids[0]], [others[1], others[0], others[2]], 2]);
     await told('archived', answer);
     assert.deepEqual((await belfry.inbox(user)).notifications.map((one) => one.id), [ids[2], ids[1]]);
     const gone = await done('delete', { id: ids[1] });
@@ -322,7 +323,7 @@ check('a batch: one after the other, each with its result; one that is wrong sto
     { op: 'archive', ids: ['x'] },
     { op: 'archive', ids: [ids[3]], op_id: 'c' },
     { op: 'mark_all_read', up_to: 0, op_id: 'd' },
-    { op: 'delete', ids: [ids[3], ids[3]], op_id: 'e' },
+    { op: 'delete', ids: [ids[3], ids[3], '01ARZ3NDEKTSV4RRFFQ69G5FAV'], op_id: 'e' },
     { op: 'archive', ids: [ids[0]], op_id: 'c' },
   ];
   const { status, json } = await batch({ ops });
@@ -330,7 +331,7 @@ check('a batch: one after the other, each with its result; one that is wrong sto
   assert.deepEqual(json.results.map((one) => [one.status, one.field]),
     [[200, undefined], [200, undefined], [400, 'op'], [400, 'ids[0]'], [200, undefined], [200, undefined], [200, undefined], [422, 'op_id']]);
   assert.deepEqual(json.results.filter((one) => one.status === 200).map((one) => one.unread_count), [2, 3, 2, 2, 2]);
-  assert.deepEqual([json.results[6].changed, json.results[6].unknown], [[ids[3]], [ids[3]]]);
+  assert.deepEqual([json.results[6].changed, json.results[6].unknown], [[ids[3]], [ids[3], '01ARZ3NDEKTSV4RRFFQ69G5FAV']]);
   const { seq } = await belfry.count(user);
   assert.deepEqual((await batch({ ops })).json, json, 'R7: sent again it does nothing');
   assert.equal((await belfry.count(user)).seq, seq);

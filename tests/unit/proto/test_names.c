@@ -242,6 +242,7 @@ static void ids_that_are_not_ours(void **state)
         uint8_t id[ID_SIZE];
         if (id_read(edge_put(&edge, table[i]), id))
             fail_msg("%.*s", (int)table[i].n, table[i].p);
+        CHECK(table[i].p, id_read_any(edge_put(&edge, table[i]), id) == (i + 2 >= COUNT(table)));
     }
     edge_free(&edge);
 }

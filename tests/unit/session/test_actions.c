@@ -273,7 +273,7 @@ static const struct {
     {mark_read, "{'ids':['01M84HBW0X00000000000000011']}", "ids[0]"},
     {mark_read, "{'ids':['81M84HBW0X0000000000000001']}", "ids[0]"},
     {mark_read, "{'ids':['01M84HBW0XU000000000000001']}", "ids[0]"},
-    {mark_read, "{'ids':['01M84HBW0X1000000000000001']}", "ids[0]"}, /* none of ours */
+    {mark_read, "{'ids':['01M84HBW0X1000000000000001']}", NULL}, /* none of ours: unknown */
     {mark_read, "{'ids':['" ID "'],'op_id':''}", "op_id"},
     {mark_read, "{'ids':['" ID "'],'op_id':7}", "op_id"},
     {mark_read, "{'ids':['" ID "'],'op_id':null}", "op_id"},
