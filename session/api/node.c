@@ -196,14 +196,18 @@ static uint64_t pid_of(struct session *s, struct bytes role)
     return pid;
 }
 
-static bool role_of(struct session *s, struct bytes body, struct bytes *role, struct problem *why)
+/* Which role to kill; `pid`: only if it still is this process (0: whichever it is). */
+static bool victim_of(struct session *s, struct bytes body, struct bytes *role, uint64_t *pid,
+                      struct problem *why)
 {
-    struct bytes text = {0};
-    const struct json_place places[] = {{"role", &text}};
+    struct bytes text = {0}, number = {0};
+    const struct json_place places[] = {{"role", &text}, {"pid", &number}};
     if (!fields_read(body, FIELDS(places), KILL_MEMBERS, why))
         return false;
     if (text.n > 0 && !json_string(text, &s->scratch, role))
         return problem_set(why, "role", "must be text");
+    if (field_given(number) && (!json_u64(number, pid) || *pid == 0))
+        return problem_set(why, "pid", "must be a whole number from 1");
     return role->n > 0 || problem_set(why, "role", "must be there");
 }
 
@@ -211,19 +215,25 @@ void node_kill(struct session *s, struct request *r)
 {
     struct problem why = {0};
     struct bytes role = {0};
+    uint64_t asked = 0;
     if (!auth_dev(s, r)) {
         http_problem(s, r, 404, "", "there is nothing at this path");
         return;
     }
     if (!api_json_body(s, r))
         return;
-    if (!role_of(s, request_body(r), &role, &why)) {
+    if (!victim_of(s, request_body(r), &role, &asked, &why)) {
         http_problem(s, r, 400, why.field, why.detail);
         return;
     }
     uint64_t pid = pid_of(s, role);
     if (pid == 0) {
         http_problem(s, r, 404, "role", "no process of this name runs here");
+        return;
+    }
+    if (asked != 0 &&
+        asked != pid) { /* a browser repeats what had no answer: that one is dead already */
+        http_problem(s, r, 404, "pid", "it is another process by now");
         return;
     }
     log_line("session.kill role=%s pid=%llu", log_safe(role), (unsigned long long)pid);

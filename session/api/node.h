@@ -12,7 +12,7 @@ enum { LOG_LINES = 500 };
 /* True: a back end's; else it is answered. */
 bool node_service(struct session *s, struct request *r);
 
-#define KILL_MEMBERS "role"
+#define KILL_MEMBERS "role, pid"
 
 void node_processes(struct session *s, struct request *r);
 void node_log(struct session *s, struct request *r);

@@ -195,8 +195,15 @@ check('every process killed from the page: the bells go on, on WebSocket', async
     await belfry.create('ann', `after ${role}`);
     await badgeShows(tab, 'ann', String(++count));
     await tab.locator(`.machine [data-role="${role}"][data-alive=true]`).waitFor();
+    await tab.locator('.machine .said', { hasText: `${role} was killed (-9), and is back after ` }).waitFor();
+    await tab.locator('.mini[data-user=ann][data-live=true] b', { hasText: new RegExp(`^${count}$`) }).waitFor();
+    const { processes } = await belfry.get('/api/node').then((answer) => answer.json);
+    assert.equal(processes.find((one) => one.role === role).restarts, 1, `${role}: one click kills once`);
   }
   await live(tab, 'ann');
+  await tab.locator('.machine .ring').click();
+  await badgeShows(tab, 'ann', String(++count));
+  await until('bob is rung, too', async () => (await belfry.inbox('bob')).notifications[0].title === 'Ring number 1');
   assert.match(await part(tab, 'ann', '.connection').textContent(), /WebSocket/);
 });
 
@@ -278,6 +285,12 @@ check('pictures: light, dark, 320 px, right to left and forced colours', async (
   });
   const right = (selector) => part(rtl, 'ann', `article ${selector}`).first().evaluate((one) => one.getBoundingClientRect().right);
   assert.equal(await right('h3'), await right('.belfry-when'), 'words of another direction stand on the same side');
+  const lines = await part(rtl, 'ann', 'article h3').first().evaluate((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(one.lastChild);
+    return [...range.getClientRects()].map(({ right: edge }) => Math.round(edge));
+  });
+  assert.ok(lines.length > 1 && lines.every((edge) => Math.abs(edge - lines[0]) <= 1), `each line of them, too: ${lines}`);
   const forced = await open('forced', { forcedColors: 'active' });
   const looks = (selector) => part(forced, 'ann', selector).evaluate((one) => getComputedStyle(one, '::before').backgroundImage + getComputedStyle(one, '::before').backgroundColor);
   const before = [await looks('.switch'), await looks('.connection')];
