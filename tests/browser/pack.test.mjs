@@ -56,7 +56,7 @@ before(async () => {
     'plain.js': `const render = (items) => { document.body.dataset.items = items.length; };\n${example('client')}\n`,
     'react.html': '<!doctype html><html lang="en"><head><title>react</title><link rel="icon" href="data:,"></head><body><div id="app"></div><script type="module" src="/react.js"></script></body></html>',
     'react.js': 'import { createElement } from "react";\nimport { createRoot } from "react-dom/client";\nimport { Bell } from "./Bell.jsx";\ncreateRoot(document.getElementById("app")).render(createElement(Bell));\n',
-    'Bell.jsx': `import React from 'react';\n${example('react')}`.replace('token });', "token: async () => (await fetch('/my-token')).text() });"),
+    'Bell.jsx': `import React from 'react';\n${example('react')}`,
     'exports.ts': packages.map((name) => `import * as ${name} from '@belfry/${name}';\nexport const of_${name}: (keyof typeof ${name})[] = ${JSON.stringify(names(name))};\n`).join('')
       + `import * as offline from '@belfry/client/offline';\nexport const of_offline: (keyof typeof offline)[] = ${JSON.stringify(names('client', 'offline'))};\n`
       + `import * as topics from '@belfry/client/topics';\nexport const of_topics: (keyof typeof topics)[] = ${JSON.stringify(names('client', 'topics'))};\n`
