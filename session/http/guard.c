@@ -34,6 +34,17 @@ static bool token_char(unsigned char c)
            (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
+/* A folded line (obs-fold) may be refused, RFC 9112, 5.2. libmicrohttpd 0.9.75 puts it behind the name, which it
+ * moves for that: then the value does not lie behind the name any more, as it came. */
+static bool folded(const char *name, size_t name_n, const char *value)
+{
+    const char *colon = name + name_n; /* its place: a NUL by now */
+    if ((uintptr_t)value <= (uintptr_t)colon)
+        return true;
+    size_t spaces = (size_t)((uintptr_t)value - (uintptr_t)colon) - 1;
+    return strspn(colon + 1, " \t") < spaces;
+}
+
 static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
                                const char *value, size_t value_n)
 {
@@ -42,7 +53,7 @@ static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *n
     for (size_t i = 0; i < name_n; i++)
         if (!token_char((unsigned char)name[i]))
             look->bad_name = true;
-    if (name_n == 0 || (value && strlen(value) != value_n))
+    if (name_n == 0 || !value || strlen(value) != value_n || folded(name, name_n, value))
         look->bad_name = true;
     for (unsigned i = 0; i < ONCE; i++) {
         if (strcasecmp(name, once[i]) != 0)

@@ -296,6 +296,8 @@ static void mhd_says(void *cls, const char *format, va_list args)
     char line[300];
     vsnprintf(line, sizeof line, format, args);
     line[strcspn(line, "\n")] = '\0';
+    if (s->http->daemon)
+        s->http->dirty = true; /* run once more: it closes who it has no answer for */
     if (strstr(line, "code is 431") ||
         strstr(line, "code is 414")) /* its own page: nobody else hears */
         count_one(s, limit_rows[LIMIT_headers].counter);

@@ -41,6 +41,11 @@ for (const name of ['Transfer-Encoding ', 'Transfer_Encoding\x0b', 'Transfer-Enc
   one(`a header named ${JSON.stringify(name)}`, get(`${name}: 1`), 400, { ends: true });
 one('known: a header without a name is passed over by libmicrohttpd', get(': 1'), 200);
 one('a header without a colon', get('nothing'), 400, { ends: true });
+// libmicrohttpd 0.9.75 would put the second line behind the name, not the value.
+for (const [name, first, second] of [['Content-Length', 'Content-Length: 2', ' 4'], ['Content-Length, all of it', 'Content-Length:', '\t24'], ['a name that becomes another', 'Content-: 24', ' Length'], ['any other', 'X: 1', ' 2']])
+  one(`a folded line: ${name}`, post([first, second], BODY + smuggled), 400, { ends: true });
+one('a folded line: the last one', get('X: 1', ' 2'), 400, { ends: true });
+one('a folded line: twice', get('X: 1', ' 2', '\t3', 'Y: 1'), 400, { ends: true });
 for (const name of ['Host', 'Origin', 'Authorization', 'Content-Type', 'Expect', 'Idempotency-Key'])
   one(`two of ${name}`, get(`${name}: a`, `${name}: b`), 400, { ends: true });
 one('a body on GET is passed over', get('Content-Length: 5').concat('hello', GET), [200, 200]);
@@ -66,7 +71,8 @@ for (const target of ['/../../etc/passwd', '/..%2f..%2fetc/passwd', '/%2e%2e/%2e
   '/secrets/token.key', '/run/store', '/a?%00=%00', '/x;y=z', `/${'a'.repeat(4000)}`])
   one(`path ${target.slice(0, 40)}`, path(target), target.startsWith('/api/') ? 401 : 404);
 one('a target of 20,000 bytes', path(`/${'a'.repeat(20000)}`), 414, { ends: true });
-one('known: a thousand query members end the connection without an answer', path(`/healthz?${'a=b&'.repeat(1000)}`), [], { ends: true });
+for (const n of [200, 1000])
+  one(`known: ${n} query members end the connection without an answer, at once`, path(`/healthz?${'a=b&'.repeat(n)}`), [], { ends: true, ms: HEADER_MS / 2 });
 one('known: an absolute target names nothing', path('http://x/healthz'), 404);
 
 // ---- headers without end ----
@@ -100,7 +106,7 @@ function statuses(text) {
   return all;
 }
 
-async function run({ name, bytes, want, ends, half, slow, maybe }) {
+async function run({ name, bytes, want, ends, half, slow, maybe, ms = slow ? HEADER_MS + 4000 : 4000 }) {
   const wire = await Wire.open(belfry.base);
   const got = () => statuses(wire.in.toString('latin1'));
   for (const part of bytes) {
@@ -108,7 +114,6 @@ async function run({ name, bytes, want, ends, half, slow, maybe }) {
     await wire.send(typeof part === 'string' ? Buffer.from(part.replace('KEY', belfry.apiKey), 'latin1') : part);
   }
   if (half) wire.half();
-  const ms = slow ? HEADER_MS + 4000 : 4000;
   if (name !== 'method HEAD') await until(`${name}: answers, not ${got()}`, () => got().length >= want.length || wire.ended, ms);
   else await until('an answer', () => wire.in.includes('\r\n\r\n'), ms);
   if (ends) await wire.gone(ms);
