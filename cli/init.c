@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "lib/curve.h"
 #include "lib/ensure.h"
+#include "lib/file.h"
 #include "lib/loop.h"
 #include "lib/secret.h"
 
@@ -87,7 +88,7 @@ static void config(const char *path, const struct settings *s)
     bool fresh = fd >= 0;
     if (!fresh && errno != EEXIST)
         refuse("belfry init: %s: %s", path, strerror(errno));
-    if (fresh && (write(fd, text.p, text.n) != (ssize_t)text.n || fsync(fd) != 0))
+    if (fresh && (!file_keep(fd, buf_all(&text)) || !file_keep_name(path)))
         refuse("belfry init: %s: %s", path, strerror(errno));
     if (fresh)
         close(fd);
@@ -128,6 +129,8 @@ int init_command(const struct args *a)
     secret(paths.token_key, "signs users' tokens");
     secret(paths.api_key, "the first API key, with all scopes");
     bus_key(paths.bus_key);
+    if (!file_keep_name(paths.bus_key))
+        refuse("belfry init: %s: %s", secrets, strerror(errno));
     config(file, &s);
     next(file);
     return 0;

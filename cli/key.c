@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "lib/clock.h"
 #include "lib/ensure.h"
+#include "lib/file.h"
 #include "lib/loop.h"
 #include "proto/apikeys.h"
 
@@ -55,8 +56,8 @@ static void save(const char *file)
     ENSURE(!out.overflowed);
     snprintf(fresh, sizeof fresh, "%s.new", file);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && write(fd, out.p, out.n) == (ssize_t)out.n && fsync(fd) == 0;
-    if (!good || rename(fresh, file) != 0)
+    bool good = fd >= 0 && file_keep(fd, buf_all(&out));
+    if (!good || rename(fresh, file) != 0 || !file_keep_name(file))
         refuse("belfry key: %s: %s", fresh, strerror(errno));
     close(fd);
     buf_fini(&out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hook/jwks.h"
 
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "proto/hooks.h"
@@ -59,7 +60,7 @@ static bool keep(const struct jwks *j, struct bytes body)
     char fresh[PATH_SIZE + 8];
     snprintf(fresh, sizeof fresh, "%s.new", j->file);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool done = fd >= 0 && write(fd, body.p, body.n) == (ssize_t)body.n;
+    bool done = fd >= 0 && file_write(fd, body);
     if (fd >= 0)
         close(fd);
     return done && rename(fresh, j->file) == 0;

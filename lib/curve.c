@@ -3,6 +3,7 @@
 
 #include "lib/clock.h"
 #include "lib/ensure.h"
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/sock.h"
@@ -46,7 +47,7 @@ bool curve_make(const char *file)
     ENSURE(zmq_curve_keypair(public, secret) == 0);
     secret[KEY_TEXT - 1] = '\n';
     int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && write(fd, secret, KEY_TEXT) == KEY_TEXT && fsync(fd) == 0;
+    bool good = fd >= 0 && file_keep(fd, (struct bytes){secret, KEY_TEXT});
     int why = errno;
     if (fd >= 0)
         close(fd);

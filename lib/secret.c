@@ -3,6 +3,7 @@
 
 #include "lib/base64.h"
 #include "lib/ensure.h"
+#include "lib/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,7 @@ static bool make(const char *file)
     ENSURE(n > 0 && (size_t)n < sizeof fresh);
     unlink(fresh); /* of one that was killed here, and had our number */
     int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool good = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0;
+    bool good = fd >= 0 && file_keep(fd, buf_all(&text));
     if (fd >= 0)
         close(fd);
     good = good && (link(fresh, file) == 0 || errno == EEXIST);
