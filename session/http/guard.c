@@ -25,7 +25,7 @@ enum { ONCE = sizeof once / sizeof *once };
 
 struct look {
     unsigned seen; /* a bit for each of `once` */
-    bool twice, bad_name, empty_host;
+    bool twice, malformed;
 };
 
 static bool token_char(unsigned char c)
@@ -52,9 +52,10 @@ static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *n
     struct look *look = cls;
     for (size_t i = 0; i < name_n; i++)
         if (!token_char((unsigned char)name[i]))
-            look->bad_name = true;
-    if (name_n == 0 || !value || strlen(value) != value_n || folded(name, name_n, value))
-        look->bad_name = true;
+            look->malformed = true;
+    if (name_n == 0 || !value || strlen(value) != value_n || strchr(value, '\r') ||
+        folded(name, name_n, value))
+        look->malformed = true;
     for (unsigned i = 0; i < ONCE; i++) {
         if (strcasecmp(name, once[i]) != 0)
             continue;
@@ -62,6 +63,28 @@ static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *n
         look->seen |= 1u << i;
     }
     return MHD_YES;
+}
+
+/* A name or an address and a port, RFC 3986, 3.2.2; no user, no path, no list. */
+static bool host_valid(const char *host)
+{
+    return !host || host[strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789-._~%!$&'()*+,;=:[]")] == '\0';
+}
+
+const char *guard_path(struct MHD_Connection *c, const char *target)
+{
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
+    if (scheme == 0)
+        return target;
+    const char *host = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host");
+    const char *authority = target + scheme;
+    size_t n = strcspn(authority, "/");
+    if (!host || strlen(host) != n || strncasecmp(host, authority, n) != 0)
+        return NULL;
+    return authority[n] ? authority + n : "/";
 }
 
 static bool digits(const char *text)
@@ -76,12 +99,14 @@ unsigned guard_request(struct MHD_Connection *c, uint64_t body_max, const char *
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, look_at, &look);
     const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
     *why = NULL;
-    if (look.bad_name)
+    if (look.malformed)
         *why = "a header's name or value is malformed";
     else if (look.twice)
         *why = "a header is there twice that may be there once";
     else if (length && !digits(length))
         *why = "Content-Length is not a number";
+    else if (!host_valid(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host")))
+        *why = "Host must be a name or an address, and a port";
     if (*why)
         return 400;
     if (MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Transfer-Encoding")) {
@@ -91,6 +116,11 @@ unsigned guard_request(struct MHD_Connection *c, uint64_t body_max, const char *
     if (length && strtoull(length, NULL, 10) > body_max) {
         *why = "the body is larger than session/body_bytes allows";
         return 413;
+    }
+    const char *coding = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Encoding");
+    if (coding && strcasecmp(coding, "identity") != 0) {
+        *why = "a body is taken as it is; no Content-Encoding";
+        return 415;
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* guard.h -- what libmicrohttpd lets through and we do not.
  *
- * Two lengths, a Transfer-Encoding, a name that is no token: each is how one proxy's request becomes
+ * Two lengths, a Transfer-Encoding, a folded line, a name that is no token: each is how one proxy's request becomes
  * another's two. Measured on libmicrohttpd 0.9.75, strict mode; see docs/decisions.md.
  * Source  RFC 9112 sections 5 and 6; RFC 6455 section 4.2.1. */
 #pragma once
@@ -12,6 +12,10 @@ struct MHD_Connection;
 
 /* 0, or the status to refuse with, and why. */
 unsigned guard_request(struct MHD_Connection *c, uint64_t body_max, const char **why);
+
+/* Of a request's target the path: behind `http://HOST` of the absolute form (RFC 9112, 3.2.2), too.
+ * NULL: HOST is not what the header Host says. A part of `target`, or static. */
+const char *guard_path(struct MHD_Connection *c, const char *target);
 
 /* 0, or the status to refuse this handshake with, and why. `key`: the client's Sec-WebSocket-Key. */
 unsigned guard_handshake(struct MHD_Connection *c, const char **key, const char **why);

@@ -160,10 +160,15 @@ static struct request *request_new(struct session *s, struct MHD_Connection *mhd
 static enum MHD_Result begin(struct session *s, struct MHD_Connection *mhd, const char *url,
                              const char *method, void **slot)
 {
-    struct request *r = request_new(s, mhd, url, method);
+    const char *path = guard_path(mhd, url);
+    struct request *r = request_new(s, mhd, path ? path : "", method);
     const char *why;
     *slot = r;
     unsigned status = guard_request(mhd, s->settings->body_bytes, &why);
+    if (status == 0 && !path) {
+        status = 400;
+        why = "the target's host is not the header Host's";
+    }
     arena_reset(&s->scratch);
     if (status == 413)
         limit_refuse(s, r, LIMIT_body);

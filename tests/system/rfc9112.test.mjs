@@ -48,6 +48,8 @@ one('a folded line: the last one', get('X: 1', ' 2'), 400, { ends: true });
 one('a folded line: twice', get('X: 1', ' 2', '\t3', 'Y: 1'), 400, { ends: true });
 for (const name of ['Host', 'Origin', 'Authorization', 'Content-Type', 'Expect', 'Idempotency-Key'])
   one(`two of ${name}`, get(`${name}: a`, `${name}: b`), 400, { ends: true });
+one('a bare CR in a value', get('X: a\rContent-Length: 24'), 400, { ends: true });
+one('a body that is compressed', post(['Content-Encoding: gzip', 'Content-Length: 24'], BODY), 415, { ends: true });
 one('a body on GET is passed over', get('Content-Length: 5').concat('hello', GET), [200, 200]);
 one('a body larger than allowed', post(['Content-Length: 300000']), 413, { ends: true });
 one('a body of a petabyte', post(['Content-Length: 1125899906842624']), 413, { ends: true });
@@ -73,7 +75,16 @@ for (const target of ['/../../etc/passwd', '/..%2f..%2fetc/passwd', '/%2e%2e/%2e
 one('a target of 20,000 bytes', path(`/${'a'.repeat(20000)}`), 414, { ends: true });
 for (const n of [200, 1000])
   one(`known: ${n} query members end the connection without an answer, at once`, path(`/healthz?${'a=b&'.repeat(n)}`), [], { ends: true, ms: HEADER_MS / 2 });
-one('known: an absolute target names nothing', path('http://x/healthz'), 404);
+for (const target of ['http://x/healthz', 'HTTP://X/healthz', 'https://x/healthz'])
+  one(`the absolute form ${target}`, path(target), 200);
+one('the absolute form without a path', path('http://x').concat(GET), [200, 200]);
+for (const target of ['http://y/healthz', 'http://x:80/healthz', 'http://x@y/healthz', 'http:///healthz', 'http://', 'http://x%00/healthz', 'http://xy/healthz'])
+  one(`the absolute form of another host, ${target}`, path(target), 400, { ends: true });
+one('the absolute form of another scheme names nothing', path('ftp://x/healthz'), 404);
+for (const host of ['a, b', 'a/..@b', 'a@b', 'a b', 'a?b', 'a\\b', '"a"', 'x\x01'])
+  one(`Host ${JSON.stringify(host)}`, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 400, { ends: true });
+for (const host of ['', 'x:80', '[::1]:4000', '127.0.0.1', 'x_y.z-1'])
+  one(`Host "${host}"`, `GET /healthz HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 200);
 
 // ---- headers without end ----
 one('a header of 20,000 bytes', get(`X: ${'a'.repeat(20000)}`), 431, { ends: true });
