@@ -89,6 +89,7 @@ void mac(struct bytes key, struct bytes message, uint8_t out[MAC_SIZE])
 {
     EVP_MAC_CTX *ctx = hmac_sha256();
     size_t n = 0;
+    ENSURE(key.p != NULL && key.n > 0); /* without one OpenSSL takes the one before */
     ENSURE(EVP_MAC_init(ctx, (const unsigned char *)key.p, key.n, NULL) == 1);
     ENSURE(EVP_MAC_update(ctx, (const unsigned char *)message.p, message.n) == 1);
     ENSURE(EVP_MAC_final(ctx, out, &n, MAC_SIZE) == 1);

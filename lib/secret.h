@@ -14,7 +14,7 @@ void secret_random(void *out, size_t n);
  * says why. */
 bool secret_load(const char *file, char out[SECRET_TEXT]);
 
-/* HMAC-SHA256. */
+/* HMAC-SHA256. The key is not empty. */
 void mac(struct bytes key, struct bytes message, uint8_t out[MAC_SIZE]);
 
 /* Equal, in a time that does not depend on where they differ. */
