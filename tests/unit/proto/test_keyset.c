@@ -123,26 +123,82 @@ static void every_changed_byte_of_a_signature(void **state)
 }
 
 /* RFC 8725, 3.1: a public key is no secret. What signs HS256 with the bytes of one gets nowhere. */
+/* The key of RS256 as servers write it down, which is what an attacker has. */
+static const char rsa_pem[] = "-----BEGIN PUBLIC KEY-----\n"
+                              "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAutFLANYYKgr/pTSLzeMz\n"
+                              "QtBeiX3cMluTYn+021a3as9zOHAidjpUnWhCHxH75qEPCa1S8f+R49zF+A5IuMvl\n"
+                              "cni38tvkYHxa0yajFY4DMYz6m/aVqAGE0nKTgR+kL0jcFerjPiF9LgqPiScUfbJI\n"
+                              "SS9Y+xEu2bLfxfQJJA5mIIoniITsQknIu52EafqC+dPkKUeujzpa21ZAX9qWx56L\n"
+                              "Q+UuoipoEf5UyXkDEHMSVQtvkbKidzC/TQosf8A0+m043bbYbYX5LvBYQVP8S9LG\n"
+                              "gdPD2Q72jDcd1Gz/Fx4OKZHKLEmzPmsc9ctUcmHExYRWmeKHf41AMrFQW6SxiVtJ\n"
+                              "uwIDAQAB\n"
+                              "-----END PUBLIC KEY-----\n";
+
+/* A token of HS256 under this key; with its kid, or none. */
+static void signed_with(struct buf *out, struct bytes key, const char *kid)
+{
+    uint8_t signature[MAC_SIZE];
+    char header[60];
+    snprintf(header, sizeof header,
+             *kid ? "{\"alg\":\"HS256\",\"kid\":\"%s\"}" : "{\"alg\":\"HS256\"}", kid);
+    buf_reset(out);
+    base64url_write(out, bytes_of(header));
+    buf_byte(out, '.');
+    base64url_write(out, BYTES("{\"sub\":\"ann\",\"exp\":1795448700}"));
+    mac(key, buf_all(out), signature);
+    buf_byte(out, '.');
+    base64url_write(out, (struct bytes){(char *)signature, sizeof signature});
+    buf_byte(out, '\0');
+}
+
+/* What is public is no secret, in whatever form: `alg` does not say what a key is. */
 static void a_public_key_signs_nothing(void **state)
 {
     (void)state;
-    static const char ed25519[] = JWK_EDDSA;
-    const char *x = strstr(ed25519, "\"x\":\"") + 5;
-    struct bytes raw;
-    struct buf out;
-    uint8_t signature[MAC_SIZE];
-    assert_string_equal(load("{\"keys\":[" JWK_EDDSA "]}"), "");
-    assert_true(base64_read((struct bytes){x, strcspn(x, "\"")}, &scratch, &raw));
+    static const char ed25519[] = JWK_EDDSA, rsa[] = JWK_RS256;
+    const char *x = strstr(ed25519, "\"x\":\"") + 5, *n = strstr(rsa, "\"n\":\"") + 5;
+    struct bytes x_text = {x, strcspn(x, "\"")}, n_text = {n, strcspn(n, "\"")}, x_raw, n_raw, der;
+    struct bytes pem = bytes_of(rsa_pem);
+    struct arena kept;
+    struct buf out, one_line;
+    arena_init(&kept, 8192);
     buf_init(&out, TOKEN_MAX);
-    base64url_write(&out, BYTES("{\"alg\":\"HS256\",\"kid\":\"eddsa\"}"));
-    buf_byte(&out, '.');
-    base64url_write(&out, BYTES("{\"sub\":\"ann\",\"exp\":1795448700}"));
-    mac(raw, buf_all(&out), signature);
-    buf_byte(&out, '.');
-    base64url_write(&out, (struct bytes){(char *)signature, sizeof signature});
-    buf_byte(&out, '\0');
-    assert_string_equal(verdict(out.p), "signature");
+    buf_init(&one_line, sizeof rsa_pem);
+    assert_string_equal(load("{\"keys\":[" JWK_EDDSA "," JWK_RS256 "]}"), "");
+    for (const char *p = strchr(rsa_pem, '\n'); *p != '-'; p++)
+        if (*p != '\n')
+            buf_byte(&one_line, (uint8_t)*p);
+    assert_true(base64_read(x_text, &kept, &x_raw) && base64_read(n_text, &kept, &n_raw) &&
+                base64_read(buf_all(&one_line), &kept, &der));
+    const struct bytes keys_tried[] = {
+        x_text,        x_raw, bytes_of(ed25519),  n_text, n_raw,
+        bytes_of(rsa), pem,   {pem.p, pem.n - 1}, der,    buf_all(&one_line)};
+    static const char *const kids[] = {"", "eddsa", "rs256", "hs256"};
+    signed_with(&out, SECRET, "");
+    assert_string_equal(verdict(out.p), ""); /* it would be seen */
+    for (size_t i = 0; i < sizeof keys_tried / sizeof *keys_tried; i++)
+        for (size_t k = 0; k < sizeof kids / sizeof *kids; k++) {
+            signed_with(&out, keys_tried[i], kids[k]);
+            assert_string_equal(verdict(out.p), "signature");
+        }
+    buf_fini(&one_line);
     buf_fini(&out);
+    arena_fini(&kept);
+}
+
+/* Two keys under one kid, as an issuer that forgot to rename may have them: each is tried. */
+static void one_kid_of_two_keys(void **state)
+{
+    (void)state;
+#define OTHER                                                                                      \
+    "{\"crv\":\"Ed25519\",\"x\":\"6Clmd5-tVTIVRbfgLR5U00SUipIfl5dWdGEUjPnlOUE\",\"kty\":\"OKP\","  \
+    "\"kid\":\"eddsa\"}"
+    assert_string_equal(load("{\"keys\":[" JWK_EDDSA "," OTHER "]}"), "");
+    assert_string_equal(verdict(TOKEN_EDDSA), "");
+    assert_string_equal(load("{\"keys\":[" OTHER "," JWK_EDDSA "]}"), "");
+    assert_string_equal(verdict(TOKEN_EDDSA), "");
+    assert_string_equal(load("{\"keys\":[" OTHER "]}"), "");
+    assert_string_equal(verdict(TOKEN_EDDSA), "signature");
 }
 
 static void what_a_jwks_may_be(void **state)
@@ -240,6 +296,7 @@ int main(void)
         cmocka_unit_test(what_a_jwks_may_be),
         cmocka_unit_test(a_bad_file_changes_nothing),
         cmocka_unit_test(kid_says_which),
+        cmocka_unit_test(one_kid_of_two_keys),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
