@@ -15,7 +15,7 @@ enum {
     IN_FLIGHT = 6,
     USERS = 5,
     CUTS_FIRST = 40, /* cuts at each of the first rows: the file comes into being */
-    CUTS = 400,
+    CUTS = 250,
     PADDING_MAX = 9000, /* of a content: some fill pages of their own */
 };
 
