@@ -16,5 +16,5 @@ void limit_refuse(struct session *s, struct request *r, enum limit which)
     unsigned status = (unsigned)strtoul(row->code, NULL, 10);
     ENSURE(status == 413 || status == 429 || status == 503);
     count_one(s, row->counter);
-    http_problem(s, r, status, "", row->text);
+    http_limit(s, r, status, row->name, row->text);
 }

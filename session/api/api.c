@@ -34,7 +34,7 @@ bool api_authorised(struct session *s, struct request *r, struct who *who)
     else
         auth_request(s, r, who);
     if (who->kind == WHO_nobody)
-        http_problem(s, r, auth_status(who), "", who->why);
+        auth_refuse(s, r, who);
     return who->kind != WHO_nobody && query_known(s, r, r->query);
 }
 

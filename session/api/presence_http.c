@@ -17,7 +17,7 @@
 static void failed(struct session *s, struct request *r, enum err e)
 {
     if (e == ERR_FULL) {
-        http_problem(s, r, 413, "", limit_rows[LIMIT_presence].text);
+        http_limit(s, r, 413, limit_rows[LIMIT_presence].name, limit_rows[LIMIT_presence].text);
     } else if (e == ERR_UNKNOWN) {
         http_problem(s, r, 503, "", "a session process did not answer in time");
     } else {

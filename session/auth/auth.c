@@ -35,9 +35,12 @@ void auth_token(struct session *s, struct bytes text, struct who *who)
     who->scopes = who->token.role == ROLE_admin ? SCOPE_all : SCOPE_all & ~(unsigned)SCOPE_admin;
 }
 
-unsigned auth_status(const struct who *who)
+void auth_refuse(struct session *s, struct request *r, const struct who *who)
 {
-    return who->later ? 503 : who->crowded ? 429 : who->barred ? 403 : 401;
+    if (who->crowded)
+        http_limit(s, r, 429, limit_rows[LIMIT_key_requests].name, who->why);
+    else
+        http_problem(s, r, who->later ? 503 : who->barred ? 403 : 401, "", who->why);
 }
 
 struct hello auth_hello(const struct session *s, const struct token *t, uint8_t vsn)

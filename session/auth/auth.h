@@ -25,8 +25,8 @@ struct who {
     bool later;         /* nobody: whether the token is revoked is not known yet */
 };
 
-/* What nobody is answered: 401, 403, 429 or 503. */
-unsigned auth_status(const struct who *who);
+/* Answer nobody: 401, 403, 429 or 503, and why. */
+void auth_refuse(struct session *s, struct request *r, const struct who *who);
 
 /* Of an API request: its Authorization header, or dev mode. */
 void auth_request(struct session *s, struct request *r, struct who *who);

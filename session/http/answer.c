@@ -77,17 +77,18 @@ static const char *title_of(unsigned status)
     return title ? title : "Error";
 }
 
-void http_problem(struct session *s, struct request *r, unsigned status, const char *field,
-                  const char *detail)
+/* `member`: what it says besides, of this name; its value may be empty: then nothing. */
+static void problem(struct session *s, struct request *r, unsigned status, const char *detail,
+                    const char *member, const char *value)
 {
     char room[1200];
     struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
     buf_format(&out, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":",
                title_of(status), status);
     json_write_string(&out, bytes_of(detail));
-    if (field[0]) {
-        buf_text(&out, ",\"field\":");
-        json_write_string(&out, bytes_of(field));
+    if (value[0]) {
+        buf_format(&out, ",\"%s\":", member);
+        json_write_string(&out, bytes_of(value));
     }
     buf_byte(&out, '}');
     static const char *const later[] = {"Retry-After", "1", NULL};
@@ -100,4 +101,16 @@ void http_problem(struct session *s, struct request *r, unsigned status, const c
     if (status < 500 && status != 413 && status != 429) /* limits have counters of their own */
         count_one(s, COUNT_refused_bad);
     http_answer(s, r, status, "application/problem+json", buf_all(&out), extra);
+}
+
+void http_problem(struct session *s, struct request *r, unsigned status, const char *field,
+                  const char *detail)
+{
+    problem(s, r, status, detail, "field", field);
+}
+
+void http_limit(struct session *s, struct request *r, unsigned status, const char *limit,
+                const char *detail)
+{
+    problem(s, r, status, detail, "limit", limit);
 }

@@ -25,3 +25,7 @@ void http_answer_poll(struct session *s, struct request *r, struct bytes json);
 /* application/problem+json; field may be empty. */
 void http_problem(struct session *s, struct request *r, unsigned status, const char *field,
                   const char *detail);
+
+/* The same for a limit, by its name in limits.h. */
+void http_limit(struct session *s, struct request *r, unsigned status, const char *limit,
+                const char *detail);

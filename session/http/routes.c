@@ -73,9 +73,12 @@ static void metrics(struct session *s, struct request *r)
 {
     struct who who;
     auth_request(s, r, &who);
+    if (who.kind == WHO_nobody) {
+        auth_refuse(s, r, &who);
+        return;
+    }
     if (who.kind != WHO_service) {
-        http_problem(s, r, who.kind == WHO_nobody ? auth_status(&who) : 403, "",
-                     "metrics need an API key or a token with the scope admin");
+        http_problem(s, r, 403, "", "metrics need an API key or a token with the scope admin");
         return;
     }
     if (!query_known(s, r, r->query))

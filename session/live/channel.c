@@ -26,8 +26,8 @@ static void refuse_join(struct session *s, struct conn *c, const struct phx_in *
 static void refuse_beyond(struct session *s, struct conn *c, const struct phx_in *in,
                           enum limit which)
 {
-    count_one(s, limit_rows[which].counter);
-    refuse_join(s, c, in, in->join_ref, limit_rows[which].text);
+    count_one(s, COUNT_joins_refused);
+    reply_limit(s, c, in, which);
 }
 
 /* NULL: this visitor may join; else why not. `class` stays NULL for an inbox. */

@@ -216,8 +216,7 @@ static void topic_event(struct session *s, struct conn *c, struct member *m,
 void push_received(struct session *s, struct conn *c, struct member *m, const struct phx_in *in)
 {
     if (c->pushes >= s->settings->pushes) {
-        count_one(s, COUNT_refused_pushes);
-        reply_error(s, c, in, in->join_ref, limit_rows[LIMIT_pushes].text);
+        reply_limit(s, c, in, LIMIT_pushes);
     } else if (m->topic->class) {
         topic_event(s, c, m, in);
     } else {

@@ -19,6 +19,16 @@ void reply_error(struct session *s, struct conn *c, const struct phx_in *in, str
     reply(s, c, in, join_ref, "error", buf_all(&out));
 }
 
+void reply_limit(struct session *s, struct conn *c, const struct phx_in *in, enum limit which)
+{
+    const struct limit_row *row = &limit_rows[which];
+    char room[200];
+    struct buf out = {.p = room, .cap = sizeof room, .max = sizeof room};
+    count_one(s, row->counter);
+    buf_format(&out, "{\"reason\":\"%s\",\"limit\":\"%s\"}", row->text, row->name);
+    reply(s, c, in, in->join_ref, "error", buf_all(&out));
+}
+
 void reply_problem(struct session *s, struct conn *c, const struct phx_in *in,
                    const struct problem *why)
 {

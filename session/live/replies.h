@@ -4,6 +4,7 @@
  * `in`: the message; only its refs and its topic are read. A refusal of a push is counted here. */
 #pragma once
 
+#include "session/limits.h"
 #include "session/socket/conn.h"
 #include "session/actions/fields.h"
 #include "session/socket/phoenix.h"
@@ -14,6 +15,9 @@ void reply(struct session *s, struct conn *c, const struct phx_in *in, struct by
 /* {"reason": ..} */
 void reply_error(struct session *s, struct conn *c, const struct phx_in *in, struct bytes join_ref,
                  const char *reason);
+
+/* {"reason": .., "limit": ..}: counted, and answered by its row. */
+void reply_limit(struct session *s, struct conn *c, const struct phx_in *in, enum limit which);
 
 /* {"reason": .., "field": ..} */
 void reply_problem(struct session *s, struct conn *c, const struct phx_in *in,

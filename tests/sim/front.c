@@ -365,6 +365,13 @@ void http_problem(struct session *s, struct request *r, unsigned status, const c
     answered(s, r, status, bytes_of(detail));
 }
 
+void http_limit(struct session *s, struct request *r, unsigned status, const char *limit,
+                const char *detail)
+{
+    (void)limit;
+    answered(s, r, status, bytes_of(detail));
+}
+
 /* ---- stream.h: nobody exports here */
 
 struct stream *stream_begin(struct session *s, struct request *r, const char *type,

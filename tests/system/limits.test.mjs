@@ -65,7 +65,7 @@ test('every limit has a test that reaches it, and looks at its counter', () => {
 
 test('a limit has a counter of its own, or shares it with those that say the same', () => {
   const table = fs.readFileSync(path.join(root, 'docs/limits.md'), 'utf8');
-  const rows = [...table.matchAll(/^\|[^|]*\|[^|]*\| ([^|]*) \|[^|]*\| `belfry_(\w+)` \|$/gm)];
+  const rows = [...table.matchAll(/^\|[^|]*\|[^|]*\|[^|]*\| ([^|]*) \|[^|]*\| `belfry_(\w+)` \|$/gm)];
   assert.ok(rows.length > 20);
   const texts = new Map(rows.map(([, text, counter]) => [counter, text]));
   for (const [, text, counter] of rows) assert.equal(texts.get(counter), text, counter);
@@ -174,7 +174,7 @@ limit('joins in a second: the rest is told to try again', { joins_per_s: 5 }, as
   for (let i = 1; i <= 400 && refused < 3; i++) {
     socket.send([`${i}`, `${i}`, 'user:ann:notifications', 'phx_join', {}]);
     const [, , , , { status, response }] = await socket.frame('a reply', (frame) => frame[1] === `${i}` && frame[3] === 'phx_reply');
-    if (status === 'error') refused++, assert.match(response.reason, /too many joins/);
+    if (status === 'error') refused++, assert.deepEqual([response.limit, response.reason], ['joins', 'too many joins now: try again']);
   }
   assert.equal(refused, 3);
   assert.equal(await counted(b, 'refused_joins'), refused);
@@ -235,6 +235,7 @@ limit('pushes of a connection that wait for the store: one too many is told so; 
         const [, ref, , , { status, response }] = await socket.frame('a refusal', (frame) => frame[3] === 'phx_reply');
         assert.deepEqual([ref, status], [`p${MOST + answers.error}`, 'error']);
         assert.match(response.reason, /too many pushes wait/);
+        assert.equal(response.limit, 'pushes');
       }
       assert.equal(await counted(b, 'refused_pushes'), MORE);
     } finally {
@@ -270,5 +271,6 @@ limit('requests of a key: too many that wait are refused with 429; another key i
   }
   const all = await Promise.all(answers);
   assert.deepEqual(all.map((one) => one.status).sort(), [200, 200, 200, 200, 200, 429, 429, 429, 429, 429, 429]);
-  assert.equal(all.find((one) => one.status === 429).headers['retry-after'], '1');
+  const refused = all.find((one) => one.status === 429);
+  assert.deepEqual([refused.headers['retry-after'], refused.json.limit], ['1', 'key_requests']);
 });

@@ -80,7 +80,7 @@ for (const version of both)
       const refused = await belfry.counter('refused_topics');
       const over = await join(fresh('room'));
       assert.equal((await belfry.counter('refused_topics')) - refused, 1);
-      assert.deepEqual(over.response, { reason: 'too many channels joined' });
+      assert.deepEqual(over.response, { reason: 'too many channels joined', limit: 'topics' });
       over.channel.leave();
       await belfry.publish(first.topic, 'said', { n: 1 });
       await first.told(1);

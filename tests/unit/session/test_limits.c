@@ -20,7 +20,7 @@ static const struct conf_setting *setting_of(const char *text)
 static void row(struct buf *out, const struct limit_row *l)
 {
     const struct conf_setting *set = setting_of(l->setting);
-    buf_format(out, "| %s | ", l->what);
+    buf_format(out, "| `%s` | %s | ", l->name, l->what);
     if (set)
         buf_format(out, "`%s` = %s | ", set->path, set->standard);
     else
@@ -32,8 +32,8 @@ static void row(struct buf *out, const struct limit_row *l)
 
 static void print_below(struct buf *out)
 {
-    buf_text(out, "\n| what | limit | beyond it | on the wire | counter |\n"
-                  "| --- | --- | --- | --- | --- |\n");
+    buf_text(out, "\n| name | what | limit | beyond it | on the wire | counter |\n"
+                  "| --- | --- | --- | --- | --- | --- |\n");
     for (unsigned i = 0; i < LIMIT_COUNT; i++)
         row(out, &limit_rows[i]);
 }

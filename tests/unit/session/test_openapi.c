@@ -205,7 +205,7 @@ static void print_components(struct buf *out)
         "    \"schemas\": {\n      \"Problem\": {\"type\": \"object\", \"properties\": {\"type\": "
         "{\"type\": \"string\"}, \"title\": {\"type\": \"string\"}, \"status\": {\"type\": "
         "\"integer\"}, \"detail\": {\"type\": \"string\"}, \"field\": {\"type\": "
-        "\"string\"}}}\n    }\n  }\n}\n");
+        "\"string\"}, \"limit\": {\"type\": \"string\"}}}\n    }\n  }\n}\n");
 }
 
 static void print_below(struct buf *out)
