@@ -282,7 +282,7 @@ static void all_or_none(void **state)
     struct desk *d = *state;
     struct msg_created mine = create_for(d, trio, 2);
     for (int i = 0; i < CATEGORIES_MAX; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "c%d", i);
         create_in(d, "bob", name);
     }
