@@ -234,13 +234,14 @@ check('the buttons of a notification: by keyboard, what leaves can be brought ba
     await press(name, 1);
     await until(`${name}: it has left`, async () => (await titles()) === [...before.split(',')].filter((_, i) => i !== 1).join());
     assert.equal(await focusedTitle(), before.split(',')[2], 'the focus is on the next one');
+    const there = async () => (await belfry.inbox(page.user)).notifications.map((one) => one.title.slice(-2)).join();
+    await until(`${name}: the server has done it`, async () => !(await there()).includes(before.split(',')[1]));
     const undo = page.locator('.list [role=status]', { hasText: said });
     await undo.getByRole('button', { name: 'Undo' }).focus();
     await page.keyboard.press('Enter');
     await until(`${name}: it is back`, async () => (await titles()).includes(before.split(',')[1]));
     assert.equal(await undo.count(), 0);
     // what was put aside comes back on top: shown at once where it was, and moved when the server has done it
-    const there = async () => (await belfry.inbox(page.user)).notifications.map((one) => one.title.slice(-2)).join();
     await until(`${name}: in the server's order`, async () => (await titles()) === (await there()));
   }
   await press('Mark read');
