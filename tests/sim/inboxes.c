@@ -148,7 +148,7 @@ static void wishes_right(unsigned user, struct stage *s, const struct msg_entry 
 static bool reaches(unsigned user, struct op *op, struct titled t, const struct msg_entry *e)
 {
     uint64_t number = t.op;
-    if (!model_may_be(op, OP_create, number))
+    if (!model_may_be(op, OP_create, number) || !op)
         return false;
     if (!(op->users & 1u << user))
         wrong("out of nothing", "n%llu is not for %s", (unsigned long long)number, users[user]);

@@ -17,7 +17,7 @@ struct titled model_titled(const char *title)
     const struct op *op = model_op_of(number);
     if (!op || op->kind != OP_revise)
         wrong("out of nothing", "%s is of nobody's revision", title);
-    return verdict.wrong ? (struct titled){0} : (struct titled){op->target, number};
+    return !op || verdict.wrong ? (struct titled){0} : (struct titled){op->target, number};
 }
 
 /* ---- what waited */
