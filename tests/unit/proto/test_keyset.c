@@ -157,7 +157,8 @@ static void a_public_key_signs_nothing(void **state)
     (void)state;
     static const char ed25519[] = JWK_EDDSA, rsa[] = JWK_RS256;
     const char *x = strstr(ed25519, "\"x\":\"") + 5, *n = strstr(rsa, "\"n\":\"") + 5;
-    struct bytes x_text = {x, strcspn(x, "\"")}, n_text = {n, strcspn(n, "\"")}, x_raw, n_raw, der;
+    struct bytes x_text = {x, strcspn(x, "\"")}, n_text = {n, strcspn(n, "\"")}, x_raw = {0},
+                 n_raw = {0}, der = {0};
     struct bytes pem = bytes_of(rsa_pem);
     struct arena kept;
     struct buf out, one_line;
