@@ -26,7 +26,7 @@ after(async () => {
   await belfry?.stop();
 });
 
-const badge = (page, text) => page.waitForFunction((wanted) => (document.querySelector('.badge')?.textContent ?? '') === wanted, text, { timeout: 8000 });
+const badge = (page, text) => page.waitForFunction((wanted) => (document.querySelector('.badge')?.textContent ?? '') === wanted, text);
 
 check('pulled on mount, pushed live, reconciled after a drop; reads elsewhere come with the sync', async (t) => {
   const context = await browser.newContext();

@@ -25,7 +25,7 @@ after(async () => {
 
 const part = (page, user, selector, options) => page.locator(`.person[data-user=${user}] ${selector}`, options);
 const bell = (page, user) => part(page, user, '.belfry-bell > button');
-const live = (page, user) => part(page, user, '.connection[data-state=live]').waitFor({ timeout: 10000 });
+const live = (page, user) => part(page, user, '.connection[data-state=live]').waitFor();
 
 async function context(t, options = {}) {
   const one = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });

@@ -126,7 +126,7 @@ check('row 65: healthy: stays on WebSocket, nothing remembered', async (t) => {
   const { answer, isLongPoll } = await connect(page, '/socket', 'w65', { token: belfry.token('w65'), longPollFallbackMs: 1000 });
   assert.ok(answer.ok);
   assert.equal(isLongPoll, false);
-  await page.waitForFunction(() => window.socket.primaryPassedHealthCheck, null, { timeout: 1000 });
+  await page.waitForFunction(() => window.socket.primaryPassedHealthCheck);
   assert.equal(await page.evaluate(() => sessionStorage.getItem('phx:fallback:LongPoll')), null);
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* @belfry/client in Chromium, without a page of ours: a bare document of the server's origin (/healthz, which
  * has no policy of its own) that loads /belfry.js. What the client shows is kept in `shown`, with the time of each change. */
-import { until } from './until.mjs';
+import { patient, until } from './until.mjs';
 
 /** A tab with window.live and window.inbox of this user; `options` are connect()'s. */
 export async function openLive(context, belfry, user, options = {}, { base = belfry.base, ready = true } = {}) {
@@ -34,10 +34,10 @@ export async function openLive(context, belfry, user, options = {}, { base = bel
 /** Until look() is true in the page. */
 export async function shows(page, look, what = String(look), ms = 8000, arg) {
   try {
-    return await page.waitForFunction(look, arg, { timeout: ms, polling: 5 });
+    return await page.waitForFunction(look, arg, { timeout: patient(ms), polling: 5 });
   } catch (error) {
     const state = await page.evaluate(() => JSON.stringify({ inbox: { ...window.inbox?.getSnapshot(), items: window.inbox?.getSnapshot().items.length }, connection: window.live?.connection.get(), ops: window.live?.ops, shown: window.shown?.slice(-6) })).catch(() => '?');
-    throw new Error(`not within ${ms} ms: ${what}; ${state}; ${error.message.split('\n')[0]}`);
+    throw new Error(`not within ${patient(ms)} ms: ${what}; ${state}; ${error.message.split('\n')[0]}`);
   }
 }
 

@@ -47,14 +47,13 @@ export class RawSocket {
   }
 
   /** The next frame for which look(frame) holds; those before it are passed over. */
-  async frame(what, look, ms) {
-    const end = Date.now() + (ms ?? 5000);
-    for (;;) {
-      const frame = await until(what, () => this.frames[this.at], Math.max(1, end - Date.now()));
-      this.at++;
-      const read = JSON.parse(frame);
-      if (look(read)) return read;
-    }
+  frame(what, look, ms) {
+    return until(what, () => {
+      while (this.at < this.frames.length) {
+        const read = JSON.parse(this.frames[this.at++]);
+        if (look(read)) return read;
+      }
+    }, ms);
   }
 
   reply(ref, ms) {

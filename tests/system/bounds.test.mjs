@@ -215,7 +215,7 @@ for (const [what, settings, push] of [
       const before = await b.memory();
       let sent = 0;
       await until('closed', async () => {
-        for (let i = 0; i < 500 && flood.code === null; i++) flood.send(push(++sent));
+        for (let i = 0; i < 2000 && flood.code === null; i++) flood.send(push(++sent));
         await b.answers(other);
         return (await b.counter('close_slow_reader')) === 1;
       }, 30000);
