@@ -204,7 +204,7 @@ bound('a client that reads slowly, but reads, is not closed', { output_bytes: 4 
 
 for (const [what, settings, push] of [
   ['bytes', { output_bytes: 8192 }, (i) => ['1', `${i}`, topicOf('flood'), 'list', { limit: 50 }]],
-  ['frames', { output_bytes: MB }, () => HEARTBEAT],
+  ['frames', { output_bytes: MB }, () => ['j'.repeat(60), 'h'.repeat(60), 'phoenix', 'heartbeat', {}]], // what the kernels hold is filled sooner
 ])
   bound(`a client that floods pushes and reads no reply is closed at the hard limit (${what})`,
     { ...settings, stall_ms: 600000, messages_per_s: 0, user_messages_per_s: 0 }, async (b) => {
@@ -215,7 +215,9 @@ for (const [what, settings, push] of [
       const before = await b.memory();
       let sent = 0;
       await until('closed', async () => {
-        for (let i = 0; i < 2000 && flood.code === null; i++) flood.send(push(++sent));
+        flood.ws._socket.cork();
+        for (let i = 0; i < 1000 && flood.code === null; i++) flood.send(push(++sent));
+        flood.ws._socket.uncork();
         await b.answers(other);
         return (await b.counter('close_slow_reader')) === 1;
       }, 30000);
