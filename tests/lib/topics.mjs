@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Topics of a configuration: classes to test with, and a page's side of a topic with history. */
-import { answered, openSocket } from './phoenix.mjs';
+import { answered, openSocket, parted } from './phoenix.mjs';
 import { until } from './until.mjs';
 
 /** The text of a configuration with these classes: {pattern: {join, publish, history, ...}}. */
@@ -51,9 +51,7 @@ export class Listener {
     return this.until(`told of ${n}`, () => this.seen.some((one) => one.payload?.n === n), ms);
   }
   close() {
-    return new Promise((resolve) => {
-      this.socket.disconnect(resolve);
-    });
+    return parted(this.socket);
   }
 }
 
