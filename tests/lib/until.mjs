@@ -19,11 +19,12 @@ export async function until(what, look, ms = 5000) {
   }
 }
 
-/** What the promise gives, or an Error when it takes longer than `ms`. */
-export async function within(what, promise, ms = 5000) {
+/** What the promise gives, or an Error when it takes longer than `ms`: these are not lengthened, for what is not
+ *  answered may be a part of a test. */
+export async function within(what, promise, ms = patient(5000)) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not within ${patient(ms)} ms: ${what}`)), patient(ms));
+    timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms);
   });
   try {
     return await Promise.race([promise, late]);
