@@ -151,9 +151,10 @@ check('a long-poll ends with its token: 500 at once, and for every poll behind i
   const poll = new RawPoll(belfry.base, belfry.token('fay', { ttl: SHORT_S }));
   await poll.start();
   await poll.post([['1', '1', 'user:fay:notifications', 'phx_join', {}]]);
-  await poll.frames((frame) => frame[1] === '1');
   const from = Date.now();
-  await poll.frames((frame) => frame[3] === 'token_expiring');
+  const said = await poll.frames((frame) => frame[1] === '1');
+  const told = (frame) => frame[3] === 'token_expiring';
+  if (!said.some(told)) await poll.frames(told); // it may have come with the join's answer
   assert.equal((await poll.get()).json.status, 500);
   assert.ok(Date.now() - from < ENDED_MS);
   await belfry.create('fay', 'not for this session');

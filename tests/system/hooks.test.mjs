@@ -219,7 +219,7 @@ check('joins: allowed, refused with its words, and what it allowed to publish', 
   assert.equal(app.about('open:1').length, 0, 'other classes are not asked about');
   const refused = await belfry.counter('refused_params');
   const big = await joins(socket, 'room:yes', '8', { k: 'x'.repeat(16384) });
-  assert.deepEqual(big, { status: 'error', response: { reason: 'the payload is too large' } });
+  assert.deepEqual(big, { status: 'error', response: { reason: 'the payload is too large', limit: 'params' } });
   assert.equal(await belfry.counter('refused_params'), refused + 1);
   for (const rest of ['history', 'presence']) assert.equal((await belfry.get(topicPath('kept:1', rest), token('ann'))).status, rest === 'history' ? 403 : 404);
   assert.equal((await belfry.get(topicPath('kept:1', 'history'), belfry.apiKey)).status, 200);
