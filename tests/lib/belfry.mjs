@@ -131,7 +131,7 @@ export class Belfry {
   }
 
   /** Until the role is another process than `pid` and everything serves. */
-  async back(role, pid, ms = 5000) {
+  async back(role, pid, ms) {
     await until(`${role} is back`, async () => {
       const now = await this.pid(role);
       return now && now !== pid;
@@ -139,7 +139,7 @@ export class Belfry {
     await this.ready(ms);
   }
 
-  ready(ms = 5000) {
+  ready(ms) {
     return until('readyz answers 200', async () => (await this.get('/readyz').catch(() => ({}))).status === 200, ms);
   }
 

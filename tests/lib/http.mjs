@@ -33,7 +33,7 @@ export function request(base, method, path, { headers = {}, body, agent = false,
     req.on('error', reject);
     req.end(bytes);
   });
-  return within(`${method} ${path} answered`, answered, ms ?? 5000); // a process that stands still never answers
+  return within(`${method} ${path} answered`, answered, ms);
 }
 
 /** A WebSocket handshake as written: {status, headers, socket}. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* @belfry/client in Chromium, without a page of ours: a bare document of the server's origin (/healthz, which
  * has no policy of its own) that loads /belfry.js. What the client shows is kept in `shown`, with the time of each change. */
-import { patient, until } from './until.mjs';
+import { PATIENT_MS, until } from './until.mjs';
 
 /** A tab with window.live and window.inbox of this user; `options` are connect()'s. */
 export async function openLive(context, belfry, user, options = {}, { base = belfry.base, ready = true } = {}) {
@@ -32,12 +32,12 @@ export async function openLive(context, belfry, user, options = {}, { base = bel
 }
 
 /** Until look() is true in the page. */
-export async function shows(page, look, what = String(look), ms = 8000, arg) {
+export async function shows(page, look, what = String(look), ms = PATIENT_MS, arg) {
   try {
-    return await page.waitForFunction(look, arg, { timeout: patient(ms), polling: 5 });
+    return await page.waitForFunction(look, arg, { timeout: ms, polling: 5 });
   } catch (error) {
     const state = await page.evaluate(() => JSON.stringify({ inbox: { ...window.inbox?.getSnapshot(), items: window.inbox?.getSnapshot().items.length }, connection: window.live?.connection.get(), ops: window.live?.ops, shown: window.shown?.slice(-6) })).catch(() => '?');
-    throw new Error(`not within ${patient(ms)} ms: ${what}; ${state}; ${error.message.split('\n')[0]}`);
+    throw new Error(`not within ${ms} ms: ${what}; ${state}; ${error.message.split('\n')[0]}`);
   }
 }
 
@@ -52,10 +52,10 @@ export async function connections(belfry) {
   return (await belfry.status()).connections;
 }
 
-export const connectionsAre = (belfry, n, ms = 5000) => until(`${n} connections`, async () => (await connections(belfry)) === n, ms);
+export const connectionsAre = (belfry, n, ms) => until(`${n} connections`, async () => (await connections(belfry)) === n, ms);
 
 /** The list and the count are the server's, and nothing is there twice. */
-export async function exact(page, belfry, user, ms = 8000) {
+export async function exact(page, belfry, user, ms = PATIENT_MS) {
   await until(`${user} has what the server has`, async () => {
     const [mine, theirs] = [await snapshot(page), await belfry.inbox(user, '?limit=100')];
     const want = theirs.notifications.map((one) => `${one.id} ${one.read_at !== null}`).join();

@@ -206,7 +206,7 @@ export function cut({ socket, LongPoll }) {
 
 /** phoenix.js reconnects for ever: whatever a test opened must be closed, or the run does not end. */
 export function closing(t, ...tabs) {
-  t.after(() => Promise.all(tabs.map((tab) => parted(tab.socket))));
+  t.after(() => Promise.all(tabs.map((tab) => (tab.close ? tab.close() : parted(tab.socket)))));
 }
 
 /** Disconnected. phoenix.js 1.7 does not call back when its connection was replaced meanwhile (by a fallback, say):

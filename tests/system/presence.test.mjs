@@ -7,7 +7,7 @@ import { after, before } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Belfry, checked, topicPath } from '../lib/belfry.mjs';
-import { answered, both, closing, openSocket, transports, versions } from '../lib/phoenix.mjs';
+import { answered, both, closing, openSocket, parted, transports, versions } from '../lib/phoenix.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
 import { classes } from '../lib/topics.mjs';
 import { randomOf, until } from '../lib/until.mjs';
@@ -178,9 +178,9 @@ for (const version of both)
       const [eve] = await visitors(t, topic, ['eve'], how);
       const tabs = await visitors(t, topic, ['ann', 'ann'], how);
       await eve.sees('ann*2 eve');
-      await new Promise((done) => tabs[0].socket.disconnect(done));
+      await parted(tabs[0].socket);
       await eve.sees('ann eve', REAP_MS + 3000);
-      await new Promise((done) => tabs[1].socket.disconnect(done));
+      await parted(tabs[1].socket);
       await eve.sees('eve', REAP_MS + 3000);
       assert.deepEqual(eve.gone, ['ann']);
     });
@@ -397,7 +397,7 @@ check('a room over its size is told in counts, and says so', async (t) => {
   const joins = await Promise.all(Array.from({ length: 6 }, () => Visitor.join('yan', topic)));
   closing(t, ...joins);
   assert.ok(joins.every(({ answer }) => answer.presence === 'count'), JSON.stringify(joins.map(({ answer }) => answer)));
-  await Promise.all([...joins, late].map((one) => new Promise((done) => one.socket.disconnect(done))));
+  await Promise.all([...joins, late].map((one) => parted(one.socket)));
   for (const one of [...more, ...few.slice(1)]) one.ws.terminate();
   await eve.sees('eve m0000', 4000);
 });
