@@ -91,7 +91,7 @@ export class Feed extends Listener {
 
   /** The newest page in place of everything; what of it we had stays as it was. */
   #page({ messages, seq, epoch }) {
-    for (const one of messages.toReversed())
+    for (const one of [...messages].reverse())
       if (this.seq === null || one.payload.seq > this.seq) this.messages.push(one);
     this.seq = seq;
     this.epoch = epoch;

@@ -59,7 +59,7 @@ check('R13: an hour ahead: what ends within it has ended, once; an hour back: no
   assert.equal(newest.title, 'behind the step', 'the order is the log\'s, not the clock\'s');
   const { notifications } = (await belfry.get('/api/notifications?limit=10', stream.token('ann'))).json;
   const times = notifications.map((one) => Date.parse(one.inserted_at));
-  assert.deepEqual(times, times.toSorted((a, b) => b - a), 'no later one says an earlier time');
+  assert.deepEqual(times, [...times].sort((a, b) => b - a), 'no later one says an earlier time');
   assert.equal(tab.events('notification:expired').length, 1);
   assert.deepEqual(tab.broken(), []);
 });

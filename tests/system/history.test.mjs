@@ -172,7 +172,7 @@ check('a history cut by its count: older is not recovered, but the newest page i
     if (answer.recovered) assert.deepEqual(frames.map((frame) => frame[4].seq), made.slice(3));
     return !answer.recovered && answer;
   });
-  const newest = made.toReversed().slice(0, 5);
+  const newest = [...made].reverse().slice(0, 5);
   assert.deepEqual(old.messages.map((one) => one.payload.seq), newest);
   const page = await belfry.history(topic, '?limit=100');
   assert.deepEqual([page.messages.map((one) => one.payload.seq), page.next], [newest, null]);
@@ -200,7 +200,7 @@ check('paging backwards through the history while messages arrive: each once, in
       page = await belfry.history(topic, `?limit=${limit}&before=${page.next}`, tokenOf('ann'));
     }
     assert.equal(got[0].seq, from);
-    assert.deepEqual(got.slice(-120).map((one) => one.seq), made.toReversed());
+    assert.deepEqual(got.slice(-120).map((one) => one.seq), [...made].reverse());
     for (let i = 1; i < got.length; i++) assert.equal(got[i - 1].prev, got[i].seq);
   }
   more = false;
