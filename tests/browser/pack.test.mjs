@@ -25,12 +25,16 @@ let belfry;
 let folder;
 const check = checked(() => belfry);
 
-/** The first indented block of a README. */
-function example(name) {
-  const text = fs.readFileSync(path.join(web, name, 'README.md'), 'utf8');
-  return text.split('\n').filter((line, i, all) => line.startsWith('    ') || (line === '' && all.slice(i).some((next) => next.startsWith('    '))))
-    .map((line) => line.slice(4)).join('\n').trim();
+/** The indented blocks of a README. */
+function examples(name) {
+  const blocks = [[]];
+  for (const line of fs.readFileSync(path.join(web, name, 'README.md'), 'utf8').split('\n')) {
+    if (line.startsWith('    ') || line === '') blocks.at(-1).push(line.slice(4));
+    else blocks.push([]);
+  }
+  return blocks.map((lines) => lines.join('\n').trim()).filter((text) => text !== '');
 }
+const example = (name) => examples(name)[0];
 
 before(async () => {
   folder = fs.mkdtempSync('/tmp/b-pack-');
@@ -112,7 +116,8 @@ check('the types hold', async () => {
   assert.equal(stdout, '');
 });
 
-check('the README\'s examples work: Svelte, React, and without a framework', async (t) => {
+check('the READMEs\' examples work: Svelte, React, and without a framework', async (t) => {
+  assert.deepEqual(examples('.').slice(0, 2), [example('svelte'), example('client')], 'the README of all has the same');
   const browser = await openBrowser();
   t.after(() => browser.close());
   const context = await browser.newContext();
