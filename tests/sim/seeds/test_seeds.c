@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 enum { WORKERS_MAX = 64, WRONG_MAX = 200, SHORT = 2000, SHORT_S = 60 };
+enum { TURN = 200 }; /* seeds that a worker runs: what they held goes with it, as a run is left by longjmp */
 
 /* What the workers share. */
 struct board {
@@ -51,12 +52,17 @@ static void note(uint64_t seed, const char *check)
     snprintf(board->wrong[i].check, sizeof board->wrong[i].check, "%s", check);
 }
 
+static bool over(double until)
+{
+    return board->next >= board->last || board->wrong_n >= WRONG_MAX || seconds() >= until;
+}
+
 static void work(unsigned worker, double until)
 {
     static struct plan plan;
-    for (;;) {
+    for (unsigned n = 0; n < TURN && !over(until); n++) {
         uint64_t seed = __atomic_fetch_add(&board->next, 1, __ATOMIC_SEQ_CST);
-        if (seed >= board->last || seconds() >= until || board->wrong_n >= WRONG_MAX)
+        if (seed >= board->last)
             break;
         board->at[worker] = seed;
         plan_roll(&plan, seed);
@@ -70,25 +76,38 @@ static void work(unsigned worker, double until)
     board->at[worker] = 0;
 }
 
+static pid_t start(unsigned worker, double until)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        work(worker, until);
+        _exit(0);
+    }
+    return pid;
+}
+
 static void run_seeds(uint64_t first, uint64_t n, uint64_t for_s)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned workers = (unsigned)number("WORKERS", (uint64_t)(cpus > 0 ? cpus : 1));
     double until = for_s > 0 ? seconds() + (double)for_s : 1e18;
+    pid_t pids[WORKERS_MAX];
     workers = workers > WORKERS_MAX ? WORKERS_MAX : workers;
     board->next = first;
     board->last = first + n;
     fflush(stdout);
     for (unsigned i = 0; i < workers; i++)
-        if (fork() == 0) {
-            work(i, until);
-            _exit(0);
-        }
-    for (int status; wait(&status) > 0;)
-        ;
-    for (unsigned i = 0; i < workers; i++)
+        pids[i] = start(i, until);
+    for (pid_t left; (left = wait(NULL)) > 0;) {
+        unsigned i = 0;
+        while (pids[i] != left)
+            i++;
         if (board->at[i] > 0)
             note(board->at[i], "crash"); /* it died over this one */
+        board->at[i] = 0;
+        if (!over(until))
+            pids[i] = start(i, until);
+    }
 }
 
 /* In a process of its own: what is told may be a crash. */
