@@ -61,6 +61,11 @@
       "at most 500 lines, and half a megabyte, at a time", "413", refused_import)                  \
     X(presence, "16777216 bytes", "the list of who is on a topic, as one answer",                  \
       "too many are there for one answer: ask with ?count=1", "413", refused_presence)             \
+    X(scheduled, "store/scheduled", "publishes that wait for their `deliver_at`, of all",          \
+      "as many wait for their deliver_at as store/scheduled says", "503", refused_scheduled)                        \
+    X(revocations, "store/revocations", "tokens and users that are revoked at a time",             \
+      "store/revocations are kept already: raise it, or lower auth/lifetime_days", "503",          \
+      refused_revocations)                                                                         \
     X(slow, "session/header_ms", "time for a request to arrive", "cut off", "closed", close_slow)  \
     X(idle, "session/idle_ms", "time without a message", "nothing came for too long", "1001 idle", \
       close_idle)                                                                                  \

@@ -44,6 +44,8 @@
     X(refused_pushes, total, "pushes refused, as too many of the connection waited")               \
     X(refused_topics, total, "joins above session/topics")                                         \
     X(refused_presence, total, "lists of presence that would be too large for one answer")         \
+    X(refused_scheduled, total, "creates refused, as too many wait for their deliver_at")          \
+    X(refused_revocations, total, "revocations refused, as too many are kept")                     \
     X(refused_params, total, "joins whose payload is too large to ask the application about")      \
     X(polls_replaced, total, "polls answered at once, as a newer one of the session came")         \
     X(refused_user, total, "connects of users who have too many connections")                      \

@@ -13,6 +13,7 @@
 #include "session/bus.h"
 #include "session/api/publishes.h"
 #include "session/http/query.h"
+#include "session/limits.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -120,11 +121,17 @@ void api_error(struct session *s, struct request *r, enum err e)
 
 /* ---- creating ---- */
 
+/* What the store may have had no room for. */
+struct wants {
+    bool category; /* a category: an inbox may have too many */
+    bool later;    /* a place among what waits for its time; then its category is counted in none, if need be */
+};
+
 /* The users, until the store has answered with the seqs that go with them. */
 struct creation {
     struct request *r;
     uint32_t count;
-    bool category; /* it names one that an inbox may have no room for */
+    struct wants wants;
     size_t n;
     char users[];
 };
@@ -207,26 +214,27 @@ static void write_all_created(struct buf *out, const struct creation *c,
     buf_text(out, "\"}");
 }
 
-static void refused(struct session *s, struct request *r, bool category, enum err e)
+static struct wants wants_of(const struct session *s, const struct msg_create *m)
+{
+    return (struct wants){.category = m->category.n > 0, .later = m->deliver_ms > s->wall_ms};
+}
+
+static void refused(struct session *s, struct request *r, struct wants wants, enum err e)
 {
     if (e == ERR_TOO_OLD)
         http_problem(s, r, 400, "expires_at", "must be in the future");
-    else if (e == ERR_FULL && category)
+    else if (e == ERR_FULL && wants.later)
+        limit_refuse(s, r, LIMIT_scheduled);
+    else if (e == ERR_FULL && wants.category)
         http_problem(s, r, 409, "category", "is one too many: an inbox has at most 32");
     else
         api_error(s, r, e);
 }
 
-/* What waits for its time is counted in none, if need be. */
-static bool category_matters(const struct session *s, const struct msg_create *m)
-{
-    return m->category.n > 0 && m->deliver_ms <= s->wall_ms;
-}
-
 void api_create_refused(struct session *s, struct request *r, const struct msg_create *m,
                         enum err e)
 {
-    refused(s, r, category_matters(s, m), e);
+    refused(s, r, wants_of(s, m), e);
 }
 
 static void created(struct ask_waiter w, const struct msg *answer, enum err e)
@@ -243,7 +251,7 @@ static void created(struct ask_waiter w, const struct msg *answer, enum err e)
         answer_json(s, c->r, 201, &out);
         buf_fini(&out);
     } else {
-        refused(s, c->r, c->category, e == ERR_OK ? ERR_PROTOCOL : e);
+        refused(s, c->r, c->wants, e == ERR_OK ? ERR_PROTOCOL : e);
     }
     free(c);
 }
@@ -255,7 +263,7 @@ static void create_stored(struct session *s, struct request *r, struct msg *m)
     ENSURE(c != NULL);
     *c = (struct creation){.r = r,
                            .count = m->create.users.count,
-                           .category = category_matters(s, &m->create),
+                           .wants = wants_of(s, &m->create),
                            .n = users.n};
     if (users.n > 0)
         memcpy(c->users, users.p, users.n);

@@ -10,6 +10,7 @@
 #include "session/asks.h"
 #include "session/auth/keys.h"
 #include "session/auth/revoked.h"
+#include "session/limits.h"
 
 #include <stdlib.h>
 
@@ -38,8 +39,7 @@ static void done(struct ask_waiter w, const struct msg *answer, enum err e)
         buf_byte(&out, '}');
         http_answer(w.s, x->r, 200, "application/json", buf_all(&out), NULL);
     } else if (e == ERR_FULL) {
-        http_problem(w.s, x->r, 503, "",
-                     "store/revocations are kept already: raise it, or lower auth/lifetime_days");
+        limit_refuse(w.s, x->r, LIMIT_revocations);
     } else {
         api_error(w.s, x->r, e == ERR_OK ? ERR_PROTOCOL : e);
     }

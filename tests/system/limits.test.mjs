@@ -27,6 +27,8 @@ const reached = {
   user_bytes: ['limits', 'messages of a user'],
   hook_queue: ['hooks', 'no more wait than hook/queue says'],
   hook_time: ['hooks', 'an application that ${name}'],
+  scheduled: ['limits', 'publishes that wait for their time'],
+  revocations: ['limits', 'revocations: one more'],
   presence: ['../unit/session/test_presence_find.c', 'void too_many_for_one_answer'],
   params: ['hooks', 'what it allowed to publish'],
   topics: ['rows', 'row 14: one topic too many'],
@@ -71,10 +73,10 @@ test('a limit has a counter of its own, or shares it with those that say the sam
   for (const [, text, counter] of rows) assert.equal(texts.get(counter), text, counter);
 });
 
-/** A test with an installation of one session process; settings are those of session/. */
+/** A test with an installation of one session process; settings are those of session/, where they say no other part. */
 function limit(name, settings, body) {
   test(name, async () => {
-    const env = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`BELFRY_SESSION_${key.toUpperCase()}`, `${value}`]));
+    const env = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`BELFRY_${(key.includes('/') ? key : `session/${key}`).replace('/', '_').toUpperCase()}`, `${value}`]));
     const belfry = await Belfry.start({ env, sessions: 1 });
     try {
       await body(belfry);
@@ -273,4 +275,26 @@ limit('requests of a key: too many that wait are refused with 429; another key i
   assert.deepEqual(all.map((one) => one.status).sort(), [200, 200, 200, 200, 200, 429, 429, 429, 429, 429, 429]);
   const refused = all.find((one) => one.status === 429);
   assert.deepEqual([refused.headers['retry-after'], refused.json.limit], ['1', 'key_requests']);
+});
+
+limit('publishes that wait for their time: one more is refused, also by a dry run, until one is taken back; what is for now is created', { 'store/scheduled': 2 }, async (b) => {
+  const later = (query = '') => b.post(`/api/notifications${query}`, { to: 'ann', title: 'later', category: 'c', deliver_at: new Date(Date.now() + 3600e3).toISOString() }, b.apiKey);
+  const made = [await later(), await later()];
+  assert.deepEqual(made.map((one) => one.status), [202, 202]);
+  for (const over of [await later(), await later('?dry_run=1')])
+    assert.deepEqual([over.status, over.json.limit, over.headers['retry-after']], [503, 'scheduled', '1']);
+  assert.equal(await counted(b, 'refused_scheduled'), 2);
+  await b.create('ann');
+  assert.equal((await b.request('DELETE', `/api/publishes/${made[0].json.publish}`, { headers: { authorization: `Bearer ${b.apiKey}` } })).status, 200);
+  assert.equal((await later()).status, 202);
+});
+
+limit('revocations: one more than are kept is refused, and those hold', { 'store/revocations': 100 }, async (b) => {
+  const revoke = (jti) => b.post('/api/tokens/revoke', { jti, expires_at: new Date(Date.now() + 3600e3).toISOString() }, b.apiKey);
+  const made = await Promise.all(Array.from({ length: 100 }, (_, i) => revoke(`jti-${i}`)));
+  assert.deepEqual([...new Set(made.map((one) => one.status))], [200]);
+  const over = await revoke('one-more');
+  assert.deepEqual([over.status, over.json.limit], [503, 'revocations']);
+  assert.equal(await counted(b, 'refused_revocations'), 1);
+  assert.equal((await revoke('jti-0')).status, 200, 'what is revoked already takes no place');
 });

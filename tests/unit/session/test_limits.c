@@ -43,7 +43,8 @@ static void settings_are_there(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < LIMIT_COUNT; i++)
-        if (strncmp(limit_rows[i].setting, "session/", 8) == 0 &&
+        if ((strncmp(limit_rows[i].setting, "session/", 8) == 0 ||
+             strncmp(limit_rows[i].setting, "store/", 6) == 0) &&
             !setting_of(limit_rows[i].setting))
             fail_msg("%s: %s is not a setting", limit_rows[i].name, limit_rows[i].setting);
 }
