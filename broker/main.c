@@ -21,20 +21,20 @@ int main(int argc, char **argv)
     static const struct counter list[] = {BUS_COUNTERS(COUNTER_ROW)};
     struct start start = settings_start(argc, argv);
     int signals = signals_take();
-    paths_make(&start.settings);
-    role_log(&start.settings, "broker");
+    char folder[PATH_SIZE];
+    role_open(&start.settings, "broker", folder);
     struct paths paths = paths_of(&start.settings);
     bool tcp = bus_key_load(&start.settings);
     if (start.settings.sandbox)
-        sandbox_enter(&(struct sandbox){.write = {paths.run}, .internet = tcp, .interfaces = tcp});
+        sandbox_enter(&(struct sandbox){.write = {folder}, .internet = tcp, .interfaces = tcp});
 
     void *ctx = zmq_ctx_new();
     ENSURE(ctx != NULL);
     curve_open(ctx);
     struct counters counters;
     struct bus bus;
-    bus_lock(&start.settings, paths.broker_out, "broker.out");
-    bus_lock(&start.settings, paths.broker_in, "broker.in");
+    bus_lock(&start.settings, paths.broker_out, "broker/out");
+    bus_lock(&start.settings, paths.broker_in, "broker/in");
     bus_open(&bus, ctx, paths.broker_in, paths.broker_out, (int)start.settings.broker_queue);
     /* Only who holds the sockets writes the counters' file. */
     char file[PATH_SIZE];

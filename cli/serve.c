@@ -318,9 +318,10 @@ int serve_command(const struct args *a)
     only_check();
     struct paths paths = paths_of(&serve.settings);
     zmq_pollitem_t on[CHILDREN + 2 * KEEP_MAX] = {{.fd = signals_take()}};
+    char folder[PATH_SIZE];
     paths_make(&serve.settings);
     lock_take(paths.run);
-    role_log(&serve.settings, "serve");
+    role_open(&serve.settings, "serve", folder);
     bus_key_load(&serve.settings);
     if (runs_here("sessions"))
         front_open(&paths);

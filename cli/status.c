@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* belfry status -- reads what the processes count in DATA/run/ROLE.count; asks nobody. */
+/* belfry status -- reads what the processes count in DATA/run/ROLE/count; asks nobody. */
 #include "cli/commands.h"
 #include "lib/clock.h"
 #include "lib/counters.h"
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 enum { ROLES_MAX = 128, ROLE_SIZE = sizeof((struct counters_head *)0)->role };
-static const char ending[] = ".count";
 
 struct process {
     char role[ROLE_SIZE];
@@ -53,16 +52,14 @@ static int compare(const void *left, const void *right)
 
 static void add(struct status *s, const char *run, const char *name)
 {
-    size_t n = strlen(name), end = sizeof ending - 1;
-    if (n <= end || n - end >= ROLE_SIZE || strcmp(name + n - end, ending) != 0 ||
-        s->count == ROLES_MAX)
+    if (strlen(name) >= ROLE_SIZE || s->count == ROLES_MAX)
         return;
     struct process *p = &s->processes[s->count];
     char file[PATH_SIZE + 64];
-    snprintf(file, sizeof file, "%s/%.48s", run, name);
+    snprintf(file, sizeof file, "%s/%.48s/count", run, name);
     if (!counters_read(&p->counters, file))
         return;
-    snprintf(p->role, sizeof p->role, "%.*s", (int)(n - end), name);
+    snprintf(p->role, sizeof p->role, "%s", name);
     p->alive = process_alive(p->counters.head->pid);
     s->alive += p->alive;
     s->count++;

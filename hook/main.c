@@ -22,10 +22,12 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static void confine(const struct settings *s, const struct paths *paths)
+static void confine(const struct settings *s, const char *folder)
 {
-    sandbox_enter(&(struct sandbox){
-        .write = {paths->run}, .read = {s->hook_ca, "/run/systemd/resolve"}, .internet = true});
+    sandbox_enter(&(struct sandbox){.write = {folder},
+                                    .read = {s->hook_ca, "/run/systemd/resolve"},
+                                    .connects = true,
+                                    .internet = true});
 }
 
 static void run(int signals, struct hub *hub, struct asking *a, struct jwks *j,
@@ -61,7 +63,7 @@ int main(int argc, char **argv)
     struct start start = settings_start(argc, argv);
     const struct settings *s = &start.settings;
     struct paths paths = paths_of(s);
-    char key[SECRET_TEXT], file[PATH_SIZE];
+    char key[SECRET_TEXT], file[PATH_SIZE], folder[PATH_SIZE];
     const char *why = hooks_refused(s);
     if (why)
         refuse("hook.settings error=\"%s\"", why);
@@ -69,12 +71,11 @@ int main(int argc, char **argv)
         refuse("hook.settings error=\"there is nothing to do: none of hook/connect, hook/join and "
                "auth/jwks is a URL\"");
     int signals = signals_take();
-    paths_make(s);
+    role_open(s, "hook", folder);
     if (!secret_load(paths.hook_key, key))
         refuse("hook.secret file=%s error=\"%s\"", paths.hook_key, strerror(errno));
-    role_log(s, "hook");
     if (s->sandbox)
-        confine(s, &paths);
+        confine(s, folder);
 
     void *ctx = zmq_ctx_new();
     ENSURE(ctx != NULL);

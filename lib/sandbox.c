@@ -57,9 +57,8 @@ static const char *const calls[] = {
     "clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getrusage", "sysinfo",
     "uname", "getrlimit", "setrlimit", "prlimit64", "prctl", "arch_prctl",
     /* sockets; which ones is said below */
-    "socketpair", "bind", "listen", "accept", "accept4", "connect", "sendto", "sendmsg", "sendmmsg",
-    "recvfrom", "recvmsg", "recvmmsg", "shutdown", "getsockname", "getpeername", "setsockopt",
-    "getsockopt"};
+    "socketpair", "bind", "listen", "accept", "accept4", "recvfrom", "recvmsg", "recvmmsg",
+    "shutdown", "getsockname", "getpeername", "setsockopt", "getsockopt"};
 
 static int allow(scmp_filter_ctx filter, const char *name)
 {
@@ -67,10 +66,32 @@ static int allow(scmp_filter_ctx filter, const char *name)
     return call == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
 
-static int allow_sockets(scmp_filter_ctx filter, int family)
+/* Datagrams need no connection: only who connects has them. */
+static int allow_sockets(scmp_filter_ctx filter, int family, bool datagrams)
 {
-    const struct scmp_arg_cmp is = {.op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)family};
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is);
+    enum { TYPE = ~(SOCK_CLOEXEC | SOCK_NONBLOCK) };
+    const struct scmp_arg_cmp is[] = {
+        {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)family},
+        {.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = (uint32_t)TYPE, .datum_b = SOCK_STREAM},
+    };
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), datagrams ? 1 : 2, is);
+}
+
+/* To send with MSG_FASTOPEN is to connect. */
+static int allow_sends(scmp_filter_ctx filter, bool connects)
+{
+    static const struct {
+        int call;
+        unsigned flags; /* which argument they are */
+    } sends[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
+    int rc = connects ? allow(filter, "connect") : 0;
+    for (size_t i = 0; rc == 0 && i < sizeof sends / sizeof *sends; i++) {
+        const struct scmp_arg_cmp is = {.arg = sends[i].flags,
+                                        .op = SCMP_CMP_MASKED_EQ,
+                                        .datum_a = connects ? 0 : MSG_FASTOPEN};
+        rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, sends[i].call, 1, &is);
+    }
+    return rc;
 }
 
 /* Of netlink no more than what getifaddrs(3) asks. */
@@ -91,11 +112,13 @@ static int keep_calls(const struct sandbox *s)
     for (size_t i = 0; rc == 0 && i < sizeof calls / sizeof *calls; i++)
         rc = allow(filter, calls[i]);
     if (rc == 0)
-        rc = allow_sockets(filter, AF_UNIX);
+        rc = allow_sends(filter, s->connects);
+    if (rc == 0)
+        rc = allow_sockets(filter, AF_UNIX, s->connects);
     if (rc == 0 && s->internet)
-        rc = allow_sockets(filter, AF_INET);
+        rc = allow_sockets(filter, AF_INET, s->connects);
     if (rc == 0 && s->internet)
-        rc = allow_sockets(filter, AF_INET6);
+        rc = allow_sockets(filter, AF_INET6, s->connects);
     if (rc == 0 && s->interfaces)
         rc = allow_interfaces(filter);
     if (rc == 0 && s->kill)

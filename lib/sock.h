@@ -12,7 +12,7 @@
 
 #include <zmq.h>
 
-enum { SOCK_PATH_MAX = 100 };
+enum { SOCK_PATH_MAX = 107 };
 
 void *sock_new(void *ctx, int type, int high_water);
 void sock_set(void *sock, int option, int value);

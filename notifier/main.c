@@ -24,12 +24,12 @@ int main(int argc, char **argv)
     struct start start = settings_start(argc, argv);
     const struct settings *s = &start.settings;
     int signals = signals_take();
-    paths_make(s);
-    role_log(s, "notifier");
+    char folder[PATH_SIZE];
+    role_open(s, "notifier", folder);
     struct paths paths = paths_of(s);
     bool tcp = bus_key_load(s);
     if (s->sandbox)
-        sandbox_enter(&(struct sandbox){.write = {paths.run}, .internet = tcp});
+        sandbox_enter(&(struct sandbox){.write = {folder}, .connects = true, .internet = tcp});
     char file[PATH_SIZE];
     path_counters(s, "notifier", file);
     if (!counters_open(&counters, file, "notifier", list, COUNT_notifier))

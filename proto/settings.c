@@ -153,12 +153,13 @@ struct paths paths_of(const struct settings *s)
     PUT(p.api_key, "%s/secrets/api.key", s->data);
     PUT(p.api_keys, "%s/secrets/api.keys", s->data);
     PUT(p.bus_key, "%s/secrets/bus.key", s->data);
-    endpoint_put(p.store, s->store_endpoint, s->data, "store");
-    endpoint_put(p.broker_in, s->broker_in, s->data, "broker.in");
-    endpoint_put(p.broker_out, s->broker_out, s->data, "broker.out");
-    PUT(p.hook, "ipc://%s/run/hook", s->data);
+    endpoint_put(p.store, s->store_endpoint, s->data, "store/socket");
+    endpoint_put(p.broker_in, s->broker_in, s->data, "broker/in");
+    endpoint_put(p.broker_out, s->broker_out, s->data, "broker/out");
+    PUT(p.hook, "ipc://%s/run/hook/socket", s->data);
     PUT(p.hook_key, "%s/secrets/hook.key", s->data);
-    PUT(p.jwks, "%s/run/jwks.%016llx", s->data, (unsigned long long)hash64(bytes_of(s->jwks), 0));
+    PUT(p.jwks, "%s/run/hook/jwks.%016llx", s->data,
+        (unsigned long long)hash64(bytes_of(s->jwks), 0));
     return p;
 }
 
@@ -197,12 +198,12 @@ static bool entry_of(const char *list, unsigned index, char out[ENDPOINT_SIZE])
 
 void path_session(const struct settings *s, unsigned index, char out[ENDPOINT_SIZE])
 {
-    char name[16], set[ENDPOINT_SIZE] = "";
+    char name[24], set[ENDPOINT_SIZE] = "";
     bool given = entry_of(s->session_endpoints, index, set);
     if (*s->session_endpoints && !given)
         refuse("session/endpoints = \"%s\": there is none for session process %u",
                s->session_endpoints, index);
-    snprintf(name, sizeof name, "session.%u", index);
+    snprintf(name, sizeof name, "session.%u/socket", index);
     endpoint_put(out, set, s->data, name);
 }
 
@@ -267,19 +268,23 @@ void bus_lock(const struct settings *s, const char *endpoint, const char *name)
 
 void path_counters(const struct settings *s, const char *role, char out[PATH_SIZE])
 {
-    int n = snprintf(out, PATH_SIZE, "%s/run/%s.count", s->data, role);
+    int n = snprintf(out, PATH_SIZE, "%s/run/%s/count", s->data, role);
     ENSURE(n > 0 && n < PATH_SIZE);
 }
 
 void path_log(const struct settings *s, const char *role, char out[PATH_SIZE])
 {
-    int n = snprintf(out, PATH_SIZE, "%s/run/%s.log", s->data, role);
+    int n = snprintf(out, PATH_SIZE, "%s/run/%s/log", s->data, role);
     ENSURE(n > 0 && n < PATH_SIZE);
 }
 
-void role_log(const struct settings *s, const char *role)
+void role_open(const struct settings *s, const char *role, char folder[PATH_SIZE])
 {
     char file[PATH_SIZE];
+    int n = snprintf(folder, PATH_SIZE, "%s/run/%s", s->data, role);
+    ENSURE(n > 0 && n < PATH_SIZE);
+    paths_make(s);
+    make_folder(folder);
     path_log(s, role, file);
     if (!log_keep(file))
         log_line("log.keep file=%s error=\"cannot be made\"", file);

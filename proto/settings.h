@@ -180,7 +180,7 @@ enum { PATH_SIZE = 128, ENDPOINT_SIZE = 6 + SOCK_PATH_MAX + 1 };
 
 /* Where things are in the data folder. Endpoints are ipc://PATH, or what the settings say. */
 struct paths {
-    char run[PATH_SIZE];            /* DATA/run: sockets, counters; 0700 */
+    char run[PATH_SIZE];            /* DATA/run: a folder for each process; 0700 */
     char db[PATH_SIZE];             /* DATA/store */
     char token_key[PATH_SIZE];      /* DATA/secrets/token.key */
     char api_key[PATH_SIZE];        /* DATA/secrets/api.key */
@@ -202,7 +202,7 @@ bool bus_tcp(const struct settings *s);
  * the sandbox. */
 bool bus_key_load(const struct settings *s);
 
-/* Whoever binds `endpoint` is alone in its data folder: what is no ipc path has run/NAME.lock for it. */
+/* Whoever binds `endpoint` is alone in its data folder: what is no ipc path has run/NAME.lock for it, in its role's folder. */
 void bus_lock(const struct settings *s, const char *endpoint, const char *name);
 
 /* DATA, DATA/run, DATA/secrets, DATA/store made where missing (0700); leaves with 100 if it cannot.
@@ -213,9 +213,12 @@ void paths_make(const struct settings *s);
 void path_session(const struct settings *s, unsigned index, char out[ENDPOINT_SIZE]);
 void path_counters(const struct settings *s, const char *role, char out[PATH_SIZE]);
 
-/* The file of a role's newest log lines; and keep ours there (log.h), which may fail without harm. */
+/* The file of a role's newest log lines. */
 void path_log(const struct settings *s, const char *role, char out[PATH_SIZE]);
-void role_log(const struct settings *s, const char *role);
+
+/* What a process does first: paths_make(), and its own `folder`, DATA/run/ROLE, for its sockets, its counters and
+ * its newest log lines (log.h; without them it goes on). */
+void role_open(const struct settings *s, const char *role, char folder[PATH_SIZE]);
 
 /* A process of ours that runs, and not another one that got its number since. */
 bool process_alive(uint64_t pid);

@@ -46,18 +46,21 @@ enum {
 };
 enum { ON_MAX = ON_peers + PEERS_POLL };
 
-/* The keys and the pages may be others later: their folders. */
-static void confine(const struct settings *set, const struct paths *paths, bool tcp)
+/* The keys and the pages may be others later: their folders. What others count and log is shown. */
+static void confine(const struct settings *set, const struct paths *paths, const char *folder,
+                    bool tcp)
 {
     char secrets[PATH_SIZE], keys[PATH_SIZE + 128], pages[PATH_MAX];
     snprintf(secrets, sizeof secrets, "%s", paths->api_keys);
     snprintf(keys, sizeof keys, "%s", jwks_by_url(set) ? "" : set->jwks);
     pages_folder(set->web, pages);
-    struct sandbox box = {.write = {paths->run},
-                          .read = {dirname(secrets), keys[0] ? dirname(keys) : NULL, pages},
-                          .internet = true,
-                          .interfaces = tcp,
-                          .kill = set->dev};
+    struct sandbox box = {
+        .write = {folder},
+        .read = {dirname(secrets), keys[0] ? dirname(keys) : NULL, pages, paths->run},
+        .connects = true,
+        .internet = true,
+        .interfaces = tcp,
+        .kill = set->dev};
     sandbox_enter(&box);
 }
 
@@ -65,7 +68,7 @@ static void open_all(struct process *p, int argc, char **argv)
 {
     struct start start = settings_start(argc, argv);
     struct session *s = &p->s;
-    char role[24], file[PATH_SIZE];
+    char role[24], file[PATH_SIZE], folder[PATH_SIZE];
     p->settings = start.settings;
     p->ready_fd = start.ready_fd;
     p->paths = paths_of(&p->settings);
@@ -74,15 +77,14 @@ static void open_all(struct process *p, int argc, char **argv)
     s->index = start.index;
     s->now_ms = clock_ms();
     s->wall_ms = clock_wall_ms();
-    paths_make(&p->settings);
+    snprintf(role, sizeof role, "session.%u", s->index);
+    role_open(&p->settings, role, folder);
     if (!secret_load(p->paths.token_key, s->token_key) ||
         !secret_load(p->paths.api_key, s->api_key))
         refuse("session.secrets folder=%s/secrets error=\"%s\"", p->settings.data, strerror(errno));
-    snprintf(role, sizeof role, "session.%u", s->index);
-    role_log(&p->settings, role);
     bool tcp = bus_key_load(&p->settings);
     if (p->settings.sandbox)
-        confine(&p->settings, &p->paths, tcp);
+        confine(&p->settings, &p->paths, folder, tcp);
     path_counters(&p->settings, role, file);
     if (!counters_open(&p->counters, file, role, counters_list, COUNT_COUNT))
         refuse("session.counters file=%s error=\"%s\"", file, strerror(errno));

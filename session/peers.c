@@ -26,9 +26,9 @@ struct peers *peers_new(struct session *s, void *zmq)
 {
     struct peers *p = calloc(1, sizeof *p);
     ENSURE(p != NULL);
-    char endpoint[ENDPOINT_SIZE], name[16];
+    char endpoint[ENDPOINT_SIZE], name[24];
     path_session(s->settings, s->index, endpoint);
-    snprintf(name, sizeof name, "session.%u", s->index);
+    snprintf(name, sizeof name, "session.%u/socket", s->index);
     bus_lock(s->settings, endpoint, name);
     hub_open(&p->hub, zmq, endpoint, TEXT_MAX + FRAME_MAX); /* a body and what is around it */
     p->zmq = zmq;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peers.h -- the other session processes: our end where they ask us, and our links to ask them.
  *
- * The idea    each process binds one ROUTER (run/session.i); whoever needs another process asks
+ * The idea    each process binds one ROUTER (run/session.i/socket); whoever needs another process asks
  *             there. What comes is handed on by its kind: long-polls (longpoll.h), presence
  *             (presence.h), who is on which topic (subscribers.h).
  * Limits      PEERS_BUDGET messages a turn; links as of asks.h, made when first needed. */

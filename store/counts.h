@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counts.h -- what the store counts, in DATA/run/store.count. */
+/* counts.h -- what the store counts, in DATA/run/store/count. */
 #pragma once
 
 #include "lib/counters.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store: every durable byte, and the log. One thread reads and answers; one commits; one recounts.
  *
- * Opens   ROUTER DATA/run/store; LMDB in DATA/store; DATA/run/store.count. */
+ * Opens   ROUTER DATA/run/store/socket; LMDB in DATA/store; DATA/run/store/count. */
 #include "lib/clock.h"
 #include "lib/curve.h"
 #include "lib/ensure.h"
@@ -105,13 +105,12 @@ static void open_all(struct process *p)
     struct paths paths = paths_of(&p->settings);
     struct state state;
     uint64_t seed;
-    char count_path[PATH_SIZE];
+    char folder[PATH_SIZE], count_path[PATH_SIZE];
     secret_random(&seed, sizeof seed);
-    paths_make(&p->settings);
-    role_log(&p->settings, "store");
+    role_open(&p->settings, "store", folder);
     bool tcp = bus_key_load(&p->settings);
     if (p->settings.sandbox)
-        sandbox_enter(&(struct sandbox){.write = {paths.db, paths.run},
+        sandbox_enter(&(struct sandbox){.write = {paths.db, folder},
                                         .list = p->settings.data,
                                         .internet = tcp,
                                         .interfaces = tcp});
@@ -119,7 +118,7 @@ static void open_all(struct process *p)
     s->ctx = zmq_ctx_new();
     ENSURE(s->ctx != NULL);
     curve_open(s->ctx);
-    bus_lock(&p->settings, paths.store, "store");
+    bus_lock(&p->settings, paths.store, "store/socket");
     hub_open(&s->hub, s->ctx, paths.store, FRAME_MAX); /* first: it keeps a second store out */
     path_counters(&p->settings, "store", count_path);
     s->engine = open_engine(&p->settings, &paths, &state);

@@ -116,7 +116,7 @@ void usage_read(struct usage *u, const struct server *s)
             refuse("--pid %llu: does not run", (unsigned long long)s->pid);
         return;
     }
-    snprintf(pattern, sizeof pattern, "%s/run/*.count", s->data);
+    snprintf(pattern, sizeof pattern, "%s/run/*/count", s->data);
     if (glob(pattern, 0, NULL, &found) == 0)
         for (size_t i = 0; i < found.gl_pathc; i++)
             counted_read(u, found.gl_pathv[i]);

@@ -15,12 +15,9 @@ void roles_open(const struct session *s, struct roles *all)
     DIR *dir = opendir(paths.run);
     all->n = 0;
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        size_t n = strlen(e->d_name);
-        char file[PATH_SIZE + 256];
-        if (n < 7 || strcmp(e->d_name + n - 6, ".count") != 0 || all->n == ROLES_MAX)
-            continue;
-        snprintf(file, sizeof file, "%s/%s", paths.run, e->d_name);
-        if (counters_read(&all->list[all->n], file))
+        char file[PATH_SIZE + 264];
+        snprintf(file, sizeof file, "%s/%s/count", paths.run, e->d_name);
+        if (all->n < ROLES_MAX && counters_read(&all->list[all->n], file))
             all->n++;
     }
     if (dir)

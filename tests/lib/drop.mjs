@@ -12,7 +12,7 @@ export async function startLossy(options = {}) {
   const data = path.join(dir, 'd');
   const own = `ipc://${dir}/drop`;
   let said = '';
-  const proxy = spawn(path.join(bin, '../tests/system/drop_proxy'), [own, `ipc://${data}/run/broker.in`], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const proxy = spawn(path.join(bin, '../tests/system/drop_proxy'), [own, `ipc://${data}/run/broker/in`], { stdio: ['ignore', 'pipe', 'inherit'] });
   proxy.stdout.on('data', (part) => (said += part));
   await until('the proxy is ready', () => said.includes('ready'));
   const belfry = await Belfry.start({ ...options, data, env: { ...options.env, BELFRY_NOTIFIER_PUBLISH_TO: own } });

@@ -133,7 +133,7 @@ check('while it is away processes are killed and come back: the keys hold', asyn
 });
 
 check('a file of them that a power cut left empty keeps no process down: they are fetched again', async () => {
-  const run = path.join(belfry.data, 'run');
+  const run = path.join(belfry.data, 'run/hook');
   const [file] = fs.readdirSync(run).filter((name) => /^jwks\.\w+$/.test(name));
   fs.truncateSync(path.join(run, file), 0);
   for (const role of ['session.0', 'session.1']) await belfry.kill(role);

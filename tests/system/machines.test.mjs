@@ -160,7 +160,7 @@ check('whoever has another key, or none, does not start: it says what is missing
 check('a second store of the same folder does not start, nor one where another listens', async () => {
   const { code, err } = await run('belfry-store', ['--data', machine('core')], { BELFRY_STORE_ENDPOINT: `tcp://${CORE}:1` });
   assert.equal(code, 111);
-  assert.match(err, /store\.lock error="another process holds it"/);
+  assert.match(err, /store\/socket\.lock error="another process holds it"/);
   assert.equal((await run('belfry-store', ['--data', machine('core')], { BELFRY_STORE_ENDPOINT: '' })).code, 111, 'by its path either');
   fs.copyFileSync(secret('core', 'bus.key'), secret('keyless', 'bus.key'));
   const other = await run('belfry-store', ['--data', machine('keyless')]);

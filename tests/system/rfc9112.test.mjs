@@ -70,7 +70,7 @@ one('the HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505, { ends: true 
 // ---- paths: traversal, NUL, percent ----
 for (const target of ['/../../etc/passwd', '/..%2f..%2fetc/passwd', '/%2e%2e/%2e%2e/etc/passwd', '/....//etc/passwd', '/..\\..\\etc\\passwd', '/..%5cetc', '/%252e%252e/etc/passwd',
   '/%c0%ae%c0%ae/etc/passwd', '//etc/passwd', '/./healthz', '/healthz/', '/healthz/..', '/healthz%00', '/healthz%00.js', '/index.html%00.png', '/%', '/%4', '/%zz', '/%u002e', '/api/topics/%00/history',
-  '/secrets/token.key', '/run/store', '/a?%00=%00', '/x;y=z', `/${'a'.repeat(4000)}`])
+  '/secrets/token.key', '/run/store/socket', '/a?%00=%00', '/x;y=z', `/${'a'.repeat(4000)}`])
   one(`path ${target.slice(0, 40)}`, path(target), target.startsWith('/api/') ? 401 : 404);
 one('a target of 20,000 bytes', path(`/${'a'.repeat(20000)}`), 414, { ends: true });
 for (const n of [200, 1000])

@@ -314,8 +314,8 @@ static void killed_and_back(void **state)
     snprintf(data, sizeof data, "%s/data", w.folder);
     pid_t pid = process_start("belfry-broker", data);
     w.ctx = zmq_ctx_new();
-    snprintf(w.in, sizeof w.in, "ipc://%s/run/broker.in", data);
-    snprintf(w.out, sizeof w.out, "ipc://%s/run/broker.out", data);
+    snprintf(w.in, sizeof w.in, "ipc://%s/run/broker/in", data);
+    snprintf(w.out, sizeof w.out, "ipc://%s/run/broker/out", data);
     void *s = subscriber(&w), *p = publisher(&w);
     subscribe_all(s);
     wait_confirmed(&w, s, "Zprogram");

@@ -83,9 +83,35 @@ static bool binds(const char *path)
     return good;
 }
 
-static bool socket_of(int family)
+/* A server that waits in `folder`; made before the sandbox is entered. */
+static bool listens(struct sockaddr_un *at)
 {
-    int fd = socket(family, SOCK_STREAM, 0);
+    *at = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(at->sun_path, sizeof at->sun_path, "%s/other/server", folder);
+    unlink(at->sun_path); /* of the child before */
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    return fd >= 0 && bind(fd, (struct sockaddr *)at, sizeof *at) == 0 && listen(fd, 1) == 0;
+}
+
+static bool connects_to(const struct sockaddr_un *at)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool good = fd >= 0 && connect(fd, (const struct sockaddr *)at, sizeof *at) == 0;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return good;
+}
+
+/* Whether it is the filter that refuses: no socket is asked. */
+static bool cannot_send(int flags)
+{
+    return sendto(-1, "x", 1, flags, NULL, 0) < 0 && errno == ENOSYS;
+}
+
+static bool socket_of(int family, int type)
+{
+    int fd = socket(family, type | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         close(fd);
     return fd >= 0;
@@ -120,14 +146,16 @@ static bool kernel_has_landlock(void)
 }
 
 /* Which of the questions goes wrong; 0: none. The child's exit code. */
-static int ask(bool internet, bool interfaces)
+static int ask(bool connects, bool internet, bool interfaces)
 {
     struct sandbox box = {.write = {in("mine")},
                           .read = {in("read")},
                           .list = in("other"),
+                          .connects = connects,
                           .internet = internet,
                           .interfaces = interfaces};
-    bool no_landlock = !kernel_has_landlock(); /* said in the log */
+    struct sockaddr_un server;
+    bool listening = listens(&server), no_landlock = !kernel_has_landlock(); /* said in the log */
     sandbox_enter(&box);
     int n = 1;
 #define MUST(what)                                                                                 \
@@ -143,14 +171,19 @@ static int ask(bool internet, bool interfaces)
     MUST(opens(in("read/file"), O_RDONLY));
     MUST(opens(in("other"), O_RDONLY | O_DIRECTORY));
     MUST(opens("/proc/self/statm", O_RDONLY));
-    MUST(socket_of(AF_UNIX));
+    MUST(socket_of(AF_UNIX, SOCK_STREAM));
     MUST(no_landlock || !opens(in("read/file"), O_RDWR)); /* 9 */
     MUST(no_landlock || !opens(in("other/file"), O_RDONLY));
     MUST(no_landlock || !opens(in("other/new"), O_RDWR | O_CREAT));
     MUST(no_landlock || !opens("/etc/belfry-was-here", O_WRONLY | O_CREAT));
     MUST(no_landlock || !opens("/root", O_RDONLY | O_DIRECTORY));
-    MUST(socket_of(AF_INET) == internet); /* 14 */
-    MUST(socket_of(AF_INET6) == internet || errno == EAFNOSUPPORT);
+    MUST(socket_of(AF_INET, SOCK_STREAM) == internet); /* 14 */
+    MUST(socket_of(AF_INET6, SOCK_STREAM) == internet || errno == EAFNOSUPPORT);
+    MUST(socket_of(AF_INET, SOCK_DGRAM) == (internet && connects));
+    MUST(listening && connects_to(&server) == connects);
+    MUST(connects || errno == ENOSYS);
+    MUST(!cannot_send(0));
+    MUST(cannot_send(MSG_FASTOPEN) == !connects); /* 19 */
     MUST((socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) >= 0) == interfaces);
     MUST(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT) < 0);
     MUST(kill(getppid(), 0) != 0 && errno == ENOSYS);
@@ -163,12 +196,12 @@ static int ask(bool internet, bool interfaces)
     return 0;
 }
 
-static int child(bool internet, bool interfaces)
+static int child(bool connects, bool internet, bool interfaces)
 {
     int status;
     pid_t pid = fork();
     if (pid == 0)
-        _exit(ask(internet, interfaces));
+        _exit(ask(connects, internet, interfaces));
     assert_true(pid > 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
@@ -178,19 +211,26 @@ static int child(bool internet, bool interfaces)
 static void without_the_internet(void **state)
 {
     (void)state;
-    assert_int_equal(child(false, false), 0);
+    assert_int_equal(child(true, false, false), 0);
+}
+
+static void without_connecting(void **state)
+{
+    (void)state;
+    assert_int_equal(child(false, false, false), 0);
+    assert_int_equal(child(false, true, true), 0);
 }
 
 static void with_the_internet(void **state)
 {
     (void)state;
-    assert_int_equal(child(true, false), 0);
+    assert_int_equal(child(true, true, false), 0);
 }
 
 static void with_the_interfaces(void **state)
 {
     (void)state;
-    assert_int_equal(child(true, true), 0);
+    assert_int_equal(child(true, true, true), 0);
 }
 
 int main(void)
@@ -201,6 +241,7 @@ int main(void)
 #endif
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_the_internet, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_connecting, setup, teardown),
         cmocka_unit_test_setup_teardown(with_the_internet, setup, teardown),
         cmocka_unit_test_setup_teardown(with_the_interfaces, setup, teardown),
     };

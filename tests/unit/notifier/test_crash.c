@@ -201,9 +201,9 @@ static void open_all(void)
     sock_set(w.sub, ZMQ_SNDHWM, 0);
     zmq_setsockopt(w.sub, ZMQ_SUBSCRIBE, "T", 1);
     zmq_setsockopt(w.sub, ZMQ_SUBSCRIBE, "H", 1);
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/run/broker.out", w.data);
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/run/broker/out", w.data);
     sock_connect(w.sub, endpoint);
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/run/store", w.data);
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/run/store/socket", w.data);
     link_open(&w.store, w.ctx, endpoint, BATCH_MAX);
 }
 

@@ -233,7 +233,7 @@ static void open_all(void)
     for (int i = 0; i < 3; i++)
         w.pids[i] = process_start(programs[i], w.data);
     w.ctx = zmq_ctx_new();
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/run/store", w.data);
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/run/store/socket", w.data);
     link_open(&w.store, w.ctx, endpoint, BATCH_MAX);
     store_is_back(0);
 }

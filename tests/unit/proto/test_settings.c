@@ -65,7 +65,8 @@ static void bind_all(void)
 static void the_longest_data_folder(void **state)
 {
     (void)state;
-    char root[] = "/tmp/belfry-XXXXXX", counters[PATH_SIZE], command[256];
+    static const char *const roles[] = {"store", "broker", "notifier", "hook", "session.63"};
+    char root[] = "/tmp/belfry-XXXXXX", folder[PATH_SIZE], counters[PATH_SIZE], command[256];
     assert_non_null(mkdtemp(root));
     struct buf why;
     buf_init(&why, 4096);
@@ -84,8 +85,12 @@ static void the_longest_data_folder(void **state)
     assert_int_equal(stat(p.run, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
     assert_int_equal(stat(p.db, &st), 0);
-    path_counters(&deepest, "session.63", counters);
-    path_counters(&deepest, "notifier", counters);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        role_open(&deepest, roles[i], folder);
+        assert_int_equal(stat(folder, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0700);
+        path_counters(&deepest, roles[i], counters);
+    }
     assert_int_equal(exit_of(bind_all), 42);
     snprintf(command, sizeof command, "rm -r %s", root);
     assert_int_equal(system(command), 0);
