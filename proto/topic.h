@@ -23,6 +23,9 @@ enum { BUS_HEADS = 'H', BUS_PRESENCE = 'P', BUS_TOPIC = 'T', BUS_CONFIRM = 'Z' }
 _Static_assert((int)BUS_CONFIRM > (int)BUS_TOPIC && (int)BUS_CONFIRM > (int)BUS_HEADS,
                "replayed last");
 
+/* What it must be is said to whoever brings another. */
+#define USER_VALID                                                                                 \
+    "must be a user id: 1 to 128 bytes without space, control characters, and , : \" \\"
 bool user_valid(struct bytes user);
 bool topic_valid(struct bytes topic);
 

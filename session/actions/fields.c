@@ -68,9 +68,7 @@ bool field_user(struct bytes value, struct bytes *user, const char *field, struc
 {
     if (json_string(value, scratch, user) && user_valid(*user))
         return true;
-    return problem_set(
-        why, field,
-        "must be a user id: 1 to 128 bytes without space, control characters, and , : \" \\");
+    return problem_set(why, field, USER_VALID);
 }
 
 bool field_time(struct bytes value, uint64_t *ms, const char *field, struct arena *scratch,

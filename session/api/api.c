@@ -78,7 +78,7 @@ bool api_about(struct session *s, struct request *r, const struct who *who, stru
     else if (named.n == 0)
         http_problem(s, r, 400, "user", "must be there: whose inbox");
     else if (!user_valid(named))
-        http_problem(s, r, 400, "user", "is not a user id");
+        http_problem(s, r, 400, "user", USER_VALID);
     else
         *user = named;
     return user->n > 0;
@@ -123,8 +123,8 @@ void api_error(struct session *s, struct request *r, enum err e)
 
 /* What the store may have had no room for. */
 struct wants {
-    bool category; /* a category: an inbox may have too many */
-    bool later;    /* a place among what waits for its time; then its category is counted in none, if need be */
+    bool category; /* one more category in an inbox */
+    bool later;    /* a place among what waits for its time, where no category is counted */
 };
 
 /* The users, until the store has answered with the seqs that go with them. */
@@ -261,10 +261,8 @@ static void create_stored(struct session *s, struct request *r, struct msg *m)
     struct bytes users = m->create.users.raw;
     struct creation *c = malloc(sizeof *c + users.n);
     ENSURE(c != NULL);
-    *c = (struct creation){.r = r,
-                           .count = m->create.users.count,
-                           .wants = wants_of(s, &m->create),
-                           .n = users.n};
+    *c = (struct creation){
+        .r = r, .count = m->create.users.count, .wants = wants_of(s, &m->create), .n = users.n};
     if (users.n > 0)
         memcpy(c->users, users.p, users.n);
     struct ask_waiter w = {created, s, c, 0};

@@ -54,7 +54,7 @@ void users_erase(struct session *s, struct request *r)
     if (!allowed(s, r))
         return;
     if (!user_valid(r->topic)) {
-        http_problem(s, r, 400, "user", "is not a user id");
+        http_problem(s, r, 400, "user", USER_VALID);
         return;
     }
     struct erasing *x = malloc(sizeof *x);

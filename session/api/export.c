@@ -210,7 +210,7 @@ void users_export(struct session *s, struct request *r)
         return;
     }
     if (!user_valid(r->topic)) {
-        http_problem(s, r, 400, "user", "is not a user id");
+        http_problem(s, r, 400, "user", USER_VALID);
         return;
     }
     struct exporting *x = calloc(1, sizeof *x);

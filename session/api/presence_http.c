@@ -150,7 +150,7 @@ void users_one(struct session *s, struct request *r)
     if (who.kind != WHO_service)
         http_problem(s, r, 403, "", "this needs the API key or a service token");
     else if (!user_valid(r->topic))
-        http_problem(s, r, 400, "user", "is not a user id");
+        http_problem(s, r, 400, "user", USER_VALID);
     else
         presence_user(s, r->topic, (struct presence_waiter){counted, s, r});
 }

@@ -91,7 +91,7 @@ static bool about(struct session *s, struct request *r, uint8_t id[ID_SIZE])
     if (who.kind != WHO_service)
         http_problem(s, r, 403, "", "this needs the API key or a service token");
     else if (!id_read(r->topic, id))
-        http_problem(s, r, 400, "id", "must be the publish that it was answered with");
+        http_problem(s, r, 400, "id", "must be the `publish` of an answer: 26 letters and digits");
     else
         return true;
     return false;

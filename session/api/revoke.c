@@ -6,6 +6,7 @@
 #include "proto/event.h"
 #include "proto/topic.h"
 #include "session/actions/actions.h"
+#include "session/actions/fields.h"
 #include "session/api/api.h"
 #include "session/asks.h"
 #include "session/auth/keys.h"
@@ -109,8 +110,8 @@ static bool read_user(struct session *s, struct msg_revoke *m, const struct wish
 {
     uint64_t ms = 0, now_s = s->wall_ms / 1000;
     m->before_s = now_s + 1;
-    if (!json_string(w->user, &s->scratch, &m->user) || !user_valid(m->user))
-        return problem_set(why, "user", "must be a user id");
+    if (!field_user(w->user, &m->user, "user", &s->scratch, why))
+        return false;
     if (w->before.n == 0)
         return true;
     if (!field_time(w->before, &ms, "before", &s->scratch, why))

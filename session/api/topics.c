@@ -6,6 +6,7 @@
 #include "proto/event.h"
 #include "proto/topic.h"
 #include "session/auth/access.h"
+#include "session/actions/fields.h"
 #include "session/api/api.h"
 #include "session/disconnect.h"
 #include "session/live/inbox.h"
@@ -156,7 +157,7 @@ static void change_member(struct session *s, struct request *r, uint64_t add)
     if (!service(s, r) || !known_topic(s, r))
         return;
     if (!user_valid(r->rest)) {
-        http_problem(s, r, 400, "user", "is not a user id");
+        http_problem(s, r, 400, "user", USER_VALID);
         return;
     }
     buf_init(&users, USER_MAX + 8);
@@ -214,7 +215,7 @@ void topics_members(struct session *s, struct request *r)
         return;
     m.members.after = request_query(r, "after");
     if (m.members.after.n > 0 && !user_valid(m.members.after)) {
-        http_problem(s, r, 400, "after", "is not a user id");
+        http_problem(s, r, 400, "after", USER_VALID);
         return;
     }
     struct ask_waiter w = {members_came, s, r, 0};
@@ -304,8 +305,9 @@ static bool read_line(struct bytes line, struct bytes *user, bool *remove, struc
     *remove = bytes_is(removes, "true");
     if (removes.n > 0 && !*remove && !bytes_is(removes, "false"))
         return problem_set(why, "remove", "must be true or false");
-    return (named.n > 0 && json_string(named, scratch, user) && user_valid(*user)) ||
-           problem_set(why, "user", "must be there, and be a user id");
+    if (named.n == 0)
+        return problem_set(why, "user", "must be there");
+    return field_user(named, user, "user", scratch, why);
 }
 
 /* What is wrong, and in which line: counted from 1, empty ones too. */
@@ -395,7 +397,7 @@ void users_disconnect(struct session *s, struct request *r)
     if (!service(s, r))
         return;
     if (!user_valid(r->topic)) {
-        http_problem(s, r, 400, "user", "is not a user id");
+        http_problem(s, r, 400, "user", USER_VALID);
         return;
     }
     disconnect_user(s, r->topic, (struct bytes){0});

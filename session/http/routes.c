@@ -101,7 +101,7 @@ static void dev_token(struct session *s, struct request *r)
     if (!query_known(s, r, r->query))
         return;
     if (!user_valid(user)) {
-        http_problem(s, r, 400, "user", "must be a user id");
+        http_problem(s, r, 400, "user", USER_VALID);
         return;
     }
     uint64_t now_s = s->wall_ms / 1000;

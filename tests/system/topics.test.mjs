@@ -234,7 +234,7 @@ check('members: put, delete, listed in pages, many at once', async () => {
   }
   for (const [body, detail] of [
     ['x', 'line 1: must be a JSON object'],
-    ['{"user":"good"}\n\r\n{"user":"a b"}\n{"user":5}', 'line 3: must be there, and be a user id'],
+    ['{"user":"good"}\n\r\n{"user":"a b"}\n{"user":5}', 'line 3: must be a user id: 1 to 128 bytes'],
     [`${'{"user":"good"}\n'.repeat(1234)}{"user":"good","other":1}`, 'line 1235: is not known; allowed: '],
     ['\n\n', 'must have at least one line'],
   ]) {
