@@ -37,9 +37,9 @@ void room_free(struct room *r)
     ENSURE(r->watchers_n == 0);
     ENSURE(!r->parts);
     struct presence_entry *e;
+    room_told(r); /* it writes to those that are fresh */
     for (size_t at = 0; (e = map_next(&r->entries, &at));)
         free(e);
-    room_told(r);
     ring_off(&r->due);
     ring_off(&r->changed);
     map_fini(&r->entries);
