@@ -8,10 +8,12 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/netlink.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,10 +39,9 @@ static const char *const calls[] = {
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2",
     "pwritev2", "close", "close_range", "open", "openat", "creat", "stat", "fstat", "lstat",
     "newfstatat", "fstatat64", "statx", "access", "faccessat", "faccessat2", "lseek", "_llseek",
-    "fsync", "fdatasync", "msync", "sync_file_range", "truncate", "ftruncate", "fallocate",
-    "rename", "renameat", "renameat2", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "chmod",
-    "fchmod", "fchmodat", "umask", "getcwd", "readlink", "readlinkat", "getdents64", "fcntl",
-    "flock", "statfs", "fstatfs", "dup", "dup2", "dup3", "pipe", "pipe2", "ioctl", "fadvise64",
+    "fsync", "fdatasync", "msync", "sync_file_range", "ftruncate", "fallocate", "rename",
+    "renameat", "renameat2", "unlink", "unlinkat", "umask", "getcwd", "readlink", "readlinkat",
+    "getdents64", "flock", "statfs", "fstatfs", "dup", "dup2", "dup3", "pipe", "pipe2", "fadvise64",
     /* memory */
     "mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "membarrier",
     /* waiting */
@@ -48,17 +49,48 @@ static const char *const calls[] = {
     "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "signalfd4", "timerfd_create",
     "timerfd_settime", "nanosleep", "clock_nanosleep", "restart_syscall",
     /* threads and signals */
-    "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "set_tid_address",
-    "clone", "clone3", "exit", "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
-    "rt_sigsuspend", "rt_sigtimedwait", "sigaltstack", "tgkill", "sched_yield", "sched_getaffinity",
-    "sched_getparam", "sched_getscheduler", "sched_setscheduler", "getcpu",
+    "futex", "futex_waitv", "set_robust_list", "get_robust_list", "rseq", "set_tid_address", "exit",
+    "exit_group", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigsuspend",
+    "rt_sigtimedwait", "sigaltstack", "sched_yield", "sched_getaffinity", "sched_getparam",
+    "sched_getscheduler", "getcpu",
     /* who and when */
     "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrandom",
     "clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getrusage", "sysinfo",
-    "uname", "getrlimit", "setrlimit", "prlimit64", "prctl", "arch_prctl",
+    "uname", "getrlimit", "setrlimit", "prctl", "arch_prctl",
     /* sockets; which ones is said below */
     "socketpair", "bind", "listen", "accept", "accept4", "recvfrom", "recvmsg", "recvmmsg",
     "shutdown", "getsockname", "getpeername", "setsockopt", "getsockopt"};
+
+/* Of these only what has to do with nobody else; clone3 hides its flags, so that threads are made by clone. */
+#define NUMBER UINT32_MAX /* of the argument the kernel takes no more */
+static const struct {
+    int call;
+    unsigned arg;
+    uint64_t bits, are;
+} parts[] = {
+    {SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD},
+    {SCMP_SYS(prlimit64), 0, NUMBER, 0},
+    {SCMP_SYS(sched_setscheduler), 1, NUMBER, SCHED_OTHER},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_DUPFD},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_DUPFD_CLOEXEC},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_GETFD},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_SETFD},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_GETFL},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_SETFL},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_GETLK},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_SETLK},
+    {SCMP_SYS(fcntl), 1, NUMBER, F_SETLKW},
+    {SCMP_SYS(ioctl), 1, NUMBER, FIONBIO},
+    {SCMP_SYS(ioctl), 1, NUMBER, FIONREAD},
+    {SCMP_SYS(ioctl), 1, NUMBER, TCGETS},
+};
+
+static int allow_part(scmp_filter_ctx filter, int call, unsigned arg, uint64_t bits, uint64_t are)
+{
+    const struct scmp_arg_cmp is = {
+        .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = bits, .datum_b = are};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &is);
+}
 
 static int allow(scmp_filter_ctx filter, const char *name)
 {
@@ -86,10 +118,7 @@ static int allow_sends(scmp_filter_ctx filter, bool connects)
     } sends[] = {{SCMP_SYS(sendto), 3}, {SCMP_SYS(sendmsg), 2}, {SCMP_SYS(sendmmsg), 3}};
     int rc = connects ? allow(filter, "connect") : 0;
     for (size_t i = 0; rc == 0 && i < sizeof sends / sizeof *sends; i++) {
-        const struct scmp_arg_cmp is = {.arg = sends[i].flags,
-                                        .op = SCMP_CMP_MASKED_EQ,
-                                        .datum_a = connects ? 0 : MSG_FASTOPEN};
-        rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, sends[i].call, 1, &is);
+        rc = allow_part(filter, sends[i].call, sends[i].flags, connects ? 0 : MSG_FASTOPEN, 0);
     }
     return rc;
 }
@@ -111,6 +140,10 @@ static int keep_calls(const struct sandbox *s)
     int rc = filter ? 0 : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < sizeof calls / sizeof *calls; i++)
         rc = allow(filter, calls[i]);
+    for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof *parts; i++)
+        rc = allow_part(filter, parts[i].call, parts[i].arg, parts[i].bits, parts[i].are);
+    if (rc == 0)
+        rc = allow_part(filter, SCMP_SYS(tgkill), 0, NUMBER, (uint64_t)getpid());
     if (rc == 0)
         rc = allow_sends(filter, s->connects);
     if (rc == 0)
@@ -159,9 +192,10 @@ static bool let(int rules, const char *path, uint64_t access)
 
 static bool let_all(int rules, const struct sandbox *s)
 {
-    static const char *const system[] = {"/usr", "/etc", "/proc", "/lib", "/lib64", "/sys"};
+    static const char *const system[] = {"/usr",   "/etc", "/proc",       "/lib",
+                                         "/lib64", "/sys", "/dev/urandom"};
     bool good = let(rules, s->list, LANDLOCK_ACCESS_FS_READ_DIR) &&
-                let(rules, "/dev", READING | LANDLOCK_ACCESS_FS_WRITE_FILE);
+                let(rules, "/dev/null", READING | LANDLOCK_ACCESS_FS_WRITE_FILE);
     for (size_t i = 0; good && i < sizeof system / sizeof *system; i++)
         good = let(rules, system[i], READING);
     for (size_t i = 0; good && i < SANDBOX_PATHS; i++)

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -31,11 +33,11 @@ static bool opens(const char *path, int flags)
     return fd >= 0;
 }
 
-static bool opens_of_data(const char *name, int flags)
+static const char *of_data(const char *name)
 {
-    char path[512];
+    static char path[512];
     snprintf(path, sizeof path, "%s/%s", getenv("TAKEN_DATA"), name);
-    return opens(path, flags);
+    return path;
 }
 
 static bool connects(int family, const void *to, socklen_t n)
@@ -62,29 +64,29 @@ static bool others_files(void)
         char name[64];
         snprintf(name, sizeof name, "run/%s/count", all[i]);
         if (strncmp(all[i], role(), strlen(role())) != 0)
-            any |= opens_of_data(name, O_RDWR);
+            any |= opens(of_data(name), O_RDWR);
     }
     return any;
 }
 
 static bool run_folder(void)
 {
-    return opens_of_data("run/taken", O_WRONLY | O_CREAT);
+    return opens(of_data("run/taken"), O_WRONLY | O_CREAT);
 }
 
 static bool address(void)
 {
-    return opens_of_data("run/address", O_WRONLY);
+    return opens(of_data("run/address"), O_WRONLY);
 }
 
 static bool tables(void)
 {
-    return opens_of_data("store/data.mdb", O_RDWR);
+    return opens(of_data("store/data.mdb"), O_RDWR);
 }
 
 static bool secrets(void)
 {
-    return opens_of_data("secrets/token.key", O_RDONLY);
+    return opens(of_data("secrets/token.key"), O_RDONLY);
 }
 
 static bool connect_unix(void)
@@ -112,7 +114,38 @@ static bool program(void)
 
 static bool signals(void)
 {
-    return kill(other(), 0) == 0;
+    return kill(other(), 0) == 0 || syscall(SYS_tgkill, other(), other(), 0) == 0;
+}
+
+static bool limits(void)
+{
+    struct rlimit is;
+    return prlimit(other(), RLIMIT_CORE, NULL, &is) == 0;
+}
+
+static bool process(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    return pid > 0;
+}
+
+static bool mode(void)
+{
+    return chmod(of_data("secrets/token.key"), 0600) == 0;
+}
+
+static bool length(void)
+{
+    struct stat is;
+    const char *path = of_data("store/data.mdb");
+    return stat(path, &is) == 0 && truncate(path, is.st_size) == 0;
+}
+
+static bool device(void)
+{
+    return opens("/dev/zero", O_RDWR);
 }
 
 static bool memory(void)
@@ -125,11 +158,21 @@ static bool memory(void)
 static const struct {
     const char *what;
     bool (*try)(void);
-} tries[] = {{"others' files", others_files}, {"the run folder", run_folder},
-             {"the address", address},        {"the tables", tables},
-             {"the secrets", secrets},        {"connect by Unix", connect_unix},
-             {"connect by TCP", connect_tcp}, {"a program", program},
-             {"a signal", signals},           {"another's memory", memory}};
+} tries[] = {{"others' files", others_files},
+             {"the run folder", run_folder},
+             {"the address", address},
+             {"the tables", tables},
+             {"the secrets", secrets},
+             {"connect by Unix", connect_unix},
+             {"connect by TCP", connect_tcp},
+             {"a program", program},
+             {"a signal", signals},
+             {"another's memory", memory},
+             {"another's limits", limits},
+             {"a process", process},
+             {"a mode", mode},
+             {"a length", length},
+             {"a device", device}};
 
 /* The first thing that each does in its sandbox. */
 void *zmq_ctx_new(void)

@@ -11,8 +11,8 @@ import { Belfry, bin, preloaded } from '../lib/belfry.mjs';
 import { until } from '../lib/until.mjs';
 
 const ROLES = ['store', 'broker', 'notifier', 'hook', 'session'];
-const SYSTEM_CALLS = ['connect by Unix', 'connect by TCP', 'a program', 'a signal'];
-const FILES = ["others' files", 'the run folder', 'the address', 'the tables', 'the secrets', "another's memory"];
+const SYSTEM_CALLS = ['connect by Unix', 'connect by TCP', 'a program', 'a process', 'a signal', "another's limits", 'a mode', 'a length'];
+const FILES = ["others' files", 'the run folder', 'the address', 'the tables', 'the secrets', "another's memory", 'a device'];
 const all = [...SYSTEM_CALLS, ...FILES].sort();
 
 /** The table of docs/security.md. */

@@ -8,13 +8,16 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/netlink.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -125,6 +128,29 @@ static bool cannot_execute(void)
     return errno == ENOSYS;
 }
 
+/* What happens to a file could be told another process by a signal; it cannot. */
+static bool no_signals_by_files(void)
+{
+    int pair[2], owner = getppid();
+    bool none = socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 &&
+                fcntl(pair[0], F_SETOWN, owner) != 0 && ioctl(pair[0], FIOSETOWN, &owner) != 0 &&
+                fcntl(pair[0], F_SETSIG, SIGKILL) != 0 && fcntl(pair[0], F_GETFL) >= 0;
+    close(pair[0]);
+    close(pair[1]);
+    return none;
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+static bool has_threads(void)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
 /* CapPrm is all that CapEff could be raised to; capget(2) is not allowed here. */
 static bool powers_are_few(void)
 {
@@ -155,6 +181,7 @@ static int ask(bool connects, bool internet, bool interfaces)
                           .internet = internet,
                           .interfaces = interfaces};
     struct sockaddr_un server;
+    struct rlimit limit;
     bool listening = listens(&server), no_landlock = !kernel_has_landlock(); /* said in the log */
     sandbox_enter(&box);
     int n = 1;
@@ -187,6 +214,16 @@ static int ask(bool connects, bool internet, bool interfaces)
     MUST((socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) >= 0) == interfaces);
     MUST(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT) < 0);
     MUST(kill(getppid(), 0) != 0 && errno == ENOSYS);
+    MUST(syscall(SYS_tgkill, getppid(), getppid(), 0) != 0 && errno == ENOSYS);
+    MUST(raise(SIGCHLD) == 0); /* to itself it may: abort(3) */
+    MUST(no_signals_by_files());
+    MUST(fork() < 0 && errno == ENOSYS);
+    MUST(has_threads());
+    MUST(prlimit(getppid(), RLIMIT_CORE, NULL, &limit) != 0 && errno == ENOSYS);
+    MUST(getrlimit(RLIMIT_CORE, &limit) == 0);
+    MUST(chmod(in("mine/file"), 0600) != 0 && truncate(in("mine/file"), 0) != 0);
+    MUST(opens("/dev/null", O_RDWR) && opens("/dev/urandom", O_RDONLY));
+    MUST(no_landlock || !opens("/dev/zero", O_RDONLY));
     MUST(ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0 && errno == ENOSYS);
     MUST(setuid(getuid()) != 0);
     MUST(chroot("/") != 0);
