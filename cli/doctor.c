@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "lib/counters.h"
 #include "lib/curve.h"
+#include "lib/sandbox.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -117,6 +118,19 @@ void doctor_clock(struct patient *p)
         told(p, FOUND_ok, "clock", "is set, to %ld ms", t.maxerror / 1000);
 }
 
+static void sandbox(struct patient *p)
+{
+    const char *lacks = sandbox_lacks();
+    if (!p->settings.sandbox)
+        told(p, FOUND_warn, "sandbox",
+             "is off: a process that is taken over may what its user may");
+    else if (lacks)
+        told(p, FOUND_warn, "sandbox",
+             "%s: a process that is taken over may more than docs/security.md says", lacks);
+    else
+        told(p, FOUND_ok, "sandbox", "system calls by seccomp, files by Landlock");
+}
+
 /* What the store has found since this file of its counters was made. */
 static void counts(struct patient *p, const struct counters *c)
 {
@@ -154,6 +168,7 @@ int doctor_command(const struct args *a)
         p.config = getenv("BELFRY_CONFIG");
     running(&p);
     doctor_permissions(&p);
+    sandbox(&p);
     doctor_descriptors(&p);
     doctor_disk(&p);
     doctor_clock(&p);

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -246,4 +247,16 @@ void sandbox_enter(const struct sandbox *s)
     if (files != 0 || system_calls != 0)
         log_line("sandbox files=\"%s\" calls=\"%s\"", files == 0 ? "kept" : strerror(-files),
                  system_calls == 0 ? "kept" : strerror(-system_calls));
+}
+
+const char *sandbox_lacks(void)
+{
+    const uint32_t action = SECCOMP_RET_ERRNO;
+    bool files = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
+    bool system_calls = syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+    if (SANITIZED)
+        return "in a build with sanitizers there is none";
+    if (!files && !system_calls)
+        return "no Landlock and no seccomp here";
+    return files ? system_calls ? NULL : "no seccomp here" : "no Landlock here";
 }

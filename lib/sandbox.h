@@ -26,3 +26,6 @@ struct sandbox {
 };
 
 void sandbox_enter(const struct sandbox *s);
+
+/* What of it there cannot be here; NULL: nothing. */
+const char *sandbox_lacks(void);
