@@ -85,10 +85,13 @@ uint64_t inboxes_changed(unsigned user, uint64_t op, uint64_t revision)
 {
     for (uint64_t i = 0; i < inboxes[user].n; i++) {
         const struct item *it = &inboxes[user].items[i];
-        for (uint64_t k = 1; it->op == op && k < it->n; k++) {
+        for (uint64_t k = 0; it->op == op && k < it->n; k++) {
             const struct stage *s = &it->stages[k];
-            if (revision ? model_titled(s->title).revision == revision : s->taken)
-                return s->seq;
+            if (!(revision ? model_titled(s->title).revision == revision : s->taken))
+                continue;
+            if (k == 0)
+                break; /* it came as it is */
+            return s->seq;
         }
     }
     return 0;
