@@ -17,7 +17,14 @@
 
 enum { TRIES = 31, PAGE = 4096, HONEST_US = 25 };
 
-/* Bits that must not be there. */
+/* Who the processes are (lib/owner.h). */
+static uid_t owner(const struct patient *p)
+{
+    struct stat is;
+    return geteuid() == 0 && stat(p->settings.data, &is) == 0 ? is.st_uid : geteuid();
+}
+
+/* Bits that must not be there. What others may read may be root's. */
 static void shut(struct patient *p, const char *path, mode_t bits)
 {
     struct stat is;
@@ -28,9 +35,9 @@ static void shut(struct patient *p, const char *path, mode_t bits)
         told(p, FOUND_bad, "permissions",
              "%s has mode %03o: others may %s it; `belfry init` shuts it", path, is.st_mode & 0777u,
              is.st_mode & bits & 022 ? "change" : "read");
-    else if (is.st_uid != geteuid() && geteuid() != 0)
+    else if (is.st_uid != owner(p) && (is.st_uid != 0 || bits == 077))
         told(p, FOUND_bad, "permissions", "%s belongs to uid %u, and we are %u", path,
-             (unsigned)is.st_uid, (unsigned)geteuid());
+             (unsigned)is.st_uid, (unsigned)owner(p));
     else
         told(p, FOUND_ok, "permissions", "%s", path);
 }
@@ -54,8 +61,10 @@ void doctor_permissions(struct patient *p)
         shut(p, p->settings.hook_ca, 022);
     if (p->settings.jwks[0] && !jwks_by_url(&p->settings))
         shut(p, p->settings.jwks, 022);
-    if (geteuid() == 0)
-        told(p, FOUND_warn, "user", "root: run Belfry as a user of its own (deploy/systemd)");
+    if (owner(p) == 0)
+        told(p, FOUND_warn, "user",
+             "root: run Belfry as a user of its own (deploy/systemd), or give that user %s",
+             p->settings.data);
 }
 
 static uint64_t now_us(void)

@@ -6,6 +6,7 @@
 #include "lib/ensure.h"
 #include "lib/file.h"
 #include "lib/loop.h"
+#include "lib/owner.h"
 #include "proto/apikeys.h"
 
 #include <errno.h>
@@ -121,6 +122,7 @@ int key_command(const struct args *a)
         refuse("belfry key: --scopes: create, publish, read, admin, comma between; with add");
     struct settings s = args_settings(a);
     struct paths paths = paths_of(&s);
+    owner_become(s.data); /* or the sessions could not read it */
     lock(paths.api_keys);
     load(paths.api_keys);
     char text[APIKEY_TEXT] = "";

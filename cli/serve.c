@@ -10,6 +10,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/owner.h"
 #include "lib/secret.h"
 #include "proto/hooks.h"
 
@@ -298,15 +299,6 @@ static void turn(zmq_pollitem_t on[CHILDREN + 2 * KEEP_MAX])
     step(KEEP_EV_tick, 0, 0);
 }
 
-/* Where clients come to. */
-static void front_open(const struct paths *paths)
-{
-    serve.at = listen_open(serve.settings.listen, (unsigned)serve.settings.sessions,
-                           serve.settings.dev, serve.sockets);
-    secrets_make(paths);
-    address_write();
-}
-
 int serve_command(const struct args *a)
 {
     serve.settings = args_settings(a);
@@ -319,12 +311,18 @@ int serve_command(const struct args *a)
     struct paths paths = paths_of(&serve.settings);
     zmq_pollitem_t on[CHILDREN + 2 * KEEP_MAX] = {{.fd = signals_take()}};
     char folder[PATH_SIZE];
+    if (runs_here("sessions")) /* a port below 1024 may take root */
+        serve.at = listen_open(serve.settings.listen, (unsigned)serve.settings.sessions,
+                               serve.settings.dev, serve.sockets);
+    owner_become(serve.settings.data);
     paths_make(&serve.settings);
     lock_take(paths.run);
     role_open(&serve.settings, "serve", folder);
     bus_key_load(&serve.settings);
-    if (runs_here("sessions"))
-        front_open(&paths);
+    if (runs_here("sessions")) {
+        secrets_make(&paths);
+        address_write();
+    }
     settings_pass_on();
     programs_folder(serve.folder);
     children_list();

@@ -218,11 +218,11 @@ static int keep_files(const struct sandbox *s)
 
 /* ---- what root may ---- */
 
-/* A data folder may be another user's; of all else that root may nothing is needed. */
+/* The way to what is ours may lead through another user's home; of all else that root may nothing is needed. */
 static int keep_powers(void)
 {
     enum { WORDS = 2 };
-    const uint32_t kept[WORDS] = {1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER};
+    const uint32_t kept[WORDS] = {1u << CAP_DAC_READ_SEARCH};
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct words[WORDS];
     if (syscall(SYS_capget, &head, words) != 0)

@@ -2,7 +2,7 @@
 /* sandbox.h -- a process gives up what it has no use for, for good: whoever takes it over has no more.
  *
  * Shape   sandbox_enter() once, before any thread is made: no new privileges, and of root's none but to
- *         use another user's files; no system call but those that a server needs (it starts no program nor
+ *         read its way through another user's folders; no system call but those that a server needs (it starts no program nor
  *         process, looks into no other and tells it nothing, changes no user and no file's mode, and of
  *         sockets has only those said); no file but those said, and what /usr, /etc, /proc have to read.
  * Errors  what the kernel does not have is left out, and said in the log; so are the sanitizers' builds, which

@@ -6,11 +6,13 @@
 #include "lib/hash.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/owner.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SETTING_ROW(kind, member, text, least, most, value, says)                                  \
     {.path = (text),                                                                               \
@@ -126,6 +128,7 @@ struct start settings_start(int argc, char **argv)
                    argv[i]);
     }
     start.settings = settings_load(config, data);
+    owner_become(start.settings.data);
     return start;
 }
 
@@ -165,8 +168,12 @@ struct paths paths_of(const struct settings *s)
 
 static void make_folder(const char *path)
 {
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+    struct stat is;
+    if ((mkdir(path, 0700) != 0 && errno != EEXIST) || stat(path, &is) != 0)
         refuse("data: cannot make %s: %s", path, strerror(errno));
+    if (is.st_uid != geteuid())
+        refuse("data: %s belongs to uid %u, and we are %u: chown -R it", path, (unsigned)is.st_uid,
+               (unsigned)geteuid());
 }
 
 void paths_make(const struct settings *s)

@@ -166,7 +166,7 @@ static inline struct token_rules token_rules_of(const struct settings *s)
     return (struct token_rules){s->issuer, s->audience, s->leeway_s, s->lifetime_days * 86400};
 }
 
-/* For the programs of single processes: reads `--config FILE`, `--data DIR`, `--ready-fd N`,
+/* For the programs of single processes, which are the data folder's owner from then on (owner.h): reads `--config FILE`, `--data DIR`, `--ready-fd N`,
  * `--index N`, the environment; leaves with 100 and a reason when something is wrong. */
 struct start {
     struct settings settings;
@@ -205,8 +205,8 @@ bool bus_key_load(const struct settings *s);
 /* Whoever binds `endpoint` is alone in its data folder: what is no ipc path has run/NAME.lock for it, in its role's folder. */
 void bus_lock(const struct settings *s, const char *endpoint, const char *name);
 
-/* DATA, DATA/run, DATA/secrets, DATA/store made where missing (0700); leaves with 100 if it cannot.
- */
+/* DATA, DATA/run, DATA/secrets, DATA/store made where missing (0700); leaves with 100 if it cannot, or where one is
+ * another user's. */
 void paths_make(const struct settings *s);
 
 /* ROUTER of session process `index`, and the counters' file of a role. */

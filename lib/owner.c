@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/owner.h"
+
+#include "lib/loop.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void owner_become(const char *folder)
+{
+    struct stat is;
+    if (geteuid() != 0 || stat(folder, &is) != 0 || is.st_uid == 0)
+        return;
+    if (setgroups(0, NULL) != 0 || setresgid(is.st_gid, is.st_gid, is.st_gid) != 0 ||
+        setresuid(is.st_uid, is.st_uid, is.st_uid) != 0)
+        refuse("owner folder=%s uid=%u error=\"%s\"", folder, (unsigned)is.st_uid, strerror(errno));
+}
