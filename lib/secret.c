@@ -44,6 +44,18 @@ static bool make(const char *file)
     return good;
 }
 
+bool secret_read(struct bytes text, char out[SECRET_TEXT])
+{
+    bool whole = text.n < SECRET_TEXT;
+    while (text.n > 0 && strchr("\n\r ", text.p[text.n - 1]))
+        text.n--;
+    if (text.n < SECRET_SIZE || !whole) /* or cut: somebody's slip */
+        return false;
+    memcpy(out, text.p, text.n);
+    out[text.n] = '\0';
+    return true;
+}
+
 bool secret_load(const char *file, char out[SECRET_TEXT])
 {
     for (int turn = 0; turn < 2; turn++) {
@@ -53,17 +65,13 @@ bool secret_load(const char *file, char out[SECRET_TEXT])
                 return false;
             continue;
         }
-        ssize_t n = read(fd, out, SECRET_TEXT);
+        char text[SECRET_TEXT];
+        ssize_t n = read(fd, text, sizeof text);
         close(fd);
-        bool whole = n < SECRET_TEXT;
-        while (n > 0 && (out[n - 1] == '\n' || out[n - 1] == '\r' || out[n - 1] == ' '))
-            n--;
-        if (n < SECRET_SIZE || !whole) { /* no secret, or cut: somebody's slip */
-            errno = EINVAL;
-            return false;
-        }
-        out[n] = '\0';
-        return true;
+        bool good = n > 0 && secret_read((struct bytes){text, (size_t)n}, out);
+        explicit_bzero(text, sizeof text);
+        errno = EINVAL;
+        return good;
     }
     return false;
 }

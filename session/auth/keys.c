@@ -4,6 +4,7 @@
 #include "lib/ensure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/secret.h"
 #include "proto/hooks.h"
 
 #include <errno.h>
@@ -22,10 +23,10 @@ struct watched {
     char path[PATH_SIZE + 128];
     struct stat was; /* when it was read last */
     bool may_lack;   /* no file is an empty one */
-    const char *(*take)(struct keys *k, struct bytes text, struct arena *scratch);
+    const char *(*take)(struct session *s, struct keys *k, struct bytes text);
 };
 
-enum { TOKENS, BACK_ENDS, FILES };
+enum { TOKENS, BACK_ENDS, FIRST_KEY, FILES };
 
 struct keys {
     struct keyset *tokens;
@@ -33,23 +34,29 @@ struct keys {
     struct watched files[FILES];
 };
 
-static const char *take_jwks(struct keys *k, struct bytes text, struct arena *scratch)
+static const char *take_jwks(struct session *s, struct keys *k, struct bytes text)
 {
-    return text.p ? keyset_load(k->tokens, text, scratch) : NULL; /* none yet: as it was */
+    return text.p ? keyset_load(k->tokens, text, &s->scratch) : NULL; /* none yet: as it was */
 }
 
-static const char *take_apikeys(struct keys *k, struct bytes text, struct arena *scratch)
+static const char *take_apikeys(struct session *s, struct keys *k, struct bytes text)
 {
     static struct apikeys fresh;
     static char room[120];
     unsigned line = 0;
-    (void)scratch;
+    (void)s;
     const char *why = apikeys_read(&fresh, text, &line);
     if (!why)
         k->back_ends = fresh;
     else
         snprintf(room, sizeof room, "line %u: %s", line, why);
     return why ? room : NULL;
+}
+
+static const char *take_first_key(struct session *s, struct keys *k, struct bytes text)
+{
+    (void)k;
+    return secret_read(text, s->api_key) ? NULL : "it is no secret: 32 to 127 bytes";
 }
 
 static bool same(const struct stat *a, const struct stat *b)
@@ -69,7 +76,7 @@ static const char *read_file(struct session *s, struct keys *k, const struct wat
         return strerror(errno);
     if (n > FILE_MAX)
         return TOO_LARGE;
-    return f->take(k, (struct bytes){text, (size_t)n}, &s->scratch);
+    return f->take(s, k, (struct bytes){text, (size_t)n});
 }
 
 /* NULL: it is as it was, or was read; else why not. *fresh: it is another one than the last time. */
@@ -84,7 +91,7 @@ static const char *look(struct session *s, struct keys *k, struct watched *f, bo
     *fresh = !same(&now, &f->was); /* said once, however long it stays wrong */
     f->was = now;
     if (*fresh && lacks)
-        why = f->take(k, (struct bytes){0}, &s->scratch);
+        why = f->take(s, k, (struct bytes){0});
     else if (*fresh && !why)
         why = read_file(s, k, f, fd);
     if (fd >= 0)
@@ -106,17 +113,20 @@ struct keys *keys_open(struct session *s)
     k->tokens = keyset_new(bytes_of(s->token_key));
     k->files[TOKENS].take = take_jwks;
     k->files[BACK_ENDS].take = take_apikeys;
+    k->files[FIRST_KEY].take = take_first_key;
     k->files[BACK_ENDS].may_lack = true;
     k->files[TOKENS].may_lack = jwks_by_url(s->settings); /* it is fetched */
     snprintf(k->files[TOKENS].path, sizeof k->files[TOKENS].path, "%s",
              jwks_by_url(s->settings) ? paths_of(s->settings).jwks : s->settings->jwks);
     snprintf(k->files[BACK_ENDS].path, sizeof k->files[BACK_ENDS].path, "%s",
              paths_of(s->settings).api_keys);
+    snprintf(k->files[FIRST_KEY].path, sizeof k->files[FIRST_KEY].path, "%s",
+             paths_of(s->settings).api_key);
     for (int i = 0; i < FILES; i++) {
         const char *why = k->files[i].path[0] ? look(s, k, &k->files[i], &fresh) : NULL;
         if (why && i == TOKENS && jwks_by_url(s->settings))
             not_read(s, &k->files[i], why, "they are fetched again");
-        else if (why)
+        else if (why && i != FIRST_KEY) /* that one we have */
             refuse("session.keys file=%s error=\"%s\"", k->files[i].path, why);
     }
     return k;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keys.h -- what those who ask are known by: our own secret and the file `auth/jwks` for tokens (of a
- * URL the file that the process `hook` keeps), the file secrets/api.keys for back ends.
+ * URL the file that the process `hook` keeps), the files secrets/api.keys and secrets/api.key for back ends.
  *
  * Shape   the files are looked at once a second, and read when they are others. So keys are made,
  *         rotated and revoked without a restart: whoever does it writes a new file and renames it

@@ -36,6 +36,9 @@ const calls = (key) => [
   ['admin', () => belfry.get('/metrics', key)],
   ['admin', () => belfry.post('/api/users/nobody/disconnect', {}, key)],
 ];
+/** Files of keys that could not be read, of all processes. */
+const failures = async (key = belfry.apiKey) =>
+  [...(await belfry.get('/metrics', key)).text.matchAll(/^belfry_keys_failed_total\S* (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
 /** Sixteen connections in a row, which land on any process. */
 const always = async (status, key) => {
   for (let i = 0; i < 16; i++) if ((await belfry.post('/api/notifications', { to: 'ann', title: 't' }, key)).status !== status) return false;
@@ -93,13 +96,34 @@ check('a wrong use says what is allowed, and changes nothing', async () => {
   assert.equal(fs.readFileSync(file(), 'utf8'), was);
 });
 
+check('another first key in its file holds without a restart; what is none changes nothing', async () => {
+  const first = path.join(belfry.data, 'secrets', 'api.key');
+  const old = belfry.apiKey;
+  const pids = await Promise.all(['session.0', 'session.1'].map((role) => belfry.pid(role)));
+  const put = (text) => {
+    fs.writeFileSync(`${first}.new`, text, { mode: 0o600 });
+    fs.renameSync(`${first}.new`, first);
+  };
+  const fresh = 'another-first-key-of-these-tests-0';
+  put(`${fresh}\n`);
+  await until('the new one opens, and the old one does not', async () => (await always(201, fresh)) && always(401, old));
+  assert.equal((await belfry.command('notify', 'ann', 'Hello')).code, 0);
+  const before = await failures();
+  put('short');
+  await until('each process counts that', async () => (await failures(fresh)) === before + 2);
+  assert.ok(await always(201, fresh));
+  put(old);
+  await until('it is the old one again', () => always(201, old));
+  assert.deepEqual(await Promise.all(['session.0', 'session.1'].map((role) => belfry.pid(role))), pids, 'nobody was restarted');
+});
+
 check('a file that somebody spoilt changes nothing, and is counted', async () => {
   const key = await add('steady');
   await until('it is known', () => always(201, key));
   const good = fs.readFileSync(file(), 'utf8');
+  const before = await failures();
   fs.writeFileSync(file(), 'steady nonsense\n');
-  await until('the failure is counted', async () =>
-    Number(/belfry_keys_failed_total\S* (\d+)/.exec((await belfry.get('/metrics', belfry.apiKey)).text)?.[1] ?? 0) > 0);
+  await until('the failure is counted', async () => (await failures()) > before);
   assert.equal(await always(201, key), true);
   assert.equal((await belfry.command('key', 'list')).code, 100, 'the command says so, too');
   fs.writeFileSync(file(), good);
