@@ -26,7 +26,8 @@ int main(int argc, char **argv)
     struct paths paths = paths_of(&start.settings);
     bool tcp = bus_key_load(&start.settings);
     if (start.settings.sandbox)
-        sandbox_enter(&(struct sandbox){.write = {folder}, .internet = tcp, .interfaces = tcp});
+        sandbox_enter(&(struct sandbox){
+            .write = {folder}, .local = true, .internet = tcp, .interfaces = tcp});
 
     void *ctx = zmq_ctx_new();
     ENSURE(ctx != NULL);

@@ -74,6 +74,7 @@ int main(int argc, char **argv)
     role_open(s, "hook", folder);
     if (!secret_load(paths.hook_key, key))
         refuse("hook.secret file=%s error=\"%s\"", paths.hook_key, strerror(errno));
+    sock_hold(paths.hook); /* then it needs no other socket of this machine */
     if (s->sandbox)
         confine(s, folder);
 

@@ -147,7 +147,7 @@ static int keep_calls(const struct sandbox *s)
         rc = allow_part(filter, SCMP_SYS(tgkill), 0, NUMBER, (uint64_t)getpid());
     if (rc == 0)
         rc = allow_sends(filter, s->connects);
-    if (rc == 0)
+    if (rc == 0 && s->local)
         rc = allow_sockets(filter, AF_UNIX, s->connects);
     if (rc == 0 && s->internet)
         rc = allow_sockets(filter, AF_INET, s->connects);

@@ -19,8 +19,9 @@ struct sandbox {
     const char *write[SANDBOX_PATHS]; /* folders that it may change; NULL or empty: none */
     const char *read[SANDBOX_PATHS];  /* files and folders that it may read, beside */
     const char *list;                 /* folder whose names it may see, and no more */
+    bool local;                       /* sockets of this machine: it binds or connects ipc:// */
     bool connects;                    /* to others; else it speaks with who has connected to it */
-    bool internet;                    /* sockets of IP, not only those of this machine */
+    bool internet;                    /* sockets of IP */
     bool interfaces;                  /* it may ask which addresses this machine has: libzmq does */
     bool kill;                        /* it may end other processes */
 };

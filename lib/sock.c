@@ -9,8 +9,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-enum { RECONNECT_MS = 10, RECONNECT_MAX_MS = 250 };
+enum { RECONNECT_MS = 10, RECONNECT_MAX_MS = 250, BACKLOG = 100 };
+
+static int held = -1; /* of sock_hold() */
 
 _Thread_local bool sock_used = true;
 
@@ -53,17 +58,41 @@ void sock_lock(const char *path)
     /* never closed: the lock is ours as long as we live */
 }
 
-void sock_bind(void *sock, const char *endpoint)
+/* The path of ipc://PATH, which is locked now; NULL: it is another endpoint. */
+static const char *path_take(const char *endpoint)
 {
     const char ipc[] = "ipc://";
-    if (strncmp(endpoint, ipc, sizeof ipc - 1) == 0) {
-        const char *path = endpoint + sizeof ipc - 1;
-        if (strlen(path) > SOCK_PATH_MAX)
-            refuse("sock.bind endpoint=%s error=\"the path is over %d bytes: choose a shorter data "
-                   "folder\"",
-                   endpoint, SOCK_PATH_MAX);
-        sock_lock(path);
-    }
+    if (strncmp(endpoint, ipc, sizeof ipc - 1) != 0)
+        return NULL;
+    const char *path = endpoint + sizeof ipc - 1;
+    if (strlen(path) > SOCK_PATH_MAX)
+        refuse("sock.bind endpoint=%s error=\"the path is over %d bytes: choose a shorter data "
+               "folder\"",
+               endpoint, SOCK_PATH_MAX);
+    sock_lock(path);
+    return path;
+}
+
+void sock_hold(const char *endpoint)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    const char *path = path_take(endpoint);
+    ENSURE(path != NULL && held < 0);
+    memcpy(at.sun_path, path, strlen(path));
+    unlink(path); /* of whoever had the lock before */
+    held = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (held < 0 || bind(held, (struct sockaddr *)&at, sizeof at) != 0 ||
+        listen(held, BACKLOG) != 0)
+        refuse("sock.bind endpoint=%s error=\"%s\"", endpoint, strerror(errno));
+}
+
+void sock_bind(void *sock, const char *endpoint)
+{
+    if (held >= 0)
+        sock_set(sock, ZMQ_USE_FD, held);
+    else
+        path_take(endpoint);
+    held = -1; /* it is the socket's now */
     if (curve_needed(endpoint))
         curve_serve(sock);
     int rc = zmq_bind(sock, endpoint);

@@ -21,6 +21,10 @@ void sock_connect(void *sock, const char *endpoint);
 /* Bind `ipc://PATH`, holding PATH.lock until the process ends, or `tcp://ADDRESS:PORT`. */
 void sock_bind(void *sock, const char *endpoint);
 
+/* Bind `ipc://PATH` before there is a context: the sock_bind() of it that follows takes that socket, and needs
+ * to make none (sandbox.h). One of a process. */
+void sock_hold(const char *endpoint);
+
 /* Hold PATH.lock until the process ends. */
 void sock_lock(const char *path);
 

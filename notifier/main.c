@@ -29,7 +29,8 @@ int main(int argc, char **argv)
     struct paths paths = paths_of(s);
     bool tcp = bus_key_load(s);
     if (s->sandbox)
-        sandbox_enter(&(struct sandbox){.write = {folder}, .connects = true, .internet = tcp});
+        sandbox_enter(
+            &(struct sandbox){.write = {folder}, .local = true, .connects = true, .internet = tcp});
     char file[PATH_SIZE];
     path_counters(s, "notifier", file);
     if (!counters_open(&counters, file, "notifier", list, COUNT_notifier))

@@ -57,6 +57,7 @@ static void confine(const struct settings *set, const struct paths *paths, const
     struct sandbox box = {
         .write = {folder},
         .read = {dirname(secrets), keys[0] ? dirname(keys) : NULL, pages, paths->run},
+        .local = true,
         .connects = true,
         .internet = true,
         .interfaces = tcp,

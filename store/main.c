@@ -112,6 +112,7 @@ static void open_all(struct process *p)
     if (p->settings.sandbox)
         sandbox_enter(&(struct sandbox){.write = {paths.db, folder},
                                         .list = p->settings.data,
+                                        .local = true,
                                         .internet = tcp,
                                         .interfaces = tcp});
     s->settings = &p->settings;

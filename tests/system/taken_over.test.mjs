@@ -20,7 +20,7 @@ const may = {
   store: ['the tables'],
   broker: [],
   notifier: ['connect by Unix'],
-  hook: ['connect by TCP', 'connect by Unix'],
+  hook: ['connect by TCP'],
   session: ['connect by TCP', 'connect by Unix', 'the secrets'],
 };
 

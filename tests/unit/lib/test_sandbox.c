@@ -172,11 +172,12 @@ static bool kernel_has_landlock(void)
 }
 
 /* Which of the questions goes wrong; 0: none. The child's exit code. */
-static int ask(bool connects, bool internet, bool interfaces)
+static int ask(bool local, bool connects, bool internet, bool interfaces)
 {
     struct sandbox box = {.write = {in("mine")},
                           .read = {in("read")},
                           .list = in("other"),
+                          .local = local,
                           .connects = connects,
                           .internet = internet,
                           .interfaces = interfaces};
@@ -194,11 +195,12 @@ static int ask(bool connects, bool internet, bool interfaces)
     MUST(opens(in("mine/file"), O_RDWR));
     MUST(opens(in("mine/new"), O_RDWR | O_CREAT));
     MUST(rename(in("mine/new"), in("mine/newer")) == 0);
-    MUST(binds(in("mine/socket")) && unlink(in("mine/socket")) == 0);
+    MUST(binds(in("mine/socket")) == local);
+    MUST((unlink(in("mine/socket")) == 0) == local);
     MUST(opens(in("read/file"), O_RDONLY));
     MUST(opens(in("other"), O_RDONLY | O_DIRECTORY));
     MUST(opens("/proc/self/statm", O_RDONLY));
-    MUST(socket_of(AF_UNIX, SOCK_STREAM));
+    MUST(socket_of(AF_UNIX, SOCK_STREAM) == local);
     MUST(no_landlock || !opens(in("read/file"), O_RDWR)); /* 9 */
     MUST(no_landlock || !opens(in("other/file"), O_RDONLY));
     MUST(no_landlock || !opens(in("other/new"), O_RDWR | O_CREAT));
@@ -207,8 +209,8 @@ static int ask(bool connects, bool internet, bool interfaces)
     MUST(socket_of(AF_INET, SOCK_STREAM) == internet); /* 14 */
     MUST(socket_of(AF_INET6, SOCK_STREAM) == internet || errno == EAFNOSUPPORT);
     MUST(socket_of(AF_INET, SOCK_DGRAM) == (internet && connects));
-    MUST(listening && connects_to(&server) == connects);
-    MUST(connects || errno == ENOSYS);
+    MUST(listening && connects_to(&server) == (local && connects));
+    MUST((local && connects) || errno == ENOSYS);
     MUST(!cannot_send(0));
     MUST(cannot_send(MSG_FASTOPEN) == !connects); /* 19 */
     MUST((socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE) >= 0) == interfaces);
@@ -233,12 +235,12 @@ static int ask(bool connects, bool internet, bool interfaces)
     return 0;
 }
 
-static int child(bool connects, bool internet, bool interfaces)
+static int child(bool local, bool connects, bool internet, bool interfaces)
 {
     int status;
     pid_t pid = fork();
     if (pid == 0)
-        _exit(ask(connects, internet, interfaces));
+        _exit(ask(local, connects, internet, interfaces));
     assert_true(pid > 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
@@ -248,26 +250,32 @@ static int child(bool connects, bool internet, bool interfaces)
 static void without_the_internet(void **state)
 {
     (void)state;
-    assert_int_equal(child(true, false, false), 0);
+    assert_int_equal(child(true, true, false, false), 0);
 }
 
 static void without_connecting(void **state)
 {
     (void)state;
-    assert_int_equal(child(false, false, false), 0);
-    assert_int_equal(child(false, true, true), 0);
+    assert_int_equal(child(true, false, false, false), 0);
+    assert_int_equal(child(true, false, true, true), 0);
+}
+
+static void without_this_machine(void **state)
+{
+    (void)state;
+    assert_int_equal(child(false, true, true, false), 0);
 }
 
 static void with_the_internet(void **state)
 {
     (void)state;
-    assert_int_equal(child(true, true, false), 0);
+    assert_int_equal(child(true, true, true, false), 0);
 }
 
 static void with_the_interfaces(void **state)
 {
     (void)state;
-    assert_int_equal(child(true, true, true), 0);
+    assert_int_equal(child(true, true, true, true), 0);
 }
 
 int main(void)
@@ -279,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_the_internet, setup, teardown),
         cmocka_unit_test_setup_teardown(without_connecting, setup, teardown),
+        cmocka_unit_test_setup_teardown(without_this_machine, setup, teardown),
         cmocka_unit_test_setup_teardown(with_the_internet, setup, teardown),
         cmocka_unit_test_setup_teardown(with_the_interfaces, setup, teardown),
     };
