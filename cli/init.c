@@ -7,6 +7,7 @@
 #include "lib/ensure.h"
 #include "lib/file.h"
 #include "lib/loop.h"
+#include "lib/owner.h"
 #include "lib/secret.h"
 
 #include <errno.h>
@@ -88,7 +89,8 @@ static void config(const char *path, const struct settings *s)
     bool fresh = fd >= 0;
     if (!fresh && errno != EEXIST)
         refuse("belfry init: %s: %s", path, strerror(errno));
-    if (fresh && (!file_keep(fd, buf_all(&text)) || !file_keep_name(path)))
+    if (fresh &&
+        (!owner_give(s->data, fd) || !file_keep(fd, buf_all(&text)) || !file_keep_name(path)))
         refuse("belfry init: %s: %s", path, strerror(errno));
     if (fresh)
         close(fd);
@@ -123,6 +125,8 @@ int init_command(const struct args *a)
     snprintf(secrets, sizeof secrets, "%.*s", (int)(strrchr(paths.api_key, '/') - paths.api_key),
              paths.api_key);
     folder(s.data, "everything that is kept");
+    config(file, &s);
+    owner_become(s.data);
     folder(secrets, "keys");
     folder(paths.db, "the database");
     folder(paths.run, "sockets and counters");
@@ -131,7 +135,6 @@ int init_command(const struct args *a)
     bus_key(paths.bus_key);
     if (!file_keep_name(paths.bus_key))
         refuse("belfry init: %s: %s", secrets, strerror(errno));
-    config(file, &s);
     next(file);
     return 0;
 }

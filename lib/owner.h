@@ -8,4 +8,9 @@
  * Source  credentials(7), setresuid(2), capabilities(7) "Effect of user ID changes". */
 #pragma once
 
+#include <stdbool.h>
+
 void owner_become(const char *folder);
+
+/* Before that: whoever root would become has this file. False: errno says why not. */
+bool owner_give(const char *folder, int fd);

@@ -43,6 +43,16 @@ const files = (folder) => fs.readdirSync(folder, { withFileTypes: true }).flatMa
   return [name, ...(one.isDirectory() ? files(name) : [])];
 });
 
+test('init makes it all for the owner, the settings too', { skip }, () => {
+  const conf = path.join(dir, 'belfry.conf');
+  const how = spawnSync(path.join(bin, 'belfry'), ['init', '--data', data, '--config', conf], { encoding: 'utf8' });
+  assert.equal(how.status, 0, how.stdout + how.stderr);
+  for (const name of [conf, ...files(data)]) {
+    const is = fs.statSync(name);
+    assert.deepEqual([is.uid, is.gid, is.mode & 0o077], [OWNER, OWNER, 0], name);
+  }
+});
+
 test('all of it is the owner\'s: processes, files, and the key that root adds', { skip }, async () => {
   const port = await lowPort();
   const belfry = await Belfry.start({ data, dev: false, sessions: 1, listen: `127.0.0.1:${port}`, env: { BELFRY_HOOK_CONNECT: 'http://127.0.0.1:9/' } });
