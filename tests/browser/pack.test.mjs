@@ -48,7 +48,6 @@ before(async () => {
     'package.json': JSON.stringify({
       name: 'fresh', private: true, type: 'module',
       dependencies: { ...tarballs, react: '19.2.9', 'react-dom': '19.2.9' },
-      overrides: { '@belfry/client': '$@belfry/client' },
       devDependencies: { vite: versions.vite, svelte: versions.svelte, '@sveltejs/vite-plugin-svelte': versions['@sveltejs/vite-plugin-svelte'] },
     }),
     'vite.config.js': "import { svelte } from '@sveltejs/vite-plugin-svelte';\nexport default { plugins: [svelte()] };\n",

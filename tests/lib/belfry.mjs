@@ -244,6 +244,20 @@ export function signed(key, claims, alg = 'HS256') {
   return `${text}.${crypto.createHmac('sha256', key).update(text).digest('base64url')}`;
 }
 
+/** A test with an installation of its own: body(t, belfry). It stops behind the test's clients, which would come back to
+ *  nothing. */
+export function checkedAlone(name, start, body) {
+  let own;
+  checked(() => own)(name, async (t) => {
+    own = await Belfry.start(start);
+    try {
+      await body(t, own);
+    } finally {
+      t.after(() => own.stop());
+    }
+  });
+}
+
 /** A test with the installation's log printed when it fails. `belfry` may be a function. */
 export function checked(belfry) {
   return (name, body) =>

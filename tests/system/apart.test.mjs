@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { Belfry, bin, checked, topicPath } from '../lib/belfry.mjs';
+import { bin, checkedAlone, topicPath } from '../lib/belfry.mjs';
 import { both, closing, transports } from '../lib/phoenix.mjs';
 import { RawSocket } from '../lib/raw.mjs';
 import { classes, Feed, Listener } from '../lib/topics.mjs';
@@ -19,18 +19,7 @@ const CONF = classes({
   'hour:{id}': { publish: 'authenticated', history: 100, history_h: 1 },
 });
 
-/** A test of an installation of its own. */
-function check(name, body, env = {}) {
-  let own;
-  checked(() => own)(name, async (t) => {
-    own = await Belfry.start({ conf: CONF, env });
-    try {
-      await body(t, own);
-    } finally {
-      await own.stop();
-    }
-  });
-}
+const check = (name, body, env = {}) => checkedAlone(name, { conf: CONF, env }, body);
 
 /** Joined clients of both versions and transports, some in each process. */
 async function everywhere(t, at, topic, user) {

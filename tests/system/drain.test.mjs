@@ -7,7 +7,7 @@ import net from 'node:net';
 import { after, before } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { Belfry, checked } from '../lib/belfry.mjs';
+import { Belfry, checked, checkedAlone } from '../lib/belfry.mjs';
 import { both, closing, memory, Tab } from '../lib/phoenix.mjs';
 import { RawSocket } from '../lib/raw.mjs';
 import { classes, Feed, Listener } from '../lib/topics.mjs';
@@ -28,18 +28,7 @@ const check = checked(() => belfry);
 before(async () => (belfry = await Belfry.start(START)));
 after(() => belfry?.stop());
 
-/** A test of an installation of its own. */
-function checkAlone(name, start, body) {
-  let own;
-  checked(() => own)(name, async (t) => {
-    own = await Belfry.start({ ...START, ...start });
-    try {
-      await body(t, own);
-    } finally {
-      t.after(() => own.stop()); // behind its clients, which would come back to nothing
-    }
-  });
-}
+const checkAlone = (name, start, body) => checkedAlone(name, { ...START, ...start }, body);
 
 /** So many pages that would fall back to long-poll, joined. */
 async function pages(t, at, topic, n, version) {
