@@ -12,6 +12,7 @@
 #include "session/bus.h"
 #include "session/socket/drain.h"
 #include "session/live/heads.h"
+#include "session/http/door.h"
 #include "session/http/pages.h"
 #include "session/peers.h"
 #include "session/auth/revoked.h"
@@ -59,7 +60,7 @@ static void confine(const struct settings *set, const struct paths *paths, const
         .read = {dirname(secrets), keys[0] ? dirname(keys) : NULL, pages, paths->run},
         .local = true,
         .connects = true,
-        .internet = true,
+        .internet = tcp,
         .interfaces = tcp,
         .kill = set->dev};
     sandbox_enter(&box);
@@ -84,6 +85,7 @@ static void open_all(struct process *p, int argc, char **argv)
         !secret_load(p->paths.api_key, s->api_key))
         refuse("session.secrets folder=%s/secrets error=\"%s\"", p->settings.data, strerror(errno));
     bool tcp = bus_key_load(&p->settings);
+    s->front = door_bind(&p->settings);
     if (p->settings.sandbox)
         confine(&p->settings, &p->paths, folder, tcp);
     path_counters(&p->settings, role, file);

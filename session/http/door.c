@@ -54,11 +54,16 @@ static uint32_t sockets_max(void)
     return (uint32_t)most - DOOR_RESERVE;
 }
 
-/* The supervisor's socket (LISTEN_FDS, as systemd hands them over), or one of our own. */
-static int listen_socket(const struct settings *set)
+/* LISTEN_FDS, as systemd hands them over. */
+static bool handed_over(void)
 {
     const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
-    if (count && pid && atol(pid) == (long)getpid() && atoi(count) >= 1)
+    return count && pid && atol(pid) == (long)getpid() && atoi(count) >= 1;
+}
+
+int door_bind(const struct settings *set)
+{
+    if (handed_over())
         return LISTEN_FD;
     char host[64], *colon;
     snprintf(host, sizeof host, "%s", set->listen);
@@ -74,7 +79,7 @@ static int listen_socket(const struct settings *set)
     ENSURE(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, BACKLOG) != 0)
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) != 0)
         refuse("listen = \"%s\": %s", set->listen, strerror(errno));
     return fd;
 }
@@ -98,7 +103,7 @@ struct door *door_new(struct session *s)
     struct door *d = calloc(1, sizeof *d);
     ENSURE(d != NULL);
     d->sockets_max = sockets_max();
-    d->fd = listen_socket(s->settings);
+    d->fd = s->front;
     int size = SEND_BUFFER, on = 1; /* inherited by what it accepts */
     setsockopt(d->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -106,6 +111,8 @@ struct door *door_new(struct session *s)
     setsockopt(d->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof on);
     ENSURE(fcntl(d->fd, F_SETFL, O_NONBLOCK) == 0);
     ENSURE(fcntl(d->fd, F_SETFD, FD_CLOEXEC) == 0);
+    if (!handed_over() && listen(d->fd, BACKLOG) != 0)
+        refuse("listen = \"%s\": %s", s->settings->listen, strerror(errno));
     d->in_order = in_order(d->fd);
     int none = 0; /* what a process that drained had asked for, perhaps the one before us */
     setsockopt(d->fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &none, sizeof none);

@@ -14,7 +14,11 @@
 struct MHD_Daemon;
 struct door;
 
-/* Takes the supervisor's socket, or opens one of its own; what it accepts goes to `daemon`. */
+/* The supervisor's socket, or one of our own: bound, so that the sandbox needs to let no other be made; nobody
+ * comes in before door_new(). */
+int door_bind(const struct settings *set);
+
+/* Opens s->front; what it accepts goes to `daemon`. */
 struct door *door_new(struct session *s);
 void door_free(struct door **slot);
 

@@ -21,7 +21,7 @@ const may = {
   broker: [],
   notifier: ['connect by Unix'],
   hook: ['connect by TCP'],
-  session: ['connect by TCP', 'connect by Unix', 'the secrets'],
+  session: ['connect by Unix', 'the secrets'],
 };
 
 let dir;
