@@ -62,7 +62,7 @@
     X(presence, "16777216 bytes", "the list of who is on a topic, as one answer",                  \
       "too many are there for one answer: ask with ?count=1", "413", refused_presence)             \
     X(scheduled, "store/scheduled", "publishes that wait for their `deliver_at`, of all",          \
-      "as many wait for their deliver_at as store/scheduled says", "503", refused_scheduled)                        \
+      "as many wait for their deliver_at as store/scheduled says", "503", refused_scheduled)       \
     X(revocations, "store/revocations", "tokens and users that are revoked at a time",             \
       "store/revocations are kept already: raise it, or lower auth/lifetime_days", "503",          \
       refused_revocations)                                                                         \

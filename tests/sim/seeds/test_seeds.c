@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum { WORKERS_MAX = 64, WRONG_MAX = 200, SHORT = 2000, SHORT_S = 60 };
-enum { TURN = 200 }; /* seeds that a worker runs: what they held goes with it, as a run is left by longjmp */
+enum { TURN = 200 }; /* seeds of a worker: what runs hold, which longjmp leaves, goes with it */
 
 /* What the workers share. */
 struct board {
@@ -91,7 +91,7 @@ static void run_seeds(uint64_t first, uint64_t n, uint64_t for_s)
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned workers = (unsigned)number("WORKERS", (uint64_t)(cpus > 0 ? cpus : 1));
     double until = for_s > 0 ? seconds() + (double)for_s : 1e18;
-    pid_t pids[WORKERS_MAX];
+    pid_t pids[WORKERS_MAX] = {0};
     workers = workers > WORKERS_MAX ? WORKERS_MAX : workers;
     board->next = first;
     board->last = first + n;
