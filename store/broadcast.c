@@ -100,7 +100,10 @@ static void cut_oldest(struct work *w, struct topic_row *own)
         return;
     own->cut = seq;
     own->items -= own->items > 0;
-    if (broadcast_load(w->txn, seq, &row, NULL) == ERR_OK && row.items == 0)
+    if (broadcast_load(w->txn, seq, &row, NULL))
+        return;
+    w->tally.forgotten += row.retracts == 0 && row.revises == 0;
+    if (row.items == 0)
         drop(w, own, seq, &row);
 }
 

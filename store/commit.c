@@ -186,6 +186,7 @@ static void add(struct tally *sum, const struct tally *t)
     sum->fanned += t->fanned;
     sum->delivered += t->delivered;
     sum->merged += t->merged;
+    sum->forgotten += t->forgotten;
     sum->evicted += t->evicted;
     sum->repaired += t->repaired;
     sum->repeats += t->repeats;

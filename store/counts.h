@@ -18,6 +18,7 @@
     X(fanned, total, "notifications made for members of topics")                                   \
     X(delivered, total, "scheduled notifications whose time had come")                             \
     X(merged, total, "broadcasts that inboxes merged")                                             \
+    X(forgotten, total, "broadcasts that whoever was away since gets no more: store/broadcasts")   \
     X(evicted, total, "notifications that gave way to newer ones: store/max_items")                \
     X(audited, total, "topics that the store has recounted by itself: store/audit_ms")             \
     X(count_mismatch, total, "wrong counts that it found: always 0, or tell us")                   \

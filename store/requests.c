@@ -292,6 +292,7 @@ static void tell(struct requests *r, const struct batch *b)
     count(r, COUNT_fanned, b->tally.fanned);
     count(r, COUNT_delivered, b->tally.delivered);
     count(r, COUNT_merged, b->tally.merged);
+    count(r, COUNT_forgotten, b->tally.forgotten);
     count(r, COUNT_evicted, b->tally.evicted);
     count(r, COUNT_repaired, b->tally.repaired);
     count(r, COUNT_idem_repeats, b->tally.repeats);

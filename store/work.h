@@ -37,6 +37,7 @@ struct tally {
     uint64_t fanned;    /* notifications that fan-outs made */
     uint64_t delivered; /* creates whose time had come */
     uint64_t merged;    /* broadcasts that became notifications */
+    uint64_t forgotten; /* broadcasts that nobody new gets: they gave way to newer ones */
     uint64_t evicted;   /* items that gave way to newer ones */
     uint64_t repaired;  /* topics whose counts were wrong */
     uint64_t repeats;   /* actions known by their key, answered as the first time */

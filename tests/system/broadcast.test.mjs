@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 
-import { Belfry, bearer, checked } from '../lib/belfry.mjs';
+import { Belfry, bearer, checked, checkedAlone } from '../lib/belfry.mjs';
 import { both, closing, openTab, transports } from '../lib/phoenix.mjs';
 import { classes } from '../lib/topics.mjs';
 
@@ -13,8 +13,8 @@ const check = checked(() => belfry);
 before(async () => (belfry = await Belfry.start({ sessions: 3, conf: classes({ 'channel:{id}': { join: 'member', history: 10 } }) })));
 after(() => belfry?.stop());
 
-async function broadcast(to, more = {}) {
-  const answer = await belfry.post('/api/notifications', { to, title: 'to many', ...more }, belfry.apiKey);
+async function broadcast(to, more = {}, at = belfry) {
+  const answer = await at.post('/api/notifications', { to, title: 'to many', ...more }, at.apiKey);
   assert.equal(answer.status, 202, answer.text);
   return answer.json;
 }
@@ -81,4 +81,16 @@ check('R20: kills of store, notifier and sessions lose none and double none', as
   for (const [i, tab] of tabs.entries()) await tab.until('all three', () => tab.badge === from[i] + 3, 15000);
   for (const [i, user] of users.entries()) assert.equal((await belfry.count(user)).unread_count, from[i] + 3);
   await belfry.check();
+});
+
+checkedAlone('R20: of more than are kept the oldest gives way: who was there has it, who was away has not, and it is counted', { env: { BELFRY_STORE_BROADCASTS: '3' } }, async (t, own) => {
+  await own.count('away');
+  const [here] = [await openTab(own, 'here', {})];
+  closing(t, here);
+  for (const title of ['1', '2', '3', '4']) await broadcast({ all: true }, { title }, own);
+  await here.until('all four', () => here.badge === 4);
+  assert.equal(await own.counter('forgotten', 'store'), 1);
+  assert.deepEqual((await own.inbox('away')).notifications.map((one) => one.title), ['4', '3', '2']);
+  assert.equal((await own.count('away')).unread_count, 3);
+  await own.check();
 });
