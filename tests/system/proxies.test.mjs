@@ -55,6 +55,7 @@ const proxies = {
     const text = fs.readFileSync(path.join(root, 'deploy/nginx/belfry.conf'), 'utf8')
       .replace('listen 443 ssl;', `listen 127.0.0.1:${tls} ssl; listen 127.0.0.1:${plain};`)
       .replaceAll('/etc/ssl/belfry', dir)
+      .replace('/var/log/nginx', dir)
       .replace('127.0.0.1:4000', new URL(belfry.base).host);
     const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join('\n');
     fs.writeFileSync(path.join(dir, 'nginx.conf'), `daemon off;\nmaster_process off;\npid ${dir}/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n${temp}\n${text}\n}\n`);
@@ -134,6 +135,11 @@ for (const [name, start] of Object.entries(proxies))
     for (const one of taken) one.destroy();
     assert.equal(app.about(user).at(-1).question.address, '127.0.0.1', 'nor told');
     await socket.close();
+    if (name === 'nginx') {
+      const log = () => fs.readFileSync(path.join(dir, 'belfry.log'), 'utf8');
+      await until('it has logged that', () => /"GET \/socket\/websocket" 101 /.test(log()));
+      assert.doesNotMatch(log(), /eyJ/, 'but no token');
+    }
   });
 
 /** What the application is told of a client that connects from `from` with these headers. */
