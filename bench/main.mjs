@@ -15,20 +15,23 @@ import { writePage } from './page.mjs';
 const names = Object.keys(sections);
 const options = { times: 0, seconds: 0, only: null, keep: false, more: false, bin: null };
 
+function usage() {
+    console.error('bench/run BIN [--only SECTION,...] [--times N] [--seconds N] [--more] [--keep] [--page]\n');
+    for (const name of names) console.error(`  ${name.padEnd(12)} ${sections[name].what}`);
+    process.exit(2);
+}
+
 function readOptions(words) {
     for (let i = 0; i < words.length; i++) {
         if (words[i] === '--keep' || words[i] === '--more') options[words[i].slice(2)] = true;
         else if (words[i] === '--page') options.only = [];
         else if (words[i] === '--only') options.only = words[++i].split(',');
         else if (words[i] === '--times' || words[i] === '--seconds') options[words[i].slice(2)] = Number(words[++i]);
+        else if (words[i].startsWith('-')) usage();
         else options.bin = words[i];
     }
     const wrong = (options.only ?? []).find((name) => !names.includes(name));
-    if (!options.bin || wrong || Number.isNaN(options.times + options.seconds)) {
-        console.error('bench/run BIN [--only SECTION,...] [--times N] [--seconds N] [--more] [--keep] [--page]\n');
-        for (const name of names) console.error(`  ${name.padEnd(12)} ${sections[name].what}`);
-        process.exit(2);
-    }
+    if (!options.bin || wrong || Number.isNaN(options.times + options.seconds)) usage();
 }
 
 // The runs of a section that are kept, and more of them.
