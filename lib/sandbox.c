@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -44,7 +45,7 @@ static const char *const calls[] = {
     "renameat", "renameat2", "unlink", "unlinkat", "umask", "getcwd", "readlink", "readlinkat",
     "getdents64", "flock", "statfs", "fstatfs", "dup", "dup2", "dup3", "pipe", "pipe2", "fadvise64",
     /* memory */
-    "mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "membarrier",
+    "munmap", "mremap", "madvise", "brk", "membarrier",
     /* waiting */
     "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl",
     "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2", "signalfd4", "timerfd_create",
@@ -62,7 +63,7 @@ static const char *const calls[] = {
     "socketpair", "bind", "listen", "accept", "accept4", "recvfrom", "recvmsg", "recvmmsg",
     "shutdown", "getsockname", "getpeername", "setsockopt", "getsockopt"};
 
-/* Of these only what has to do with nobody else; clone3 hides its flags, so that threads are made by clone. */
+/* Of these only what has to do with nobody else, and no memory that is written and then run; clone3 hides its flags, so that threads are made by clone. */
 #define NUMBER UINT32_MAX /* of the argument the kernel takes no more */
 static const struct {
     int call;
@@ -70,6 +71,10 @@ static const struct {
     uint64_t bits, are;
 } parts[] = {
     {SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD},
+    {SCMP_SYS(mmap), 2, PROT_WRITE | PROT_EXEC, 0},
+    {SCMP_SYS(mmap), 2, PROT_WRITE | PROT_EXEC, PROT_WRITE},
+    {SCMP_SYS(mmap), 2, PROT_WRITE | PROT_EXEC, PROT_EXEC},
+    {SCMP_SYS(mprotect), 2, PROT_EXEC, 0},
     {SCMP_SYS(prlimit64), 0, NUMBER, 0},
     {SCMP_SYS(sched_setscheduler), 1, NUMBER, SCHED_OTHER},
     {SCMP_SYS(fcntl), 1, NUMBER, F_DUPFD},

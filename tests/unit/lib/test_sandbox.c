@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -140,6 +141,16 @@ static bool no_signals_by_files(void)
     return none;
 }
 
+/* Memory of its own, but no code of its own in there. */
+static bool writes_no_code(void)
+{
+    const int how = MAP_PRIVATE | MAP_ANONYMOUS, both = PROT_READ | PROT_WRITE;
+    void *memory = mmap(NULL, 4096, both, how, -1, 0);
+    return memory != MAP_FAILED && mprotect(memory, 4096, PROT_READ) == 0 &&
+           mprotect(memory, 4096, PROT_READ | PROT_EXEC) != 0 && errno == ENOSYS &&
+           mmap(NULL, 4096, both | PROT_EXEC, how, -1, 0) == MAP_FAILED && errno == ENOSYS;
+}
+
 static void *nothing(void *arg)
 {
     return arg;
@@ -221,6 +232,7 @@ static int ask(bool local, bool connects, bool internet, bool interfaces)
     MUST(no_signals_by_files());
     MUST(fork() < 0 && errno == ENOSYS);
     MUST(has_threads());
+    MUST(writes_no_code());
     MUST(prlimit(getppid(), RLIMIT_CORE, NULL, &limit) != 0 && errno == ENOSYS);
     MUST(getrlimit(RLIMIT_CORE, &limit) == 0);
     MUST(chmod(in("mine/file"), 0600) != 0 && truncate(in("mine/file"), 0) != 0);
