@@ -291,6 +291,7 @@ void role_open(const struct settings *s, const char *role, char folder[PATH_SIZE
     int n = snprintf(folder, PATH_SIZE, "%s/run/%s", s->data, role);
     ENSURE(n > 0 && n < PATH_SIZE);
     paths_make(s);
+    unlink(folder); /* an older one of us had a socket there; to a folder this does nothing */
     make_folder(folder);
     path_log(s, role, file);
     if (!log_keep(file))
