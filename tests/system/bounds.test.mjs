@@ -11,16 +11,17 @@ import { Belfry } from '../lib/belfry.mjs';
 import { handshake, request } from '../lib/http.mjs';
 import { closing, openTab, transports } from '../lib/phoenix.mjs';
 import { RawPoll, RawSocket } from '../lib/raw.mjs';
+import { classes } from '../lib/topics.mjs';
 import { until, within } from '../lib/until.mjs';
 
 const topicOf = (user) => `user:${user}:notifications`;
 const HEARTBEAT = [null, 'h', 'phoenix', 'heartbeat', {}];
 
 /** A test with an installation of its own; settings are those of session/, by name. */
-function bound(name, settings, body, { sessions = 1 } = {}) {
+function bound(name, settings, body, { sessions = 1, conf } = {}) {
   test(name, async (t) => {
     const env = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`BELFRY_SESSION_${key.toUpperCase()}`, `${value}`]));
-    const belfry = await Belfry.start({ env, sessions });
+    const belfry = await Belfry.start({ env, sessions, conf });
     const agent = new http.Agent({ keepAlive: true, maxSockets: 20 });
     try {
       await body(new Watched(belfry, agent), t);
@@ -521,3 +522,28 @@ bound('a session process that is TERMed alone is started again, and its clients 
   }
   for (const pid of pids) assert.throws(() => process.kill(pid, 0), 'it has left');
 }, { sessions: 2 });
+
+bound('a poll whose session ends as it drains is answered: a store that takes nothing more, and goodbyes beyond the hard limit', { output_bytes: 4096, store_requests: 100 }, async (b) => {
+  const poll = new RawPoll(b.base, b.belfry.token('ann'));
+  await poll.start();
+  const topics = Array.from({ length: 100 }, (_, i) => `channel:${'x'.repeat(185)}${i}`);
+  for (const [i, topic] of topics.entries()) {
+    await poll.post([[`${i}`, `${i}`, topic, 'phx_join', {}]]);
+    await poll.frames((frame) => frame[1] === `${i}` && frame[3] === 'phx_reply');
+  }
+  for (let i = 0; i < 3; i++) await b.belfry.publish(topics[0], 'said', { text: 'x'.repeat(3000) });
+  for (const topic of topics) await b.belfry.publish(topic, 'said');
+  await b.counts('behind', 1);
+  const session = await b.belfry.pid('session.0');
+  const store = await b.belfry.signal('store', 'SIGSTOP');
+  const asked = Array.from({ length: 150 }, () => b.belfry.get('/api/users/ann', b.belfry.apiKey, { ms: 60000 }));
+  try {
+    await until('the store takes no more', async () => (await b.counter('asks_failed')) >= 50);
+    assert.equal((await poll.get()).json.status, 200, 'what waited');
+    assert.equal((await poll.get()).json.status, 500, 'it is over: phoenix.js opens another');
+  } finally {
+    process.kill(store, 'SIGCONT');
+  }
+  await Promise.all(asked);
+  assert.equal(await b.belfry.pid('session.0'), session);
+}, { conf: classes({ 'channel:{id}': { history: 10 } }) });
