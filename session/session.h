@@ -102,7 +102,7 @@ struct session {
     struct arena scratch; /* reset after every message and request */
     struct counter *counts;
     int epoll;
-    int front; /* the socket that clients come to: door.h */
+    int front;     /* the socket that clients come to: door.h */
     uint64_t seed; /* of the hash tables that clients fill */
     uint64_t sweep_ms;
     bool draining;
