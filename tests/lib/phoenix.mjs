@@ -108,9 +108,10 @@ export function openSocket(base, { version = '1.8.16', transport = 'websocket', 
   socket.onOpen(() => wire.opened++);
   socket.onClose((event) => wire.closes.push(event.code));
   socket.onError(() => wire.errors++);
-  ending(() => socket.disconnect());
+  const ended = ending(() => socket.disconnect());
+  const forget = () => ended() && sessions.delete(tag); // else all that it got is kept as long as the test's file runs
   socket.connect();
-  return { socket, wire, LongPoll: phoenix.LongPoll };
+  return { socket, wire, forget, LongPoll: phoenix.LongPoll };
 }
 
 /** What a browser has as sessionStorage. */
@@ -174,8 +175,9 @@ export class Tab {
   async flush() {
     assertOk(await this.push('list', { limit: 1 }));
   }
-  close() {
-    return parted(this.socket);
+  async close() {
+    await parted(this.socket);
+    this.forget();
   }
 }
 
