@@ -22,13 +22,17 @@ let belfry;
 let dir;
 const running = [];
 
-function freePort() {
-  return new Promise((resolve) => {
-    const server = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
+/** Two ports that are free, and below those from which connections go out: else one may take it before the proxy does. */
+async function freePorts() {
+  const held = [];
+  while (held.length < 2) {
+    const server = net.createServer();
+    const port = 15000 + Math.floor(Math.random() * 15000);
+    if (await new Promise((done) => server.once('error', () => done(false)).listen(port, '127.0.0.1', () => done(true)))) held.push(server);
+  }
+  const ports = held.map((one) => one.address().port);
+  await Promise.all(held.map((one) => new Promise((done) => one.close(done))));
+  return ports;
 }
 
 before(async () => {
@@ -51,7 +55,7 @@ after(async () => {
 /** {base, tls}: where the proxy is, without TLS and with it. */
 const proxies = {
   async nginx() {
-    const [plain, tls] = [await freePort(), await freePort()];
+    const [plain, tls] = await freePorts();
     const text = fs.readFileSync(path.join(root, 'deploy/nginx/belfry.conf'), 'utf8')
       .replace('listen 443 ssl;', `listen 127.0.0.1:${tls} ssl; listen 127.0.0.1:${plain};`)
       .replaceAll('/etc/ssl/belfry', dir)
@@ -62,7 +66,7 @@ const proxies = {
     return { plain, tls, process: spawn('nginx', ['-p', dir, '-c', path.join(dir, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] }) };
   },
   async haproxy() {
-    const [plain, tls] = [await freePort(), await freePort()];
+    const [plain, tls] = await freePorts();
     const text = fs.readFileSync(path.join(root, 'deploy/haproxy/belfry.cfg'), 'utf8')
       .replace('maxconn 50000', 'maxconn 500')
       .replace('bind :443 ssl', `bind 127.0.0.1:${plain}\n    bind 127.0.0.1:${tls} ssl`)
@@ -72,7 +76,7 @@ const proxies = {
     return { plain, tls, process: spawn('haproxy', ['-db', '-q', '-f', path.join(dir, 'haproxy.cfg')], { stdio: ['ignore', 'ignore', 'inherit'] }) };
   },
   async caddy() {
-    const [plain, tls] = [await freePort(), await freePort()];
+    const [plain, tls] = await freePorts();
     const text = fs.readFileSync(path.join(root, 'deploy/caddy/Caddyfile'), 'utf8')
       .replace(/^\{$/m, '{\n\tadmin off\n\tskip_install_trust\n\tauto_https off\n\tdefault_sni belfry.example.com')
       .replace(/^belfry\.example\.com/m, `http://127.0.0.1:${plain} {\n\tbind 127.0.0.1\n\timport belfry\n}\n\nhttps://127.0.0.1:${tls}`)
